@@ -1,0 +1,130 @@
+"""Data sets that are indexed, and ways to cut them. Knows items, not batches being loaded.
+
+A class whose items are slices of whole tensors may define, beside `__getitem__`,
+`_batch(indices)`: the collated batch of these items, made by indexing each tensor once, or
+`NotImplemented`. It must equal `default_collate([self[i] for i in indices])`.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar, cast
+
+from tensorgrad.errors import ShapeError
+from tensorgrad.random import Generator, randperm
+from tensorgrad.tensor import Tensor
+
+ItemT_co = TypeVar("ItemT_co", covariant=True)
+
+
+class Dataset(Generic[ItemT_co]):
+    """A collection with items `dataset[0]` to `dataset[len(dataset) - 1]`.
+
+    A subclass defines `__getitem__`, and `__len__` for the samplers that need it.
+    """
+
+    def __getitem__(self, index: int) -> ItemT_co:
+        raise NotImplementedError(f"{type(self).__name__}: expected a __getitem__, got none")
+
+
+class TensorDataset(Dataset[tuple[Tensor, ...]]):
+    """Item i is the tuple of the i-th slices of `tensors` along their first dimension.
+
+    Raises:
+        ShapeError: the tensors are none, 0-d, or differ in the size of the first dimension.
+    """
+
+    tensors: tuple[Tensor, ...]
+
+    def __init__(self, *tensors: Tensor) -> None:
+        shapes = [tuple(tensor.shape) for tensor in tensors]
+        if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1:
+            got = ", ".join(map(str, shapes)) or "none"
+            raise ShapeError(
+                f"TensorDataset: expected tensors of one size in dimension 0, got shapes {got}"
+            )
+        self.tensors = tensors
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        return tuple(tensor[index] for tensor in self.tensors)
+
+    def __len__(self) -> int:
+        return int(self.tensors[0].shape[0])
+
+    def _batch(self, indices: list[int]) -> list[Tensor]:
+        return [tensor[indices] for tensor in self.tensors]
+
+
+class Subset(Dataset[ItemT_co]):
+    """The items of `dataset` at `indices`, in that order."""
+
+    def __init__(self, dataset: Dataset[ItemT_co], indices: Sequence[int]) -> None:
+        self.dataset = dataset
+        self.indices = indices
+
+    def __getitem__(self, index: int) -> ItemT_co:
+        return self.dataset[self.indices[index]]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def _batch(self, indices: list[int]) -> Any:
+        return fetch_batch(self.dataset, [self.indices[i] for i in indices])
+
+
+def fetch_batch(dataset: Dataset[Any], indices: list[int]) -> Any:
+    """The dataset's own collated batch, or NotImplemented where its items must be collated.
+
+    A class that redefines items and not batches is served item by item.
+    """
+    for cls in type(dataset).__mro__:
+        if "__getitem__" in vars(cls):
+            if "_batch" in vars(cls):
+                return cast(Any, dataset)._batch(indices)
+            break
+    return NotImplemented
+
+
+def random_split(
+    dataset: Dataset[ItemT_co],
+    lengths: Sequence[int | float],
+    generator: Generator | None = None,
+) -> list[Subset[ItemT_co]]:
+    """Cut `dataset` at random into disjoint subsets of the given lengths.
+
+    Args:
+        lengths: sizes that sum to `len(dataset)`, or fractions that sum to 1. Of fractions the
+            sizes are rounded down, and what is left goes one by one to the first subsets.
+        generator: where the random numbers come from; the default one unless given.
+
+    Raises:
+        ValueError: the lengths sum to something else, or a fraction is outside [0, 1].
+    """
+    total = len(cast(Any, dataset))
+    sizes = _sizes_of_fractions(lengths, total) if _are_fractions(lengths) else list(lengths)
+    if sum(sizes) != total or not all(isinstance(size, int) and size >= 0 for size in sizes):
+        raise ValueError(
+            f"random_split: expected lengths that sum to {total} or fractions that sum to 1, "
+            f"got {list(lengths)}"
+        )
+    order = randperm(total, generator=generator, device="cpu").tolist()
+    subsets = []
+    start = 0
+    for size in cast(list[int], sizes):
+        subsets.append(Subset(dataset, order[start : start + size]))
+        start += size
+    return subsets
+
+
+def _are_fractions(lengths: Sequence[int | float]) -> bool:
+    # As PyTorch tells them: [1] is a fraction of everything, which is the same for a length of 1.
+    return math.isclose(sum(lengths), 1) and sum(lengths) <= 1
+
+
+def _sizes_of_fractions(fractions: Sequence[int | float], total: int) -> list[int]:
+    for fraction in fractions:
+        if not 0 <= fraction <= 1:
+            raise ValueError(f"random_split: expected fractions in [0, 1], got {fraction}")
+    sizes = [math.floor(total * fraction) for fraction in fractions]
+    for i in range(total - sum(sizes)):
+        sizes[i % len(sizes)] += 1
+    return sizes
