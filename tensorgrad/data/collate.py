@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.errors import ShapeError
-from tensorgrad.ops import stack
-from tensorgrad.tensor import Tensor, as_tensor, tensor
+from tensorgrad.ops.creation import as_tensor, tensor
+from tensorgrad.ops.shape import stack
+from tensorgrad._tensor import Tensor
 
 
 def default_collate(batch: Sequence[Any]) -> Any:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sized
 from typing import Generic, TypeVar
 
-from tensorgrad.random import Generator, randint, randperm
+from tensorgrad.ops.creation import randint, randperm
+from tensorgrad.random import Generator
 
 IndexT_co = TypeVar("IndexT_co", covariant=True)
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-import tensorgrad as tg
 from tensorgrad.data.dataset import Dataset
 from tensorgrad.datasets.idx import read_idx
+from tensorgrad.ops.creation import from_numpy
 
 _SIDE = 28
 _WHITE = 255
@@ -82,8 +82,8 @@ class MNIST(Dataset[tuple[Any, Any]]):
             raise ValueError(
                 f"{name}: expected labels in [0, {_CLASSES}), got {labels.max()} in {labels_path}"
             )
-        self.data = tg.from_numpy(images)
-        self.targets = tg.from_numpy(labels.astype(np.int64))
+        self.data = from_numpy(images)
+        self.targets = from_numpy(labels.astype(np.int64))
 
     def __len__(self) -> int:
         return len(self.data)

@@ -1,0 +1,480 @@
+"""Every primitive for a NumPy-like array module: the reference that other backends extend and are tested against.
+
+A backend computes on arrays; it knows no tensor, no gradient and no graph. Arguments arrive in one form: dtypes
+already promoted, everything positional. A method named like a fused op of `tensorgrad.ops` is a kernel for it; it
+may return NotImplemented for arrays it does not serve, and the op's composition runs. See `tensorgrad.op`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from tensorgrad import dtypes
+from tensorgrad.backend import CPU, Device
+from tensorgrad.errors import BackendError, IndexRangeError
+
+Array: TypeAlias = Any
+Dim: TypeAlias = int | tuple[int, ...] | None
+
+PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+PHILOX_WEYL = (0x9E3779B9, 0xBB67AE85)
+PHILOX_ROUNDS = 10
+# Sums over a leading dimension add whole rows; past this many, in blocks, so that rounding errors do not pile up.
+SUM_BLOCK = 256
+
+
+class ArrayBackend:
+    """The primitives over the array module `xp` (NumPy, or one with NumPy's names)."""
+
+    name: str
+    device_type: str = "cpu"
+    default_device: Device = CPU
+    array_types: tuple[type, ...]
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+
+    # ---- data: making, copying and reading arrays
+
+    def check_device(self, device: Device) -> Device:
+        """The device in full (with its number), or BackendError if there is none such."""
+        if device.index not in (None, 0):
+            raise BackendError(f"device: expected 'cpu', got '{device}'")
+        return self.default_device
+
+    def device_of(self, input: Array) -> Device:
+        return self.default_device
+
+    def asarray(self, value: Any, dtype: Any, device: Device) -> Array:
+        """A new array from nested sequences, numbers or a NumPy array; dtype None keeps the value's."""
+        return self.xp.array(value, dtype=dtype)
+
+    def to_numpy(self, input: Array) -> Any:
+        """The array as NumPy's, sharing memory where it can."""
+        return input
+
+    def full(self, shape: tuple[int, ...], value: Any, dtype: Any, device: Device) -> Array:
+        return self.xp.full(shape, value, dtype)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any, device: Device) -> Array:
+        return self.xp.empty(shape, dtype)
+
+    def arange(self, start: Any, step: Any, count: int, dtype: Any, device: Device) -> Array:
+        """start + step * (0 .. count-1), computed in float64 for floating dtypes."""
+        if not dtypes.is_floating_point(dtype):
+            return self.xp.arange(start, start + step * count, step, dtype)
+        return (start + step * self.xp.arange(count, dtype="float64")).astype(dtype)
+
+    def copy(self, input: Array) -> Array:
+        """A C-contiguous copy."""
+        return input.copy()
+
+    def cast(self, input: Array, dtype: Any) -> Array:
+        return input.astype(dtype)
+
+    def assign(self, target: Array, value: Any) -> None:
+        """The one way in which an array is written: target[...] = value, broadcast and cast."""
+        target[...] = value
+
+    def own(self, input: Array, shared: bool) -> Array:
+        """An array whose memory is nobody else's: a copy if `shared` says so or `input` is a view."""
+        if shared or getattr(input, "base", None) is not None or not hasattr(input, "base"):
+            return self.xp.array(input, copy=True)
+        return input
+
+    def is_view(self, view: Array, of: Array) -> bool:
+        """Whether `view`, made from `of`, shares its memory."""
+        base = view.base
+        return base is not None and (base is of or base is of.base)
+
+    def contiguous(self, input: Array) -> Array:
+        return self.xp.ascontiguousarray(input).reshape(input.shape)
+
+    def synchronize(self) -> None:
+        """Wait until everything asked for has been computed."""
+
+    # ---- elementwise, one argument
+
+    def neg(self, input: Array) -> Array:
+        return self.xp.negative(input)
+
+    def abs(self, input: Array) -> Array:
+        return self.xp.absolute(input)
+
+    def sign(self, input: Array) -> Array:
+        return self.xp.sign(input)
+
+    def exp(self, input: Array) -> Array:
+        return self.xp.exp(input)
+
+    def expm1(self, input: Array) -> Array:
+        return self.xp.expm1(input)
+
+    def log(self, input: Array) -> Array:
+        return self.xp.log(input)
+
+    def log1p(self, input: Array) -> Array:
+        return self.xp.log1p(input)
+
+    def sqrt(self, input: Array) -> Array:
+        return self.xp.sqrt(input)
+
+    def sin(self, input: Array) -> Array:
+        return self.xp.sin(input)
+
+    def cos(self, input: Array) -> Array:
+        return self.xp.cos(input)
+
+    def tanh(self, input: Array) -> Array:
+        return self.xp.tanh(input)
+
+    def erf(self, input: Array) -> Array:
+        exact = self.xp.frompyfunc(math.erf, 1, 1)  # slow and right: other backends have a kernel
+        return self.xp.asarray(exact(input)).astype(input.dtype)
+
+    def floor(self, input: Array) -> Array:
+        return self.xp.floor(input)
+
+    def ceil(self, input: Array) -> Array:
+        return self.xp.ceil(input)
+
+    def round(self, input: Array) -> Array:
+        return self.xp.rint(input)
+
+    def trunc(self, input: Array) -> Array:
+        return self.xp.trunc(input)
+
+    def isnan(self, input: Array) -> Array:
+        return self.xp.isnan(input)
+
+    def isinf(self, input: Array) -> Array:
+        return self.xp.isinf(input)
+
+    def isfinite(self, input: Array) -> Array:
+        return self.xp.isfinite(input)
+
+    def logical_not(self, input: Array) -> Array:
+        return self.xp.logical_not(input)
+
+    def bitwise_not(self, input: Array) -> Array:
+        return self.xp.invert(input)
+
+    # ---- elementwise, two and three arguments; one may be a Python number
+
+    def add(self, input: Array, other: Array) -> Array:
+        return self.xp.add(input, other)
+
+    def sub(self, input: Array, other: Array) -> Array:
+        return self.xp.subtract(input, other)
+
+    def mul(self, input: Array, other: Array) -> Array:
+        return self.xp.multiply(input, other)
+
+    def div(self, input: Array, other: Array) -> Array:
+        return self.xp.true_divide(input, other)
+
+    def pow(self, input: Array, exponent: Array) -> Array:
+        return self.xp.power(input, exponent)
+
+    def floor_divide(self, input: Array, other: Array) -> Array:
+        return self.xp.floor_divide(input, other)
+
+    def remainder(self, input: Array, other: Array) -> Array:
+        return self.xp.remainder(input, other)
+
+    def fmod(self, input: Array, other: Array) -> Array:
+        return self.xp.fmod(input, other)
+
+    def atan2(self, input: Array, other: Array) -> Array:
+        return self.xp.arctan2(input, other)
+
+    def maximum(self, input: Array, other: Array) -> Array:
+        return self.xp.maximum(input, other)
+
+    def minimum(self, input: Array, other: Array) -> Array:
+        return self.xp.minimum(input, other)
+
+    def eq(self, input: Array, other: Array) -> Array:
+        return self.xp.equal(input, other)
+
+    def ne(self, input: Array, other: Array) -> Array:
+        return self.xp.not_equal(input, other)
+
+    def lt(self, input: Array, other: Array) -> Array:
+        return self.xp.less(input, other)
+
+    def le(self, input: Array, other: Array) -> Array:
+        return self.xp.less_equal(input, other)
+
+    def gt(self, input: Array, other: Array) -> Array:
+        return self.xp.greater(input, other)
+
+    def ge(self, input: Array, other: Array) -> Array:
+        return self.xp.greater_equal(input, other)
+
+    def logical_and(self, input: Array, other: Array) -> Array:
+        return self.xp.logical_and(input, other)
+
+    def logical_or(self, input: Array, other: Array) -> Array:
+        return self.xp.logical_or(input, other)
+
+    def logical_xor(self, input: Array, other: Array) -> Array:
+        return self.xp.logical_xor(input, other)
+
+    def bitwise_and(self, input: Array, other: Array) -> Array:
+        return self.xp.bitwise_and(input, other)
+
+    def bitwise_or(self, input: Array, other: Array) -> Array:
+        return self.xp.bitwise_or(input, other)
+
+    def bitwise_xor(self, input: Array, other: Array) -> Array:
+        return self.xp.bitwise_xor(input, other)
+
+    def where(self, condition: Array, input: Array, other: Array) -> Array:
+        return self.xp.where(condition, input, other)
+
+    # ---- reductions and products
+
+    def sum(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        if input.dtype is dtypes.bfloat16:  # ml_dtypes would round at every step
+            return self.sum(input.astype("float32"), dim, keepdim).astype(input.dtype)
+        if isinstance(dim, tuple) and len(dim) == 1:
+            dim = dim[0]
+        if isinstance(dim, int) and input.ndim > 1 and input.shape[dim] >= 2 * SUM_BLOCK:
+            axis = dim % input.ndim
+            if axis != input.ndim - 1:
+                return self._sum_in_blocks(input, axis, keepdim)
+        return self.xp.add.reduce(input, axis=dim, keepdims=keepdim)
+
+    def _sum_in_blocks(self, input: Array, axis: int, keepdim: bool) -> Array:
+        starts = range(0, input.shape[axis], SUM_BLOCK)
+        before = (slice(None),) * axis
+        blocks = [
+            self.xp.add.reduce(input[(*before, slice(s, s + SUM_BLOCK))], axis=axis, keepdims=True)
+            for s in starts
+        ]
+        return self.xp.add.reduce(self.xp.concatenate(blocks, axis), axis=axis, keepdims=keepdim)
+
+    def prod(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.multiply.reduce(input, axis=dim, keepdims=keepdim)
+
+    def amax(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.maximum.reduce(input, axis=dim, keepdims=keepdim)
+
+    def amin(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.minimum.reduce(input, axis=dim, keepdims=keepdim)
+
+    def any(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.any(input, axis=dim, keepdims=keepdim)
+
+    def all(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.all(input, axis=dim, keepdims=keepdim)
+
+    def argmax(self, input: Array, dim: int | None, keepdim: bool) -> Array:
+        return self.xp.argmax(input, axis=dim, keepdims=keepdim)
+
+    def argmin(self, input: Array, dim: int | None, keepdim: bool) -> Array:
+        return self.xp.argmin(input, axis=dim, keepdims=keepdim)
+
+    def argsort(self, input: Array, dim: int, descending: bool) -> Array:
+        """Stable. Descending keeps equal elements in their order too, and puts NaN first, as PyTorch does."""
+        if not descending:
+            return self.xp.argsort(input, axis=dim, kind="stable")
+        flipped = self.xp.argsort(self.xp.flip(input, dim), axis=dim, kind="stable")
+        return input.shape[dim] - 1 - self.xp.flip(flipped, dim)
+
+    def cumsum(self, input: Array, dim: int) -> Array:
+        return self.xp.cumsum(input, axis=dim, dtype=input.dtype)
+
+    def matmul(self, input: Array, other: Array) -> Array:
+        return self.xp.matmul(input, other)
+
+    # ---- shape; all but cat, pad and flip are views
+
+    def reshape(self, input: Array, shape: tuple[int, ...]) -> Array:
+        return input.reshape(shape)
+
+    def permute(self, input: Array, dims: tuple[int, ...]) -> Array:
+        return input.transpose(dims)
+
+    def expand(self, input: Array, size: tuple[int, ...]) -> Array:
+        return self.xp.broadcast_to(input, size)
+
+    def cat(self, tensors: Sequence[Array], dim: int) -> Array:
+        return self.xp.concatenate(tensors, axis=dim)
+
+    def pad_constant(self, input: Array, widths: tuple[tuple[int, int], ...], value: Any) -> Array:
+        """`widths` has (before, after) for every dimension; none is negative."""
+        shape = [before + n + after for n, (before, after) in zip(input.shape, widths)]
+        out = self.xp.full(shape, value, input.dtype)
+        out[tuple(slice(w[0], w[0] + n) for n, w in zip(input.shape, widths))] = input
+        return out
+
+    def flip(self, input: Array, dims: tuple[int, ...]) -> Array:
+        return self.xp.flip(input, dims).copy()
+
+    # ---- indexing
+
+    def getitem(self, input: Array, index: tuple[Any, ...]) -> Array:
+        """Basic indexing: a view. The Ellipsis keeps a full set of numbers from giving a scalar."""
+        return input[index if Ellipsis in index else (*index, Ellipsis)]
+
+    def index(self, input: Array, index: tuple[Any, ...]) -> Array:
+        """Indexing with at least one array among slices: a copy."""
+        return input[index]
+
+    def embed(self, input: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
+        """Zeros of `shape` with `input` added at `index`: the adjoint of `getitem` and `index`."""
+        out = self.xp.zeros(shape, input.dtype)
+        if all(part is None or isinstance(part, int | slice | type(...)) for part in index):
+            out[index] = input
+        else:
+            self.add_at(out, index, input)
+        return out
+
+    def add_at(self, target: Array, index: Any, value: Array) -> None:
+        """target[index] += value, where an element that is named twice receives both."""
+        self.xp.add.at(target, index, value)
+
+    def assign_at(self, target: Array, index: tuple[Any, ...], value: Any) -> None:
+        target[index] = value
+
+    def nonzero(self, input: Array) -> Array:
+        """(number of elements that are not 0, number of dimensions), int64."""
+        return self.xp.stack(self.xp.nonzero(input), axis=-1)
+
+    def gather(self, input: Array, index: Array, dim: int) -> Array:
+        self._check_range("gather", index, input.shape[dim])
+        return input[self._along(index, dim)]
+
+    def scatter_add(self, input: Array, index: Array, src: Array, dim: int) -> Array:
+        self._check_range("scatter_add", index, input.shape[dim])
+        out = input.copy()
+        self.add_at(out, self._along(index, dim), src)
+        return out
+
+    def embedding(self, input: Array, weight: Array, padding_idx: int | None) -> Array:
+        """Rows of `weight` named by `input`; a number outside [0, rows) raises IndexRangeError."""
+        self._check_range("embedding", input, weight.shape[0])
+        return self.xp.take(weight, input, axis=0)
+
+    def embedding_add(
+        self, input: Array, index: Array, padding_idx: int | None, rows: int
+    ) -> Array:
+        """Zeros (rows, D) with row i of `input` (..., D) added at row index[i]: the adjoint of `embedding`."""
+        out = self.xp.zeros((rows, input.shape[-1]), input.dtype)
+        self.add_at(out, index.reshape(-1), input.reshape(-1, input.shape[-1]))
+        if padding_idx is not None:
+            out[padding_idx] = 0
+        return out
+
+    def _along(self, index: Array, dim: int) -> tuple[Array, ...]:
+        """The full index that picks `index` along `dim` and each element's own place elsewhere."""
+        dim %= index.ndim
+        grid = self.xp.ogrid[tuple(slice(n) for n in index.shape)]
+        return tuple(index if axis == dim else own for axis, own in enumerate(grid))
+
+    def _check_range(self, op: str, index: Array, size: int) -> None:
+        if index.size:
+            low, high = int(index.min()), int(index.max())
+            if low < 0 or high >= size:
+                raise IndexRangeError(
+                    f"{op}: expected indices in [0, {size}), got {low if low < 0 else high}"
+                )
+
+    # ---- sliding windows over the last len(kernel) dimensions
+
+    def windows(
+        self,
+        input: Array,
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+    ) -> Array:
+        """(..., *size) -> (..., *positions, *kernel): a view in which window elements repeat."""
+        spatial = len(kernel)
+        lead = input.ndim - spatial
+        sizes, steps = input.shape[lead:], input.strides[lead:]
+        positions = tuple(
+            (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(sizes, kernel, stride, dilation)
+        )
+        return self.xp.lib.stride_tricks.as_strided(
+            input,
+            (*input.shape[:lead], *positions, *kernel),
+            (
+                *input.strides[:lead],
+                *(step * s for step, s in zip(steps, stride)),
+                *(step * d for step, d in zip(steps, dilation)),
+            ),
+        )
+
+    def fold_windows(
+        self,
+        input: Array,
+        size: tuple[int, ...],
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+    ) -> Array:
+        """(..., *positions, *kernel) -> (..., *size): each element added where it came from; adjoint of `windows`."""
+        spatial = len(kernel)
+        lead = input.ndim - 2 * spatial
+        positions = input.shape[lead : lead + spatial]
+        out = self.xp.zeros((*input.shape[:lead], *size), input.dtype)
+        for number in range(math.prod(kernel)):
+            place, rest = [], number
+            for k in reversed(kernel):
+                rest, offset = divmod(rest, k)
+                place.insert(0, offset)
+            target = tuple(
+                slice(o * d, o * d + (p - 1) * s + 1, s)
+                for o, d, p, s in zip(place, dilation, positions, stride)
+            )
+            out[(..., *target)] += input[(..., *place)]
+        return out
+
+    # ---- random numbers: Philox 4x32-10, the same bits on every backend; defined in tensorgrad/random.py
+
+    def random_bits(self, key: int, offset: int, count: int, device: Device) -> Array:
+        """`count` uint32 words: word i is word i % 4 of block offset + i // 4."""
+        xp = self.xp
+        low, shift = xp.uint64(0xFFFFFFFF), xp.uint64(32)
+        blocks = xp.arange(-(-count // 4), dtype="uint64") + xp.uint64(offset)
+        c0, c1 = blocks & low, blocks >> shift
+        c2, c3 = xp.zeros_like(c0), xp.zeros_like(c0)
+        k0, k1 = key & 0xFFFFFFFF, key >> 32 & 0xFFFFFFFF
+        for _ in range(PHILOX_ROUNDS):
+            p0 = c0 * xp.uint64(PHILOX_MULTIPLIERS[0])
+            p1 = c2 * xp.uint64(PHILOX_MULTIPLIERS[1])
+            c0, c1 = (p1 >> shift) ^ c1 ^ xp.uint64(k0), p1 & low
+            c2, c3 = (p0 >> shift) ^ c3 ^ xp.uint64(k1), p0 & low
+            k0, k1 = (k0 + PHILOX_WEYL[0]) & 0xFFFFFFFF, (k1 + PHILOX_WEYL[1]) & 0xFFFFFFFF
+        return xp.stack((c0, c1, c2, c3), axis=-1).reshape(-1)[:count].astype("uint32")
+
+    def uniform(
+        self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
+    ) -> Array:
+        """Uniform in [0, 1): 24 bits of one word for float32, 53 bits of two for float64."""
+        xp = self.xp
+        count = math.prod(shape)
+        if dtype == "float64":
+            words = self.random_bits(key, offset, 2 * count, device).astype("uint64")
+            bits, unit = (words[0::2] << xp.uint64(32) | words[1::2]) >> xp.uint64(11), 2.0**-53
+        else:
+            bits, unit = self.random_bits(key, offset, count, device) >> xp.uint32(8), 2.0**-24
+        return (bits.astype(dtype) * dtype.type(unit)).reshape(shape)
+
+    def normal(
+        self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
+    ) -> Array:
+        """Standard normal, by Box and Muller from pairs of uniforms, computed in `dtype`."""
+        xp = self.xp
+        count = math.prod(shape)
+        pairs = self.uniform((-(-count // 2), 2), dtype, key, offset, device)
+        step = dtype.type(2.0**-53 if dtype == "float64" else 2.0**-24)
+        radius = xp.sqrt(dtype.type(-2) * xp.log(pairs[:, 0] + step))
+        angle = dtype.type(2 * math.pi) * pairs[:, 1]
+        both = xp.stack((radius * xp.cos(angle), radius * xp.sin(angle)), axis=-1)
+        return both.reshape(-1)[:count].reshape(shape)

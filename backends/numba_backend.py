@@ -1,0 +1,162 @@
+"""The Numba backend: NumPy's primitives, and fused kernels where a benchmark shows that they win.
+
+Every method hands its arrays to a kernel of `tensorgrad.kernels.numba` and knows nothing of how it
+computes. Kernels are imported at their first use, and Numba with them. A kernel returns
+NotImplemented for dtypes, layouts and sizes that it does not serve; the op's composition, or the
+primitive of NumPy, then runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cached_property
+from typing import Any
+
+from tensorgrad.backend import Device
+from tensorgrad.backends.array_backend import Array
+from tensorgrad.backends.numpy_backend import NumpyBackend
+
+
+def _kernels(module: str) -> Any:
+    """The kernel module, imported at the first look and a plain attribute from then on."""
+
+    def load(self: NumbaBackend) -> Any:
+        return importlib.import_module(f"tensorgrad.kernels.numba.{module}")
+
+    return cached_property(load)
+
+
+class NumbaBackend(NumpyBackend):
+    name = "numba"
+
+    _softmax = _kernels("softmax")
+    _lstm = _kernels("lstm")
+    _embedding = _kernels("embedding")
+    _optimizers = _kernels("optimizers")
+    _random = _kernels("random")
+
+    # ---- softmax
+
+    def softmax(self, input: Array, dim: int) -> Array:
+        return self._softmax.softmax(input, dim)
+
+    def softmax_vjp(self, g: Array, y: Array, dim: int) -> Array:
+        return self._softmax.softmax_vjp(g, y, dim)
+
+    def log_softmax(self, input: Array, dim: int) -> Array:
+        return self._softmax.log_softmax(input, dim)
+
+    def log_softmax_vjp(self, g: Array, y: Array, dim: int) -> Array:
+        return self._softmax.log_softmax_vjp(g, y, dim)
+
+    def softmax_cross_entropy(self, input: Array, target: Array, ignore_index: int) -> Any:
+        return self._softmax.softmax_cross_entropy(input, target, ignore_index)
+
+    def softmax_cross_entropy_vjp(
+        self, g: Array, input: Array, target: Array, ignore_index: int, aux: Array
+    ) -> Any:
+        result = self._softmax.softmax_cross_entropy_vjp(g, input, target, ignore_index, aux)
+        return result if result is NotImplemented else (result, None)
+
+    # ---- recurrent cells
+
+    def lstm_gates(self, gates: Array, cell: Array) -> Any:
+        return self._lstm.lstm_gates(gates, cell)
+
+    def lstm_gates_vjp(self, g: Any, cell: Array, aux: Array) -> Any:
+        return self._lstm.lstm_gates_vjp(g[0], g[1], cell, aux)
+
+    # ---- embedding
+
+    def embedding(self, input: Array, weight: Array, padding_idx: int | None) -> Array:
+        out = self._embedding.take_rows(weight, input)
+        return super().embedding(input, weight, padding_idx) if out is NotImplemented else out
+
+    def embedding_add(
+        self, input: Array, index: Array, padding_idx: int | None, rows: int
+    ) -> Array:
+        values = input.reshape(-1, input.shape[-1])
+        out = self._embedding.scatter_rows(values, index, rows)
+        if out is NotImplemented:
+            return super().embedding_add(input, index, padding_idx, rows)
+        if padding_idx is not None:
+            out[padding_idx] = 0
+        return out
+
+    # ---- optimizers: in place, None when done
+
+    def sgd_step(
+        self,
+        params: list[Array],
+        grads: list[Array],
+        momentum_buffers: list[Array] | None,
+        *,
+        lr: float,
+        momentum: float,
+        dampening: float,
+        weight_decay: float,
+        nesterov: bool,
+        maximize: bool,
+    ) -> Any:
+        return self._optimizers.sgd_step(
+            params,
+            grads,
+            momentum_buffers,
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+            maximize=maximize,
+        )
+
+    def adam_step(
+        self,
+        params: list[Array],
+        grads: list[Array],
+        exp_avgs: list[Array],
+        exp_avg_sqs: list[Array],
+        max_exp_avg_sqs: list[Array] | None,
+        steps: list[int],
+        *,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        weight_decay: float,
+        decoupled: bool,
+        maximize: bool,
+    ) -> Any:
+        if max_exp_avg_sqs is not None:
+            return NotImplemented
+        return self._optimizers.adam_step(
+            params,
+            grads,
+            exp_avgs,
+            exp_avg_sqs,
+            steps,
+            lr=lr,
+            beta1=beta1,
+            beta2=beta2,
+            eps=eps,
+            weight_decay=weight_decay,
+            decoupled=decoupled,
+            maximize=maximize,
+        )
+
+    # ---- random numbers
+
+    def random_bits(self, key: int, offset: int, count: int, device: Device) -> Array:
+        return self._random.random_bits(key, offset, count)
+
+    def uniform(
+        self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
+    ) -> Array:
+        out = self._random.uniform(shape, dtype, key, offset)
+        return super().uniform(shape, dtype, key, offset, device) if out is NotImplemented else out
+
+    def normal(
+        self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
+    ) -> Array:
+        out = self._random.normal(shape, dtype, key, offset)
+        return super().normal(shape, dtype, key, offset, device) if out is NotImplemented else out

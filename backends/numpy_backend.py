@@ -1,0 +1,64 @@
+"""The NumPy backend: the reference on NumPy arrays.
+
+Adds nothing to the reference but speed for small arrays: an elementwise primitive is NumPy's own ufunc, so that no
+Python frame stands between an op and it (0.1 us a call).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tensorgrad.backends.array_backend import ArrayBackend
+
+
+class NumpyBackend(ArrayBackend):
+    name = "numpy"
+    array_types = (np.ndarray, np.float32, np.float64, np.float16, np.int64, np.bool_)
+
+    def __init__(self) -> None:
+        super().__init__(np)
+
+    neg = np.negative
+    abs = np.absolute
+    sign = np.sign
+    exp = np.exp
+    expm1 = np.expm1
+    log = np.log
+    log1p = np.log1p
+    sqrt = np.sqrt
+    sin = np.sin
+    cos = np.cos
+    tanh = np.tanh
+    floor = np.floor
+    ceil = np.ceil
+    round = np.rint
+    trunc = np.trunc
+    isnan = np.isnan
+    isinf = np.isinf
+    isfinite = np.isfinite
+    logical_not = np.logical_not
+    bitwise_not = np.invert
+    add = np.add
+    sub = np.subtract
+    mul = np.multiply
+    div = np.true_divide
+    pow = np.power
+    floor_divide = np.floor_divide
+    remainder = np.remainder
+    fmod = np.fmod
+    atan2 = np.arctan2
+    maximum = np.maximum
+    minimum = np.minimum
+    eq = np.equal
+    ne = np.not_equal
+    lt = np.less
+    le = np.less_equal
+    gt = np.greater
+    ge = np.greater_equal
+    logical_and = np.logical_and
+    logical_or = np.logical_or
+    logical_xor = np.logical_xor
+    bitwise_and = np.bitwise_and
+    bitwise_or = np.bitwise_or
+    bitwise_xor = np.bitwise_xor
+    matmul = np.matmul

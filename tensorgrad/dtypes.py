@@ -1,0 +1,126 @@
+"""Element types: `numpy.dtype` objects under PyTorch's names, and PyTorch's promotion table.
+
+Knows nothing of tensors; an operand of `result_type` is anything with `dtype` and `ndim`, or a Python number.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any, TypeAlias
+
+import ml_dtypes
+import numpy as np
+
+DType: TypeAlias = np.dtype[Any]
+
+bool_ = np.dtype("bool")
+uint8 = np.dtype("uint8")
+int8 = np.dtype("int8")
+int16 = short = np.dtype("int16")
+int32 = int_ = np.dtype("int32")
+int64 = long = np.dtype("int64")
+float16 = half = np.dtype("float16")
+bfloat16: DType = np.dtype(ml_dtypes.bfloat16)
+float32 = float_ = np.dtype("float32")
+float64 = double = np.dtype("float64")
+complex64 = np.dtype("complex64")
+complex128 = np.dtype("complex128")
+
+BOOL, INTEGRAL, FLOATING, COMPLEX = range(4)
+_CATEGORY_OF_KIND = {"b": BOOL, "i": INTEGRAL, "u": INTEGRAL, "f": FLOATING, "c": COMPLEX}
+
+_default = float32
+
+
+def category(dtype: DType) -> int:
+    """0 bool, 1 integral, 2 floating, 3 complex: the first thing that promotion looks at."""
+    if dtype is bfloat16:  # NumPy sees its kind as "V", void
+        return FLOATING
+    return _CATEGORY_OF_KIND[dtype.kind]
+
+
+def is_floating_point(dtype: DType) -> builtins.bool:
+    return category(dtype) == FLOATING
+
+
+def is_differentiable(dtype: DType) -> builtins.bool:
+    """Only floating and complex tensors can require gradients."""
+    return category(dtype) >= FLOATING
+
+
+def get_default_dtype() -> DType:
+    """The type of tensors made from Python floats; `float32` unless set."""
+    return _default
+
+
+def set_default_dtype(dtype: DType) -> None:
+    """Make `dtype` (a floating type) the type of tensors made from Python floats."""
+    global _default
+    if not is_floating_point(np.dtype(dtype)):
+        raise TypeError(f"set_default_dtype: expected a floating-point dtype, got {dtype}")
+    _default = np.dtype(dtype)
+
+
+def promote_types(first: DType, second: DType) -> DType:
+    """The smallest type that PyTorch lets both operands be converted to.
+
+    Unlike NumPy a floating type is never widened by an integral one: `int64` with `float32` is `float32`.
+    """
+    if first is second:
+        return first
+    a, b = category(first), category(second)
+    if a != b:
+        if max(a, b) == COMPLEX and min(a, b) == FLOATING:
+            return np.promote_types(first, second)
+        return first if a > b else second
+    if bfloat16 in (first, second):
+        other = second if first == bfloat16 else first
+        return float32 if other == float16 else other
+    return np.promote_types(first, second)
+
+
+def _combine(higher: DType | None, lower: DType | None) -> DType | None:
+    """The type of operands of unequal rank: the lower one counts only where its category is higher."""
+    if higher is None or lower is None:
+        return higher if lower is None else lower
+    if category(lower) > category(higher):
+        return promote_types(higher, lower)
+    return higher
+
+
+def scalar_dtype(value: Any) -> DType:
+    """The type that a Python number stands for on its own."""
+    if isinstance(value, builtins.bool):
+        return bool_
+    if isinstance(value, int):
+        return int64
+    if isinstance(value, complex):
+        return complex128 if _default is float64 else complex64
+    return _default
+
+
+def result_type(*operands: Any) -> DType:
+    """The type in which `operands` are computed together, by PyTorch's rules.
+
+    Tensors with dimensions decide; 0-d tensors, and after them Python numbers, count only where they are of a
+    higher category (bool < integral < floating < complex).
+    See https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+    """
+    ranks: list[DType | None] = [None, None, None]
+    for operand in operands:
+        dtype = getattr(operand, "dtype", None)
+        if dtype is None:
+            rank, dtype = 2, scalar_dtype(operand)
+        else:
+            rank = 0 if operand.ndim else 1
+        known = ranks[rank]
+        ranks[rank] = dtype if known is None else promote_types(known, dtype)
+    result = _combine(ranks[0], _combine(ranks[1], ranks[2]))
+    if result is None:
+        raise TypeError("result_type: expected at least one operand, got none")
+    return result
+
+
+def can_cast(source: DType, target: DType) -> builtins.bool:
+    """Whether PyTorch stores a result of type `source` into a tensor of type `target`."""
+    return category(source) <= category(target)

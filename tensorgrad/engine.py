@@ -1,0 +1,327 @@
+"""Reverse mode: walk the nodes from the youngest to the oldest and sum what reaches each.
+
+The walk holds arrays where no graph of the backward is wanted and recording tensors where it is; both answer to the
+same operators. It knows no op; the one it needs, summing a gradient to its input's shape, is registered from above.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from tensorgrad import modes
+from tensorgrad.errors import GraphError, ShapeError
+from tensorgrad.graph import (
+    Hooks,
+    Leaf,
+    Multi,
+    Node,
+    Pick,
+    TensorCore,
+    tick,
+    unwrap,
+    version_of,
+    wrap,
+)
+
+# Set by ops/reduction.py: (gradient, shape) -> the gradient summed over the dimensions that were broadcast.
+sum_to_shape: Callable[[Any, tuple[int, ...]], Any]
+
+_newest_first = attrgetter("time")
+_accumulating = threading.Lock()
+
+
+def reachable(roots: Iterable[Node]) -> list[Node]:
+    """Every node that `roots` depend on, the youngest first. No recursion: depth is bounded by memory alone."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    return sorted(seen, key=_newest_first, reverse=True)
+
+
+def leading_to(order: list[Node], wanted: set[Node]) -> set[Node | None]:
+    """The nodes of `order` whose rules must run for the gradient of some wanted node."""
+    leading: set[Node | None] = set()
+    for node in reversed(order):
+        for edge in node.edges:
+            if edge in leading or edge in wanted:
+                leading.add(node)
+                break
+    return leading
+
+
+class Walk:
+    """One backward pass. `wanted` limits it to the nodes that lead to these; None means all leaves."""
+
+    def __init__(self, create_graph: bool, retain_graph: bool, wanted: set[Node] | None) -> None:
+        self.create_graph = create_graph
+        self.retain_graph = retain_graph
+        self.wanted = wanted
+        self.found: dict[Node, Any] = {}  # gradients of leaves, or of the wanted nodes
+        self.shared: set[Node] = set()  # those whose gradient's memory somebody else holds too
+
+    def run(self, grads: dict[Node, Any]) -> None:
+        """Walk from the nodes of `grads`, given with the gradients of their outputs."""
+        order = reachable(grads)
+        leading = None if self.wanted is None else leading_to(order, self.wanted)
+        anomaly = modes.current().anomaly
+        self.shared.update(grads)  # the caller's own arrays
+        with modes.ModeContext(grad=self.create_graph):
+            for node in order:
+                g = grads.pop(node, None)
+                if g is None:
+                    continue
+                if node.hooks is not None:
+                    g = self.call_tensor_hooks(node, g)
+                if leading is None:
+                    if node.__class__ is Leaf:
+                        self.found[node] = g
+                        continue
+                else:
+                    if node in self.wanted:
+                        self.found[node] = g
+                        self.shared.add(node)
+                    if node not in leading:
+                        continue
+                if node.__class__ is Pick:
+                    self.hand_to_source(node, g, grads)
+                    continue
+                results = self.call_rules(node, g, anomaly)
+                self.send(node, g, results, grads)
+
+    def send(self, node: Node, g: Any, results: tuple[Any, ...], grads: dict[Node, Any]) -> None:
+        """Add each result to what its input has received so far."""
+        for edge, result in zip(node.edges, results):
+            if edge is None or result is None:
+                continue
+            if result.shape != edge.shape:
+                result = sum_to_shape(result, edge.shape)
+            if result is g:
+                self.shared.add(edge)
+            known = grads.get(edge)
+            if known is None:
+                grads[edge] = result
+            else:
+                grads[edge] = known + result
+                self.shared.discard(edge)
+
+    def call_rules(self, node: Node, g: Any, anomaly: bool) -> tuple[Any, ...]:
+        hooks = node.hooks
+        if hooks is not None:
+            g = self.call_prehooks(hooks, g)
+        if anomaly:
+            results = self.call_watched(node, g)
+        else:
+            results = node.pull_tensors(g) if self.create_graph else node.pull(g)
+        if not self.retain_graph:
+            node.release()
+        if hooks is not None:
+            results = self.call_posthooks(hooks, results, g)
+        return results
+
+    def call_watched(self, node: Node, g: Any) -> tuple[Any, ...]:
+        """Run the rules, and on a fault or a NaN name the line of the forward op."""
+        try:
+            results = node.pull_tensors(g) if self.create_graph else node.pull(g)
+        except Exception as error:
+            error.add_note(_forward_line(node))
+            raise
+        if modes.current().check_nan:
+            for number, result in enumerate(results):
+                if result is not None and _has_nan(unwrap(result)):
+                    raise GraphError(
+                        f"{node.op_name}: expected gradients without NaN, got NaN in its gradient number {number} "
+                        f"(Function '{node.name()}' returned nan values)\n{_forward_line(node)}"
+                    )
+        return results
+
+    @staticmethod
+    def hand_to_source(pick: Pick, g: Any, grads: dict[Node, Any]) -> None:
+        """A node with several outputs receives a list with one gradient (or None) an output."""
+        source = pick.edges[0]
+        assert isinstance(source, Multi)
+        received = grads.get(source)
+        if received is None:
+            received = grads[source] = [None] * len(source.shapes)
+        known = received[pick.number]
+        received[pick.number] = g if known is None else known + g
+
+    # ---- hooks see tensors in either kind of walk
+
+    def call_tensor_hooks(self, node: Node, g: Any) -> Any:
+        assert node.hooks is not None
+        for hook in node.hooks.of("tensor"):
+            given = g if self.create_graph else wrap(g)
+            returned = hook(given)
+            if returned is not None:
+                if tuple(returned.shape) != node.shape:
+                    raise ShapeError(
+                        f"hook: expected a gradient of shape {list(node.shape)}, got {list(returned.shape)}"
+                    )
+                g = returned if self.create_graph else returned._array
+            self.shared.add(node)  # the hook may have kept what it was given
+        return g
+
+    def call_prehooks(self, hooks: Hooks, g: Any) -> Any:
+        several = isinstance(g, list)
+        for hook in hooks.of("pre"):
+            returned = hook(self.as_tensors(g if several else (g,)))
+            if returned is not None:
+                values = self.from_tensors(returned)
+                g = list(values) if several else values[0]
+        return g
+
+    def call_posthooks(self, hooks: Hooks, results: tuple[Any, ...], g: Any) -> tuple[Any, ...]:
+        for hook in hooks.of("post"):
+            outputs = self.as_tensors(g if isinstance(g, list) else (g,))
+            returned = hook(self.as_tensors(results), outputs)
+            if returned is not None:
+                results = self.from_tensors(returned)
+        return results
+
+    def as_tensors(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        if self.create_graph:
+            return tuple(values)
+        return tuple(None if value is None else wrap(value) for value in values)
+
+    def from_tensors(self, values: Any) -> tuple[Any, ...]:
+        values = values if isinstance(values, tuple) else (values,)
+        return values if self.create_graph else tuple(unwrap(value) for value in values)
+
+
+def _has_nan(array: Any) -> bool:
+    backend = modes.current().backends[array.__class__]
+    return bool(backend.any(backend.isnan(array), None, False))
+
+
+def _forward_line(node: Node) -> str:
+    trace = getattr(node, "trace", None)
+    if trace is None:
+        return f"{node.op_name} was called outside detect_anomaly, so its line is not known"
+    return f"{node.op_name} was called here:\n" + "".join(trace.format())
+
+
+# ---- the two ways in
+
+
+def backward(
+    tensors: Sequence[Any],
+    gradients: Sequence[Any],
+    retain_graph: bool | None,
+    create_graph: bool,
+    inputs: Sequence[Any] | None,
+) -> None:
+    """Add the gradient of sum(tensor * gradient) to the `grad` of every leaf, or of `inputs` alone."""
+    wanted = None if inputs is None else {_node_of(tensor, "backward") for tensor in inputs}
+    if wanted is not None and not wanted:
+        raise GraphError("backward: expected `inputs` to name at least one tensor, got an empty list")
+    walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph, wanted)
+    walk.run(_seeds("backward", tensors, gradients, create_graph))
+    holders: dict[Node, Any] = {}
+    if inputs is not None:
+        holders = {tensor._node: tensor for tensor in inputs}
+    # Only now, so that a walk that failed has changed no gradient; and one thread at a time.
+    finished = []
+    with _accumulating:
+        while walk.found:
+            node, g = walk.found.popitem()
+            tensor = holders.get(node) or (node.tensor() if isinstance(node, Leaf) else None)
+            if tensor is None:
+                continue  # nobody can see its gradient any more
+            _accumulate(tensor, g, create_graph, node in walk.shared)
+            if node.hooks is not None and node.hooks.accumulated:
+                finished.append((node.hooks, tensor))
+    for hooks, tensor in finished:
+        for hook in list(hooks.accumulated.values()):
+            hook(tensor)
+
+
+def _accumulate(tensor: Any, g: Any, create_graph: bool, shared: bool) -> None:
+    known = getattr(tensor, "_grad", None)
+    if create_graph:
+        tensor._grad = g if known is None else known + g
+        return
+    if known is None:
+        # A gradient must own its memory: `clip_grad_norm_` and `grad.zero_()` write into it.
+        tensor._grad = wrap(modes.current().backends[g.__class__].own(g, shared))
+        return
+    array = known._array
+    modes.current().backends[array.__class__].assign(array, array + g)
+    version_of(known).written = tick()
+
+
+def grad(
+    outputs: Sequence[Any],
+    inputs: Sequence[Any],
+    grad_outputs: Sequence[Any],
+    retain_graph: bool | None,
+    create_graph: bool,
+    allow_unused: bool,
+) -> tuple[Any, ...]:
+    """Gradients of sum(output * grad_output) with respect to `inputs`; no tensor's `grad` is touched."""
+    nodes = [_node_of(tensor, "grad") for tensor in inputs]
+    walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph, set(nodes))
+    walk.run(_seeds("grad", outputs, grad_outputs, create_graph))
+    results = []
+    for number, node in enumerate(nodes):
+        g = walk.found.get(node)
+        if g is None and not allow_unused:
+            raise GraphError(
+                f"grad: expected every input to be used in the graph, got input {number} unused "
+                "(One of the differentiated Tensors appears to not have been used in the graph; "
+                "pass allow_unused=True to get None for it)"
+            )
+        results.append(g if g is None or create_graph else wrap(g))
+    return tuple(results)
+
+
+def _node_of(tensor: Any, caller: str) -> Node:
+    if not isinstance(tensor, TensorCore):
+        raise TypeError(f"{caller}: expected tensors as inputs, got {type(tensor).__name__}")
+    if tensor._node is None:
+        raise GraphError(
+            f"{caller}: expected inputs that require gradients, got one that does not "
+            "(One of the differentiated Tensors does not require grad)"
+        )
+    return tensor._node
+
+
+def _seeds(
+    caller: str, tensors: Sequence[Any], gradients: Sequence[Any], create_graph: bool
+) -> dict[Node, Any]:
+    """The gradients that a walk starts from: one an output, ones for a scalar output without one."""
+    if len(tensors) != len(gradients):
+        raise GraphError(
+            f"{caller}: expected one gradient for each of {len(tensors)} outputs, got {len(gradients)}"
+        )
+    seeds: dict[Node, Any] = {}
+    for tensor, g in zip(tensors, gradients):
+        node = tensor._node
+        if node is None:
+            raise GraphError(
+                f"{caller}: expected a tensor with a history, got one for which "
+                "element 0 of tensors does not require grad and does not have a grad_fn"
+            )
+        array = tensor._array
+        if g is None:
+            if array.size != 1:
+                raise GraphError(
+                    f"{caller}: expected a gradient for an output of shape {list(array.shape)}, got none "
+                    "(grad can be implicitly created only for scalar outputs)"
+                )
+            backend = modes.current().backends[array.__class__]
+            g = wrap(backend.full(array.shape, 1, array.dtype, backend.device_of(array)))
+        elif g._array.shape != array.shape:
+            raise ShapeError(
+                f"{caller}: expected a gradient of shape {list(array.shape)}, got {list(g._array.shape)}"
+            )
+        if not create_graph:
+            g = g._array
+        seeds[node] = seeds[node] + g if node in seeds else g
+    return seeds

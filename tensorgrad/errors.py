@@ -1,0 +1,26 @@
+"""The library's exceptions.
+
+Each is also a subclass of what PyTorch raises for the same fault, so that `except RuntimeError` of a program
+written for PyTorch still catches it. Every message reads `<op>: expected ..., got ...` and is raised before
+anything has been written.
+"""
+
+
+class ShapeError(RuntimeError, ValueError):
+    """Sizes or numbers of dimensions do not fit together."""
+
+
+class DTypeError(RuntimeError, TypeError):
+    """An element type that the op does not take, or types that do not mix."""
+
+
+class IndexRangeError(IndexError):
+    """An index, a dimension or a class number outside its range."""
+
+
+class GraphError(RuntimeError):
+    """Autograd cannot do what was asked: a freed graph, an overwritten tensor, a leaf changed in place."""
+
+
+class BackendError(RuntimeError, ValueError):
+    """A backend or device that is unknown, unavailable or broken, or tensors of two devices in one op."""

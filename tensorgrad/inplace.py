@@ -1,0 +1,238 @@
+"""In-place ops: what a write does to histories and to views.
+
+An in-place op computes its result out of place, writes it into the tensor's memory, and gives the tensor the
+result's history. Where the tensor is a view, its base gets a history in which the value written through the view
+flows and what it covered does not, and every other view of that memory is derived again from the new base.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from tensorgrad import dtypes, modes
+from tensorgrad.errors import DTypeError, GraphError, ShapeError
+from tensorgrad.graph import Leaf, Node, TensorCore, new, tick, unwrap, version_of, wrap
+from tensorgrad.op import OPS, call_stack
+
+Path = tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]
+
+
+def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The in-place method `x.<function>_(...)` of an out-of-place op."""
+    name = function.__name__ + "_"
+
+    @functools.wraps(function)
+    def method(input: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse_leaf(input, name)
+        old = wrap(input._array, input._node)
+        result = function(old, *args, **kwargs)
+        result = _fit(result, input, name)
+        node = result._node
+        if node is not None:
+            # Rules that need the old values must find them after the write.
+            old._array = _backend(input).copy(input._array)
+        _backend(input).assign(input._array, result._array)
+        finish(input, node)
+        return input
+
+    method.__name__ = name
+    method.__doc__ = f"In-place version of `{function.__name__}`: writes into this tensor and returns it."
+    return method
+
+
+def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
+    """input[index] = value, for an index that ops/indexing.py has put into one form."""
+    refuse_leaf(input, "setitem")
+    target = input._array
+    array = unwrap(value)
+    if hasattr(array, "dtype") and not dtypes.can_cast(array.dtype, target.dtype):
+        raise DTypeError(f"setitem: expected values castable to {target.dtype}, got {array.dtype}")
+    backend = _backend(input)
+    shape = _probe(backend, target, index).shape
+    if hasattr(array, "shape") and not _broadcasts(array.shape, shape):
+        raise ShapeError(
+            f"setitem: expected a value that broadcasts to {list(shape)}, got {list(array.shape)}"
+        )
+    source = value._node if isinstance(value, TensorCore) else None
+    node: Node | None = None
+    if modes.current().record and (source is not None or input._node is not None):
+        if source is not None and array.dtype != target.dtype:
+            value = OPS["cast"].call(value, target.dtype)
+            source = value._node
+        node = Put(input._node, source, index, target.shape)
+    backend.assign_at(target, index, array)
+    finish(input, node)
+
+
+def refuse_leaf(input: Any, name: str) -> None:
+    """A leaf that requires grad, or a view of one, is not written while recording: its gradient would be undefined."""
+    if not modes.current().record:
+        return
+    base = base_of(input)
+    for tensor, what in ((input, "a leaf"), (base, "a view of a leaf")):
+        if tensor._node.__class__ is Leaf:
+            raise GraphError(
+                f"{name}: expected a tensor that may be changed in place, got {what} that requires grad "
+                f"({what} Variable that requires grad is being used in an in-place operation; use no_grad())"
+            )
+
+
+def finish(input: Any, node: Node | None) -> None:
+    """After a write: advance the version, give the tensor its new history, and renew the views."""
+    version = version_of(input)
+    version.written = tick()
+    if node is None:
+        return
+    base = base_of(input)
+    if base is input:
+        input._node = node
+    else:
+        base._node = WriteThrough(base, node, path_of(input))
+    for reference in version.views:
+        view = reference()
+        if view is not None and base_of(view) is base:
+            parent, function, statics = view._view
+            view._node = function(parent, *statics)._node
+    # The histories above are younger than the write, as they must be: nothing they save has changed.
+
+
+def base_of(tensor: Any) -> Any:
+    """The tensor that a view, or a view of a view, was taken from; the tensor itself if it is none."""
+    while (view := getattr(tensor, "_view", None)) is not None:
+        tensor = view[0]
+    return tensor
+
+
+def path_of(tensor: Any) -> Path:
+    """The view ops that lead from the base to the tensor."""
+    steps = []
+    while (view := getattr(tensor, "_view", None)) is not None:
+        tensor, function, statics = view
+        steps.append((function, statics))
+    return tuple(reversed(steps))
+
+
+def _follow(path: Path, value: Any) -> Any:
+    for function, statics in path:
+        value = function(value, *statics)
+    return value
+
+
+class Put(Node):
+    """History of `x[index] = value`: what was there before gets no gradient, the value gets that of its place."""
+
+    __slots__ = ("index",)
+
+    op_name = "setitem"
+
+    def __init__(
+        self, input: Node | None, value: Node | None, index: tuple[Any, ...], shape: tuple[int, ...]
+    ) -> None:
+        self.edges = (input, value)
+        self.saved = ()
+        self.shape = shape
+        self.time = tick()
+        self.hooks = None
+        self.index = index
+        if modes.current().anomaly:
+            self.trace = call_stack()
+
+    def name(self) -> str:
+        return "CopySlices"
+
+    def pull(self, g: Any) -> tuple[Any, ...]:
+        backend = modes.current().backends[g.__class__]
+        kept = None
+        if self.edges[0] is not None:
+            kept = backend.copy(g)
+            backend.assign_at(kept, self.index, 0)
+        return kept, self.of_value(g)
+
+    def pull_tensors(self, g: Any) -> tuple[Any, ...]:
+        kept = None
+        if self.edges[0] is not None:
+            kept = OPS["clone"].call(g)
+            set_item(kept, self.index, 0)
+        return kept, self.of_value(g)
+
+    def of_value(self, g: Any) -> Any:
+        if self.edges[1] is None:
+            return None
+        return OPS["getitem" if is_basic(self.index) else "index"].call(g, self.index)
+
+
+class WriteThrough(Node):
+    """History of a base one of whose views was written: the base's old gradient outside, the view's inside."""
+
+    __slots__ = ("path",)
+
+    op_name = "write_through_view"
+
+    def __init__(self, base: Any, view: Node, path: Path) -> None:
+        self.edges = (base._node, view)
+        self.saved = ()
+        self.shape = base._array.shape
+        self.time = tick()
+        self.hooks = None
+        self.path = path
+        if modes.current().anomaly:
+            self.trace = call_stack()
+
+    def name(self) -> str:
+        return "CopySlices"
+
+    def pull(self, g: Any) -> tuple[Any, ...]:
+        kept = None
+        if self.edges[0] is not None:
+            backend = modes.current().backends[g.__class__]
+            kept = backend.copy(g)
+            backend.assign(_follow(self.path, kept), 0)
+        return kept, _follow(self.path, g)
+
+    def pull_tensors(self, g: Any) -> tuple[Any, ...]:
+        kept = None
+        if self.edges[0] is not None:
+            kept = OPS["clone"].call(g)
+            set_item(_follow(self.path, kept), (Ellipsis,), 0)
+        return kept, _follow(self.path, g)
+
+
+def is_basic(index: tuple[Any, ...]) -> bool:
+    """Whether an index is of numbers, slices, None and Ellipsis only, and so names a view."""
+    return all(
+        part is None or part is Ellipsis or isinstance(part, int | slice) for part in index
+    )
+
+
+def _backend(tensor: Any) -> Any:
+    return modes.current().backends[tensor._array.__class__]
+
+
+def _probe(backend: Any, target: Any, index: tuple[Any, ...]) -> Any:
+    return backend.getitem(target, index) if is_basic(index) else backend.index(target, index)
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    extra = len(shape) - len(to)
+    if extra > 0 and any(n != 1 for n in shape[:extra]):
+        return False
+    return all(n in (1, m) for n, m in zip(reversed(shape), reversed(to)))
+
+
+def _fit(result: Any, input: Any, name: str) -> Any:
+    """The result in the tensor's dtype, if it has the tensor's shape."""
+    if result._array.shape != input._array.shape:
+        raise ShapeError(
+            f"{name}: expected a result of this tensor's shape {list(input._array.shape)}, "
+            f"got {list(result._array.shape)}"
+        )
+    if result._array.dtype != input._array.dtype:
+        if not dtypes.can_cast(result._array.dtype, input._array.dtype):
+            raise DTypeError(
+                f"{name}: expected a result castable to {input._array.dtype}, got {result._array.dtype} "
+                "(result type can't be cast to the desired output type)"
+            )
+        return OPS["cast"].call(result, input._array.dtype)
+    return result

@@ -1,0 +1,210 @@
+"""How a primitive op is declared.
+
+    exp = primitive("exp", "input", kind="float", input=lambda g, y: g * y)
+
+The declaration does its work once and the call does none: it writes the source of a specialised Python function and
+compiles it, as `dataclasses` do (see `tensorgrad.codegen`). No loop over arguments, no dict and no keyword merging
+stands on the call path; a recorded call makes one node with two small tuples. What does not fit the fast path (mixed
+dtypes, a number on the left, raw arrays) goes to `Op.coerce`, which converts and calls on.
+
+A gradient rule's parameters name what it needs and what is therefore kept: `g` (the gradient of the output), `y`
+(the output), any argument, `<argument>_shape`, `<argument>_dtype`, any static parameter. Rules are written in ops and operators only,
+so the same rule runs on arrays when no graph of the backward is wanted and on recording tensors when it is.
+
+Ops that are compositions with optional kernels are declared in `tensorgrad.fused`.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tensorgrad import dtypes, graph, modes
+from tensorgrad.codegen import Writer, define, new_space, node_class
+from tensorgrad.explain import explain
+from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
+
+OPS: dict[str, Any] = {}
+NUMBERS = (float, int, bool)
+
+
+class Op:
+    """One declared primitive: its parts, and the slow path of its calls."""
+
+    def __init__(
+        self, name: str, args: list[str], statics: list[str], kind: str, expects: str
+    ) -> None:
+        self.name = name
+        self.args = args
+        self.statics = statics
+        self.kind = kind
+        self.expects = expects
+        self.rules: dict[str, Callable[..., Any]] = {}
+        self.call: Callable[..., Any]
+        self.core: Callable[..., Any]
+
+    def coerce(self, tensors: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
+        """The call with arguments that are not all tensors of one dtype."""
+        if not any(isinstance(value, TensorCore) for value in tensors):
+            return self.call_raw(tensors, tensors, statics)
+        operands = [self.lift(value) for value in tensors]
+        if self.kind != "any":
+            operands = self.promote(operands)
+        return self.core(*operands, *statics)
+
+    def call_raw(
+        self, candidates: Sequence[Any], arguments: Any, statics: tuple[Any, ...]
+    ) -> Any:
+        """Rules and compositions call ops on plain arrays: straight to the backend."""
+        table = modes.current().backends
+        for value in candidates:
+            if value.__class__ in table or hasattr(value, "dtype"):
+                method = getattr(table[value.__class__], self.name)
+                try:
+                    if arguments is candidates and isinstance(arguments, tuple):
+                        return method(*arguments, *statics)
+                    return method(arguments, *statics)
+                except Exception as error:
+                    raise explain(self, error, tuple(candidates), statics) from error
+        kinds = ", ".join(type(value).__name__ for value in candidates)
+        raise TypeError(f"{self.name}: expected at least one tensor, got {kinds or 'none'}")
+
+    def lift(self, value: Any) -> Any:
+        """A tensor of the class that ops know, or a Python number, or None."""
+        if value.__class__ is graph.Tensor or value is None or value.__class__ in NUMBERS:
+            return value
+        if isinstance(value, TensorCore):
+            return alias(value)
+        if hasattr(value, "dtype") and hasattr(value, "ndim"):
+            return wrap(value) if value.ndim or self.kind == "any" else value.item()
+        if isinstance(value, int | float | complex):
+            return value
+        raise TypeError(
+            f"{self.name}: expected tensors or numbers, got {type(value).__name__}"
+        )
+
+    def promote(self, operands: list[Any]) -> list[Any]:
+        """Convert operands to their common dtype by PyTorch's table; the conversions are recorded."""
+        common = dtypes.result_type(*[unwrap(value) for value in operands if value is not None])
+        if self.kind == "float" and not dtypes.is_differentiable(common):
+            common = dtypes.get_default_dtype()
+        cast = OPS["cast"].call
+        results = []
+        for value in operands:
+            if isinstance(value, TensorCore):
+                results.append(value if value._array.dtype == common else cast(value, common))
+            else:
+                results.append(_number(value, common))
+        return results
+
+    def lift_sequence(self, tensors: Sequence[Any], statics: tuple[Any, ...]) -> Sequence[Any]:
+        """A list of tensors of one dtype, or the plain arrays as they are."""
+        if not isinstance(tensors, list | tuple):
+            raise TypeError(
+                f"{self.name}: expected a list or tuple of tensors, got {type(tensors).__name__}"
+            )
+        if not tensors:
+            raise ValueError(f"{self.name}: expected a non-empty list of tensors, got an empty one")
+        if not any(isinstance(value, TensorCore) for value in tensors):
+            return list(tensors)
+        return self.promote([self.lift(value) for value in tensors])
+
+
+def _number(value: Any, dtype: dtypes.DType) -> Any:
+    """A Python number in the category of `dtype`, so that the array library computes in that dtype."""
+    kind = dtypes.category(dtype)
+    if value is None or kind in (dtypes.BOOL, dtypes.COMPLEX):
+        return value
+    return float(value) if kind == dtypes.FLOATING else int(value)
+
+
+def alias(tensor: TensorCore) -> Any:
+    """The same tensor as an object of the class that ops know."""
+    same = wrap(tensor._array, tensor._node)
+    same._version = version_of(tensor)
+    return same
+
+
+def primitive(
+    name: str,
+    args: str,
+    statics: str = "",
+    doc: str = "",
+    *,
+    kind: str = "any",
+    view: bool = False,
+    expects: str = "",
+    **rules: Callable[..., Any],
+) -> Callable[..., Any]:
+    """Declare an op that every backend computes by a method of the same name; returns the function users call.
+
+    args: the tensor arguments, by PyTorch's names, separated by spaces; "*tensors" takes a sequence of tensors.
+    statics: the other parameters, as in a Python signature ("dim=None, keepdim=False").
+    kind: how dtypes meet. "number": PyTorch's promotion; "float": the same, and integers become the default
+        floating type; "any": as they are.
+    view: the result may share the input's memory.
+    expects: what shapes or types the op takes, for the message when it fails.
+    rules: a gradient rule for each differentiable argument.
+    """
+    sequence = args.startswith("*")
+    names = args.removeprefix("*").split()
+    parsed = ast.parse(f"def f({statics}): pass").body[0].args  # type: ignore[attr-defined]
+    static_names = [p.arg for p in [*parsed.args, *parsed.kwonlyargs]]
+    op = Op(name, names, static_names, kind, expects)
+    op.rules = rules
+    writer = Writer(name, names, static_names, rules, kind=kind, view=view, sequence=sequence)
+    space = new_space(
+        op=op,
+        coerce=op.coerce,
+        call_raw=op.call_raw,
+        lift_sequence=op.lift_sequence,
+        explain=explain,
+        as_array=as_array,
+        link_view=link_view,
+        stack=call_stack,
+        output_tensor=wrap,
+        **{f"rule_{arg}": rule for arg, rule in rules.items()},
+    )
+    signature = ", ".join([*names, statics] if statics else names)
+    op.core = define(space, name, f"def {name}({', '.join(names + static_names)}):", writer.core())
+    op.call = define(space, name, f"def {name}({signature}):", writer.call())
+    op.call.__doc__ = doc
+    if rules:
+        pull = define(space, f"{name} backward", "def pull(node, g):", writer.pull(False))
+        tensors = define(
+            space, f"{name} backward", "def pull_tensors(node, g):", writer.pull(True)
+        )
+        saves_output = "y" in writer.keep
+        space["OpNode"] = node_class(name, saves_output, pull=pull, pull_tensors=tensors)
+    OPS[name] = op
+    return op.call
+
+
+# ---- what generated functions call
+
+
+def as_array(value: Any, like: Any) -> Any:
+    """NumPy gives scalars where PyTorch has 0-d tensors."""
+    backend = modes.current().backends[like.__class__]
+    return backend.asarray(value, None, backend.device_of(like))
+
+
+def link_view(
+    view: Any, parent: Any, array: Any, function: Callable[..., Any], statics: tuple[Any, ...]
+) -> None:
+    """Tie a view to what it was taken from: they share a version, and histories follow in-place ops."""
+    if modes.current().backends[array.__class__].is_view(view._array, array):
+        version = version_of(parent)
+        view._version = version
+        view._view = (parent, function, statics)
+        version.add_view(view)
+
+
+def call_stack() -> traceback.StackSummary:
+    """The stack of the user's call, for anomaly mode."""
+    stack = traceback.StackSummary.extract(traceback.walk_stack(sys._getframe(2)))
+    stack.reverse()
+    return stack

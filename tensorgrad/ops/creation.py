@@ -1,0 +1,396 @@
+"""Making tensors: from data, filled, counted, drawn at random.
+
+`device` None is the chosen backend's; `dtype` None follows the data, or is the default floating type.
+https://docs.pytorch.org/docs/stable/torch.html#creation-ops
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad import dtypes
+from tensorgrad.backend import Device, backend_for
+from tensorgrad.errors import DTypeError, ShapeError
+from tensorgrad.graph import Leaf, TensorCore, unwrap, wrap
+from tensorgrad.modes import current
+from tensorgrad.random import Generator, default_generator
+
+if TYPE_CHECKING:
+    from tensorgrad.dtypes import DType
+    from tensorgrad._tensor import Tensor
+
+Shape = tuple[int, ...]
+Where = Device | str | int | None
+
+
+def sizes(args: tuple[Any, ...]) -> Shape:
+    """`zeros(2, 3)` and `zeros((2, 3))` alike; a negative size is refused."""
+    if len(args) == 1 and not isinstance(args[0], int):
+        args = tuple(args[0])
+    shape = tuple([int(n) for n in args])
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"creation: expected sizes >= 0, got {list(shape)}")
+    return shape
+
+
+def finish(array: Any, requires_grad: bool) -> Any:
+    """A tensor over a fresh array, as a leaf if it requires grad."""
+    tensor = wrap(array)
+    if requires_grad:
+        tensor.requires_grad_(True)
+    return tensor
+
+
+def as_leaf(tensor: Any) -> None:
+    """Let a tensor without history collect gradients."""
+    if not dtypes.is_differentiable(tensor._array.dtype):
+        raise DTypeError(
+            f"requires_grad_: expected a floating point tensor, got {tensor._array.dtype} "
+            "(only Tensors of floating point dtype can require gradients)"
+        )
+    tensor._node = Leaf(tensor)
+
+
+def _data(op: str, data: Any, dtype: DType | None, device: Where) -> Any:
+    backend, place = backend_for(device)
+    if isinstance(data, TensorCore):
+        data = unwrap(data)
+        data = current().backends[data.__class__].to_numpy(data)
+    if not hasattr(data, "dtype"):
+        data = _nested(data)
+        try:
+            array = np.array(data)
+        except ValueError as error:
+            raise ShapeError(f"{op}: expected sequences of equal length, got {error}") from error
+        if array.dtype.kind not in "biufcV":
+            raise TypeError(f"{op}: expected numbers, got {array.dtype}")
+        if dtype is None and (array.dtype.kind == "f" or not array.size):
+            dtype = dtypes.get_default_dtype()
+        data = array
+    return backend.asarray(data, None if dtype is None else np.dtype(dtype), place)
+
+
+def _nested(data: Any) -> Any:
+    """Lists in which 0-d tensors stand among the numbers."""
+    if isinstance(data, list | tuple):
+        return [_nested(item) for item in data]
+    return unwrap(data)
+
+
+def tensor(
+    data: Any,
+    *,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor with a copy of `data`: numbers, nested sequences, a NumPy array or a tensor.
+
+    Python floats become the default floating dtype, ints int64, bools bool; arrays keep theirs.
+    """
+    if isinstance(data, TensorCore) and device is None:
+        device = data.device  # type: ignore[attr-defined]
+    return finish(_data("tensor", data, dtype, device), requires_grad)  # type: ignore[no-any-return]
+
+
+def as_tensor(data: Any, dtype: DType | None = None, device: Where = None) -> Tensor:
+    """As `tensor`, without a copy where the data is a tensor or array of that dtype on that device."""
+    if isinstance(data, TensorCore):
+        return data.to(device=device or data.device, dtype=dtype or data.dtype)  # type: ignore
+    if isinstance(data, np.ndarray) and dtype in (None, data.dtype) and data.dtype.kind in "biufcV":
+        if backend_for(device)[1].type == "cpu":
+            return wrap(data)  # type: ignore[no-any-return]
+    return wrap(_data("as_tensor", data, dtype, device))  # type: ignore[no-any-return]
+
+
+def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor on the CPU that shares the array's memory."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"from_numpy: expected a numpy.ndarray, got {type(ndarray).__name__}")
+    if ndarray.dtype.kind not in "biufcV":
+        raise TypeError(f"from_numpy: expected numbers, got {ndarray.dtype}")
+    return wrap(ndarray)  # type: ignore[no-any-return]
+
+
+# ---- filled
+
+
+def full(
+    size: Any,
+    fill_value: float,
+    *,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of `size` with `fill_value` everywhere; the dtype follows the value."""
+    backend, place = backend_for(device)
+    dtype = dtype or dtypes.scalar_dtype(fill_value)
+    return finish(backend.full(sizes((size,)), fill_value, dtype, place), requires_grad)  # type: ignore[no-any-return]
+
+
+def zeros(
+    *size: Any, dtype: DType | None = None, device: Where = None, requires_grad: bool = False
+) -> Tensor:
+    """Zeros of `size`, in the default floating dtype unless told."""
+    dtype = dtype or dtypes.get_default_dtype()
+    return full(sizes(size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def ones(
+    *size: Any, dtype: DType | None = None, device: Where = None, requires_grad: bool = False
+) -> Tensor:
+    """Ones of `size`, in the default floating dtype unless told."""
+    dtype = dtype or dtypes.get_default_dtype()
+    return full(sizes(size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def empty(
+    *size: Any, dtype: DType | None = None, device: Where = None, requires_grad: bool = False
+) -> Tensor:
+    """Uninitialised memory of `size`."""
+    backend, place = backend_for(device)
+    array = backend.empty(sizes(size), dtype or dtypes.get_default_dtype(), place)
+    return finish(array, requires_grad)  # type: ignore[no-any-return]
+
+
+def full_like(
+    input: Tensor,
+    fill_value: float,
+    *,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """As `full`, with the input's shape, dtype and device unless told."""
+    return full(
+        tuple(input.shape),
+        fill_value,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
+
+
+def zeros_like(input: Tensor, **options: Any) -> Tensor:
+    """Zeros of the input's shape, dtype and device; options as in `full_like`."""
+    return full_like(input, 0, **options)
+
+
+def ones_like(input: Tensor, **options: Any) -> Tensor:
+    """Ones of the input's shape, dtype and device; options as in `full_like`."""
+    return full_like(input, 1, **options)
+
+
+def empty_like(input: Tensor, **options: Any) -> Tensor:
+    """Uninitialised memory of the input's shape, dtype and device."""
+    options = {"dtype": input.dtype, "device": input.device} | options
+    return empty(tuple(input.shape), **options)
+
+
+def zeros_of(like: Any, shape: Shape) -> Any:
+    """Zeros of another shape, where rules run: an array for an array, a tensor for a tensor."""
+    array = unwrap(like)
+    backend = current().backends[array.__class__]
+    zeros = backend.full(shape, 0, array.dtype, backend.device_of(array))
+    return wrap(zeros) if isinstance(like, TensorCore) else zeros
+
+
+# ---- counted
+
+
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, ... below `end`; int64 where all three are ints."""
+    if end is None:
+        start, end = 0, start
+    if step == 0 or (end - start) * step < 0:
+        raise RuntimeError(
+            f"arange: expected a step that leads from start to end, got {start}, {end}, {step}"
+        )
+    if dtype is None:
+        dtype = dtypes.result_type(start, end, step)
+    backend, place = backend_for(device)
+    count = math.ceil((end - start) / step)
+    return finish(backend.arange(start, step, count, dtype, place), requires_grad)  # type: ignore[no-any-return]
+
+
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """`steps` numbers from start to end, both included, evenly spaced."""
+    if steps < 0:
+        raise RuntimeError(f"linspace: expected steps >= 0, got {steps}")
+    backend, place = backend_for(device)
+    gap = (end - start) / (steps - 1) if steps > 1 else 0.0
+    array = backend.arange(start, gap, steps, dtype or dtypes.get_default_dtype(), place)
+    if steps > 1:
+        backend.assign(array[-1:], end)
+    return finish(array, requires_grad)  # type: ignore[no-any-return]
+
+
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """(n, m) with ones on the diagonal."""
+    rows = arange(n, device=device)
+    columns = arange(n if m is None else m, device=device)
+    array = (rows[:, None] == columns)._array.astype(dtype or dtypes.get_default_dtype())
+    return finish(array, requires_grad)  # type: ignore[no-any-return]
+
+
+# ---- random
+
+
+def _drawn(
+    method: str,
+    size: Shape,
+    generator: Generator | None,
+    dtype: DType | None,
+    device: Where,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A tensor of `size` from a backend's `uniform` or `normal`; narrow floats are drawn as float32."""
+    dtype = dtype or dtypes.get_default_dtype()
+    wide = dtypes.float64 if dtype == dtypes.float64 else dtypes.float32
+    words = math.prod(size) * (2 if wide == dtypes.float64 else 1)
+    if method == "normal":  # whole pairs
+        words += words % 4 if wide == dtypes.float64 else words % 2
+    backend, place = backend_for(device)
+    key, offset = (generator or default_generator).draw(words)
+    array = getattr(backend, method)(size, wide, key, offset, place)
+    if dtype != wide:
+        array = backend.cast(array, dtype)
+    return finish(array, requires_grad)  # type: ignore[no-any-return]
+
+
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Uniform numbers in [0, 1)."""
+    return _drawn("uniform", sizes(size), generator, dtype, device, requires_grad)
+
+
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normal numbers of mean 0 and variance 1."""
+    return _drawn("normal", sizes(size), generator, dtype, device, requires_grad)
+
+
+def rand_like(input: Tensor, **options: Any) -> Tensor:
+    """Uniform numbers of the input's shape, dtype and device."""
+    return rand(tuple(input.shape), **({"dtype": input.dtype, "device": input.device} | options))
+
+
+def randn_like(input: Tensor, **options: Any) -> Tensor:
+    """Normal numbers of the input's shape, dtype and device."""
+    return randn(tuple(input.shape), **({"dtype": input.dtype, "device": input.device} | options))
+
+
+def _words64(count: int, generator: Generator | None, backend: Any, place: Device) -> Any:
+    """`count` random 64-bit words; word i has the 32-bit words 2i (high) and 2i + 1 (low)."""
+    key, offset = (generator or default_generator).draw(2 * count)
+    words = backend.random_bits(key, offset, 2 * count, place).astype("uint64")
+    return words[0::2] * 2**32 + words[1::2]
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DType | None = None,
+    device: Where = None,
+) -> Tensor:
+    """Integers in [low, high): a random 64-bit word modulo the range, plus `low`."""
+    if size is None:  # randint(high, size)
+        low, high, size = 0, low, high
+    if high <= low:
+        raise RuntimeError(f"randint: expected low < high, got {low} and {high}")
+    shape = sizes((size,))
+    backend, place = backend_for(device)
+    words = _words64(math.prod(shape), generator, backend, place)
+    values = (words % (high - low)).astype("int64") + low
+    return wrap(backend.cast(values.reshape(shape), dtype or dtypes.int64))  # type: ignore[no-any-return]
+
+
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: DType | None = None,
+    device: Where = None,
+) -> Tensor:
+    """0 .. n-1 in random order: the order of n random 64-bit words."""
+    backend, place = backend_for(device)
+    order = backend.argsort(_words64(n, generator, backend, place), -1, False)
+    return wrap(backend.cast(order, dtype or dtypes.int64))  # type: ignore[no-any-return]
+
+
+def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that each element of `input` names, else 0."""
+    drawn = rand(tuple(input.shape), generator=generator, dtype=input.dtype, device=input.device)
+    return (drawn < input).to(input.dtype)  # type: ignore
+
+
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Indices (int64) drawn with the weights in each row of `input` (n,) or (m, n)."""
+    weights = np.atleast_2d(np.asarray(input.detach().cpu().numpy(), "float64"))
+    if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
+        raise RuntimeError("multinomial: expected weights >= 0 with a positive sum in each row")
+    if not replacement and ((weights > 0).sum(-1) < num_samples).any():
+        raise RuntimeError(
+            f"multinomial: expected at least {num_samples} positive weights a row without replacement"
+        )
+    rows = weights.shape[0]
+    if replacement:
+        drawn = rand((rows, num_samples), generator=generator, dtype=dtypes.float64, device="cpu")
+        bounds = np.cumsum(weights / weights.sum(-1, keepdims=True), -1)
+        picked = np.stack(
+            [np.searchsorted(b, r, side="right") for b, r in zip(bounds, drawn.numpy())]
+        )
+        picked = np.minimum(picked, weights.shape[1] - 1)
+    else:  # the smallest of exponential times are a draw without replacement
+        drawn = rand(weights.shape, generator=generator, dtype=dtypes.float64, device="cpu")
+        with np.errstate(divide="ignore"):
+            times = -np.log1p(-drawn.numpy()) / weights
+        picked = np.argsort(times, -1, kind="stable")[:, :num_samples]
+    picked = picked.astype("int64") if input.ndim == 2 else picked[0].astype("int64")
+    return as_tensor(picked, device=input.device)

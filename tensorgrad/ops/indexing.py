@@ -1,0 +1,312 @@
+"""Indexing, gathering and scattering.
+
+PyTorch's rules: numbers, slices, None and Ellipsis first and as views, then integer and boolean tensors, as a copy.
+https://docs.pytorch.org/docs/stable/tensors.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tensorgrad import inplace, modes
+from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
+from tensorgrad.backend import Device
+from tensorgrad.graph import Node, TensorCore, tick, unwrap, wrap
+from tensorgrad.op import OPS, primitive
+from tensorgrad.ops.creation import rand_like, randn_like, zeros_of
+from tensorgrad.ops.elementwise import cast
+from tensorgrad.ops.shape import expand, one_dim, pick, take_slice, unsqueeze
+
+if TYPE_CHECKING:
+    from tensorgrad.random import Generator
+    from tensorgrad._tensor import Tensor
+
+Index = tuple[Any, ...]
+
+
+def one_form(input: Any, index: Any) -> tuple[Index, Index]:
+    """An index as (basic part, arrays and full slices): the second is empty where there are no arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if isinstance(index, list):
+        parts = (index,)
+    backend = modes.current().backends[input._array.__class__]
+    converted: list[Any] = []
+    for part in parts:
+        converted.extend(_convert(part, backend))
+    if not any(hasattr(part, "dtype") for part in converted):
+        return tuple(converted), ()
+    consumed = sum(1 for part in converted if part is not None and part is not Ellipsis)
+    if Ellipsis in [part for part in converted if not hasattr(part, "dtype")]:
+        place = next(i for i, part in enumerate(converted) if part is Ellipsis)
+        converted[place : place + 1] = [slice(None)] * (input.ndim - consumed)
+    if consumed > input.ndim:
+        raise IndexRangeError(
+            f"getitem: expected at most {input.ndim} indices for shape {list(input.shape)}, got {consumed}"
+        )
+    basic = tuple(slice(None) if hasattr(part, "dtype") else part for part in converted)
+    # An int takes its dimension away in the basic step; everything else leaves one behind.
+    arrays = tuple(
+        part if hasattr(part, "dtype") else slice(None)
+        for part in converted
+        if hasattr(part, "dtype") or not isinstance(part, int)
+    )
+    while arrays and not hasattr(arrays[-1], "dtype"):
+        arrays = arrays[:-1]
+    return basic, arrays
+
+
+def _convert(part: Any, backend: Any) -> list[Any]:
+    """One entry of an index as numbers, slices and integer arrays; a boolean array becomes one a dimension."""
+    if part is None or part is Ellipsis or (isinstance(part, int) and not isinstance(part, bool)):
+        return [part]
+    if isinstance(part, slice):
+        start, stop, step = (
+            None if bound is None else int(bound) for bound in (part.start, part.stop, part.step)
+        )
+        if step is not None and step <= 0:
+            raise ValueError(f"getitem: expected a slice step > 0, got {step}")
+        return [slice(start, stop, step)]
+    array = unwrap(part)
+    if not hasattr(array, "dtype"):
+        array = backend.asarray(array, None, backend.default_device)
+        if not array.size and array.dtype.kind == "f":
+            array = array.astype("int64")
+    kind = array.dtype.kind
+    if kind == "b":
+        if not array.ndim:
+            raise IndexRangeError("getitem: expected a boolean mask with dimensions, got one number")
+        found = backend.nonzero(array)
+        return [found[:, d] for d in range(array.ndim)]
+    if kind not in "iu":
+        raise IndexRangeError(
+            f"getitem: expected integer, bool or slice indices, got {array.dtype} "
+            "(tensors used as indices must be long, int, byte or bool tensors)"
+        )
+    return [int(array)] if not array.ndim else [array]
+
+
+def _check_masks(input: Any, index: Any) -> None:
+    """A boolean mask has the shape of the dimensions that it picks from."""
+    place = 0
+    for part in index if isinstance(index, tuple) else (index,):
+        array = unwrap(part)
+        if getattr(getattr(array, "dtype", None), "kind", "") == "b":
+            expected = tuple(input.shape[place : place + array.ndim])
+            if tuple(array.shape) != expected:
+                raise IndexRangeError(
+                    f"getitem: expected a mask of shape {list(expected)}, got {list(array.shape)}"
+                )
+            place += array.ndim
+        elif part is Ellipsis:
+            return  # what follows counts from the end; NumPy checks it
+        elif part is not None:
+            place += 1
+
+
+def getitem(input: Tensor, index: Any) -> Tensor:
+    """input[index]: a view for numbers, slices, None and Ellipsis, a copy where tensors or lists take part."""
+    if index.__class__ is int:
+        return take_slice(input, (index,))  # type: ignore[no-any-return]
+    _check_masks(input, index)
+    basic, arrays = one_form(input, index)
+    if not arrays:
+        return take_slice(input, basic)  # type: ignore[no-any-return]
+    if any(part != slice(None) for part in basic):
+        input = take_slice(input, basic)
+    return pick(input, arrays)  # type: ignore[no-any-return]
+
+
+def setitem(input: Tensor, index: Any, value: Any) -> None:
+    """input[index] = value, in place; the value broadcasts and is converted to the tensor's dtype."""
+    _check_masks(input, index)
+    basic, arrays = one_form(input, index)
+    if not isinstance(value, TensorCore | int | float | bool | complex):
+        backend = modes.current().backends[input._array.__class__]
+        value = wrap(backend.asarray(value, None, backend.device_of(input._array)))
+    inplace.refuse_leaf(input, "setitem")
+    if not arrays:
+        inplace.set_item(input, basic, value)
+        return
+    if any(part != slice(None) for part in basic):
+        input = take_slice(input, basic)
+    inplace.set_item(input, arrays, value)
+
+
+def copy_(input: Tensor, src: Tensor) -> Tensor:
+    """Write `src` into this tensor, broadcast and converted."""
+    if not isinstance(src, TensorCore):
+        raise TypeError(f"copy_: expected a tensor, got {type(src).__name__}")
+    if modes.current().backends[src._array.__class__] is not modes.current().backends[
+        input._array.__class__
+    ]:
+        src = src.to(input.device)
+    if src.dtype != input.dtype:
+        src = OPS["cast"].call(src, input.dtype)
+    inplace.set_item(input, (Ellipsis,), src)
+    return input
+
+
+def fill_(input: Tensor, value: Any) -> Tensor:
+    """Write one number everywhere."""
+    inplace.set_item(input, (Ellipsis,), value)
+    return input
+
+
+def zero_(input: Tensor) -> Tensor:
+    """Write zeros."""
+    return fill_(input, 0)
+
+
+def normal_(
+    input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
+    """Write normal numbers of the given mean and standard deviation."""
+    drawn = randn_like(input, generator=generator)
+    return copy_(input, drawn * std + mean)
+
+
+def uniform_(
+    input: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
+    """Write uniform numbers in [from_, to)."""
+    if from_ > to:
+        raise RuntimeError(f"uniform_: expected from <= to, got {from_} and {to}")
+    drawn = rand_like(input, generator=generator)
+    return copy_(input, drawn * (to - from_) + from_)
+
+
+# ---- between devices
+
+
+class Move(Node):
+    """History of a copy to another device: the gradient travels back."""
+
+    __slots__ = ("source",)
+
+    op_name = "to"
+
+    def __init__(self, input: Any, source: Device) -> None:
+        self.edges = (input._node,)
+        self.saved = ()
+        self.shape = input._array.shape
+        self.time = tick()
+        self.hooks = None
+        self.source = source
+
+    def name(self) -> str:
+        return "ToCopyBackward0"
+
+    def pull(self, g: Any) -> tuple[Any, ...]:
+        return (_moved(g, self.source),)
+
+    def pull_tensors(self, g: Any) -> tuple[Any, ...]:
+        return (move(g, self.source),)
+
+
+def _moved(array: Any, device: Device) -> Any:
+    table = modes.current().backends
+    on_host = table[array.__class__].to_numpy(array)
+    return table.on(device.type).asarray(on_host, None, device)
+
+
+def move(input: Tensor, device: Device) -> Tensor:
+    """A copy on another device; gradients flow back."""
+    node = None
+    if input._node is not None and modes.current().record:
+        node = Move(input, input.device)
+    return wrap(_moved(input._array, device), node)  # type: ignore[no-any-return]
+
+
+# ---- along a dimension
+
+gather_along = primitive(
+    "gather",
+    "input index",
+    "dim",
+    input=lambda g, input_shape, index, dim: scatter_add_along(
+        zeros_of(g, input_shape), index, g, dim
+    ),
+)
+scatter_add_along = primitive(
+    "scatter_add",
+    "input index src",
+    "dim",
+    input=lambda g: g,
+    src=lambda g, index, dim: gather_along(g, index, dim),
+)
+
+
+def _check_along(op: str, input: Any, dim: int, index: Any) -> None:
+    if index.ndim != input.ndim:
+        raise ShapeError(
+            f"{op}: expected an index with {input.ndim} dimensions, got shape {list(index.shape)}"
+        )
+    if unwrap(index).dtype.kind not in "iu":
+        raise DTypeError(f"{op}: expected an index of dtype int64, got {index.dtype}")
+    place = one_dim(op, dim, input.ndim)
+    if any(n > m for d, (n, m) in enumerate(zip(index.shape, input.shape)) if d != place):
+        raise ShapeError(
+            f"{op}: expected an index no larger than {list(input.shape)} but along {dim}, got {list(index.shape)}"
+        )
+
+
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """out[i][j] = input[index[i][j]][j] for dim 0: elements picked along `dim`; no negative indices."""
+    _check_along("gather", input, dim, index)
+    return gather_along(input, index, dim)  # type: ignore[no-any-return]
+
+
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """A copy of input with src[i][j] added at [index[i][j]][j] for dim 0; places named twice receive both."""
+    _check_along("scatter_add", input, dim, index)
+    if tuple(src.shape) != tuple(index.shape):
+        src = take_slice(src, tuple([slice(n) for n in index.shape]))
+    return scatter_add_along(input, index, src, dim)  # type: ignore[no-any-return]
+
+
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The places `index` (one dimension) along `dim`; a copy."""
+    place = one_dim("index_select", dim, input.ndim)
+    return pick(input, (*(slice(None),) * place, unwrap(index)))  # type: ignore[no-any-return]
+
+
+def nonzero(input: Tensor) -> Tensor:
+    """(count, ndim) int64: the indices of the elements that are not 0."""
+    array = input._array
+    return wrap(modes.current().backends[array.__class__].nonzero(array))  # type: ignore[no-any-return]
+
+
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where the mask (bool, of the input's shape) holds, in one dimension."""
+    return getitem(input, mask)
+
+
+# ---- rows of a table
+
+
+def _rows_of(g: Any, index: Any, padding_idx: int | None) -> Any:
+    rows = lookup(index, g, padding_idx)
+    if padding_idx is not None:
+        rows = rows * cast(expand(unsqueeze(index != padding_idx, -1), rows.shape), rows.dtype)
+    return rows
+
+
+lookup = primitive(
+    "embedding",
+    "input weight",
+    "padding_idx",
+    weight=lambda g, input, weight_shape, padding_idx: add_rows(
+        g, input, padding_idx, weight_shape[0]
+    ),
+)
+add_rows = primitive("embedding_add", "input index", "padding_idx, rows", input=_rows_of)
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Rows of `weight` (V, D) named by `input` (integers, any shape): shape (*input.shape, D).
+
+    A number outside [0, V) raises IndexRangeError. Row `padding_idx` gets no gradient.
+    """
+    if padding_idx is not None and padding_idx < 0:
+        padding_idx += weight.shape[0]
+    return lookup(input, weight, padding_idx)  # type: ignore[no-any-return]

@@ -1,0 +1,361 @@
+"""Reductions: sums, products, extremes, and what is computed from them.
+
+`dim` is None (all dimensions), a number or a tuple; negative numbers count from the end. Names and arguments:
+https://docs.pytorch.org/docs/stable/torch.html#reduction-ops
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tensorgrad import dtypes, engine
+from tensorgrad.errors import DTypeError
+from tensorgrad.fused import fused
+from tensorgrad.graph import TensorCore
+from tensorgrad.op import primitive
+from tensorgrad.ops.elementwise import (
+    abs,
+    cast,
+    exp,
+    isfinite,
+    log,
+    maximum,
+    minimum,
+    minus,
+    pow,
+    sqrt,
+    where,
+)
+from tensorgrad.ops.indexing import gather
+from tensorgrad.ops.shape import expand, flip, reshape, unsqueeze
+
+if TYPE_CHECKING:
+    from tensorgrad.dtypes import DType
+    from tensorgrad._tensor import Tensor
+
+Dim = int | Sequence[int] | None
+
+
+class ValuesIndices(NamedTuple):
+    """What `max`, `min`, `sort` and `topk` along a dimension return."""
+
+    values: Any
+    indices: Any
+
+
+def restore(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
+    """A reduced array or tensor with its reduced dimensions back, of size 1."""
+    if keepdim:
+        return g
+    if dim is None:
+        return reshape(g, (1,) * len(shape))
+    dims = {d % len(shape) for d in ((dim,) if isinstance(dim, int) else dim)}
+    return reshape(g, tuple([1 if d in dims else n for d, n in enumerate(shape)]))
+
+
+def _one_form(input: Any, dim: Dim) -> Any:
+    """None, a number or a tuple; a 0-d tensor has no dimension to name, but PyTorch takes 0 and -1."""
+    if dim is None or isinstance(dim, int):
+        return None if not input.ndim and dim in (0, -1) else dim
+    return tuple(dim) or None
+
+
+total = primitive(
+    "sum",
+    "input",
+    "dim=None, keepdim=False",
+    input=lambda g, input_shape, dim, keepdim: expand(
+        restore(g, input_shape, dim, keepdim), input_shape
+    ),
+)
+
+
+def sum(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
+    """Sum over `dim`. Integers and bools are summed as int64; `dtype` converts first."""
+    if isinstance(input, TensorCore):
+        if dtype is None and not dtypes.is_differentiable(input.dtype):
+            dtype = dtypes.int64
+        if dtype is not None and input.dtype != dtype:
+            input = cast(input, dtype)
+        dim = _one_form(input, dim)
+    return total(input, dim, keepdim)  # type: ignore[no-any-return]
+
+
+def sum_to_size(input: Any, size: tuple[int, ...]) -> Any:
+    """Sum over the dimensions in which `size` broadcasts to the input's shape."""
+    extra = len(input.shape) - len(size)
+    dims = list(range(extra))
+    dims += [d + extra for d, n in enumerate(size) if n == 1 and input.shape[d + extra] != 1]
+    if dims:
+        input = total(input, tuple(dims), True)
+    return reshape(input, size) if extra else input
+
+
+engine.sum_to_shape = sum_to_size
+
+
+def _count(input: Any, dim: Any) -> int:
+    if dim is None:
+        return math.prod(input.shape)
+    return math.prod(input.shape[d] for d in ((dim,) if isinstance(dim, int) else dim))
+
+
+def mean(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
+    """Arithmetic mean over `dim`, of floating tensors."""
+    dtype = dtype or input.dtype
+    if not dtypes.is_differentiable(dtype):
+        raise DTypeError(f"mean: expected a floating point dtype, got {dtype}")
+    summed = sum(input, dim, keepdim, dtype=dtype)
+    return summed / _count(input, _one_form(input, dim))
+
+
+def var(
+    input: Tensor,
+    dim: Dim = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """Sum of squared distances from the mean, over (n - correction); correction 1 unless told."""
+    if correction is None:
+        correction = 0 if unbiased is False else 1
+    dim = _one_form(input, dim)
+    centred = input - mean(input, dim, True)
+    degrees = _count(input, dim) - correction
+    return sum(centred * centred, dim, keepdim) / builtins.max(degrees, 0)
+
+
+def std(
+    input: Tensor,
+    dim: Dim = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """Square root of `var`."""
+    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))  # type: ignore[no-any-return]
+
+
+def _product_rest(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
+    """d prod / d x is the product of the others: y / x, or where x is 0 computed without it."""
+    zero = input == 0
+    safe = where(zero, 1, input)
+    zeros = total(cast(zero, input.dtype), dim, True)
+    others = product(safe, dim, True)
+    slope = where(zeros == 0, others, where((zeros == 1) & zero, others, 0))
+    return restore(g, input.shape, dim, keepdim) * slope / where(zero, 1, safe)
+
+
+product = primitive("prod", "input", "dim=None, keepdim=False", input=_product_rest)
+
+
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
+    """Product over `dim`; right gradients where elements are 0."""
+    if dtype is None and not dtypes.is_differentiable(input.dtype):
+        dtype = dtypes.int64
+    if dtype is not None and input.dtype != dtype:
+        input = cast(input, dtype)
+    return product(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+
+
+# ---- extremes
+
+
+def _shared_among_ties(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
+    chosen = cast(input == restore(y, input.shape, dim, keepdim), input.dtype)
+    share = restore(g, input.shape, dim, keepdim) / total(chosen, dim, True)
+    return chosen * share
+
+
+largest = primitive("amax", "input", "dim=None, keepdim=False", input=_shared_among_ties)
+smallest = primitive("amin", "input", "dim=None, keepdim=False", input=_shared_among_ties)
+
+
+def amax(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
+    """Largest element over `dim`; equal ones share the gradient."""
+    return largest(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+
+
+def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
+    """Smallest element over `dim`; equal ones share the gradient."""
+    return smallest(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+
+
+index_of_largest = primitive("argmax", "input", "dim=None, keepdim=False")
+index_of_smallest = primitive("argmin", "input", "dim=None, keepdim=False")
+
+
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Index (int64) of the first largest element along `dim`, or in the flattened tensor."""
+    return index_of_largest(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+
+
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Index (int64) of the first smallest element along `dim`, or in the flattened tensor."""
+    return index_of_smallest(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+
+
+def _extreme(input: Any, dim: int, keepdim: bool, index_of: Any) -> ValuesIndices:
+    if not input.ndim:
+        return ValuesIndices(reshape(input, ()), index_of(input, None, False))
+    indices = index_of(input, dim, True)
+    values = gather(input, dim, indices)
+    if not keepdim:
+        shape = restore(values, input.shape, dim, True).shape
+        flat = tuple([n for d, n in enumerate(shape) if d != dim % input.ndim])
+        values, indices = reshape(values, flat), reshape(indices, flat)
+    return ValuesIndices(values, indices)
+
+
+def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element; with `dim` the pair (values, indices) along it; with a tensor the elementwise maximum."""
+    if dim is None:
+        return largest(input, None, False)
+    if isinstance(dim, TensorCore):
+        return maximum(input, dim)
+    return _extreme(input, dim, keepdim, index_of_largest)
+
+
+def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element; with `dim` the pair (values, indices) along it; with a tensor the elementwise minimum."""
+    if dim is None:
+        return smallest(input, None, False)
+    if isinstance(dim, TensorCore):
+        return minimum(input, dim)
+    return _extreme(input, dim, keepdim, index_of_smallest)
+
+
+order = primitive("argsort", "input", "dim=-1, descending=False")
+
+
+def argsort(
+    input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True
+) -> Tensor:
+    """Indices that sort along `dim`. Always stable."""
+    return order(input, dim, descending)  # type: ignore[no-any-return]
+
+
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True
+) -> ValuesIndices:
+    """(values, indices) sorted along `dim`. Always stable."""
+    indices = order(input, dim, descending)
+    return ValuesIndices(gather(input, dim, indices), indices)
+
+
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndices:
+    """(values, indices) of the k largest (or smallest) along `dim`, in order."""
+    if not 0 <= k <= input.shape[dim]:
+        raise RuntimeError(f"topk: expected k in [0, {input.shape[dim]}], got {k}")
+    sorted_indices = order(input, dim, largest)
+    axis = dim % input.ndim
+    indices = sorted_indices[(slice(None),) * axis + (slice(k),)]
+    return ValuesIndices(gather(input, dim, indices), indices)
+
+
+# ---- tests
+
+some = primitive("any", "input", "dim=None, keepdim=False")
+every = primitive("all", "input", "dim=None, keepdim=False")
+
+
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether an element over `dim` is not 0."""
+    return some(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+
+
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether every element over `dim` is not 0."""
+    return every(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+
+
+# ---- along one dimension
+
+running_sum = primitive(
+    "cumsum",
+    "input",
+    "dim",
+    input=lambda g, dim: flip(running_sum(flip(g, (dim,)), dim), (dim,)),
+)
+
+
+def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
+    """Sums of the elements up to and including each, along `dim`."""
+    if dtype is None and not dtypes.is_differentiable(input.dtype):
+        dtype = dtypes.int64
+    if dtype is not None and input.dtype != dtype:
+        input = cast(input, dtype)
+    return running_sum(input, dim) if input.ndim else reshape(input, ())  # type: ignore[no-any-return]
+
+
+def _finite_largest(input: Any, dim: Any) -> Any:
+    """The largest along `dim`, or 0 where that is infinite: what may be subtracted before exp."""
+    top = largest(input, dim, True)
+    return where(isfinite(top), top, 0)
+
+
+def _softmax_of_input(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
+    level = restore(y, input.shape, dim, keepdim)
+    return restore(g, input.shape, dim, keepdim) * exp(input - where(isfinite(level), level, 0))
+
+
+@fused(input=_softmax_of_input)
+def logsumexp(input: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) -> Tensor:
+    """log(sum(exp(input))) over `dim`, without overflow."""
+    top = _finite_largest(input, dim)
+    summed = log(total(exp(input - top), dim, True)) + top
+    return summed if keepdim else total(summed, dim, False)  # type: ignore[no-any-return]
+
+
+@fused(input=lambda g, y, dim: y * (g - total(g * y, dim, True)))
+def softmax(input: Tensor, dim: int) -> Tensor:
+    """exp(input) / sum(exp(input)) along `dim`, without overflow."""
+    e = exp(minus(input, largest(input, dim, True)))
+    return e / total(e, dim, True)  # type: ignore[no-any-return]
+
+
+@fused(input=lambda g, y, dim: g - exp(y) * total(g, dim, True))
+def log_softmax(input: Tensor, dim: int) -> Tensor:
+    """input - log(sum(exp(input))) along `dim`, without overflow."""
+    centred = minus(input, largest(input, dim, True))
+    return centred - log(total(exp(centred), dim, True))  # type: ignore[no-any-return]
+
+
+def norm(
+    input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False
+) -> Tensor:
+    """(sum |input|^p)^(1/p) over `dim`; p may be infinite, or "fro" (2). Gradient 0 at 0 for p = 2."""
+    dim = _one_form(input, dim)
+    if p in (2, "fro"):
+        return root_of_squares(input, dim, keepdim)
+    if p == math.inf:
+        return largest(abs(input), dim, keepdim)  # type: ignore[no-any-return]
+    if p == -math.inf:
+        return smallest(abs(input), dim, keepdim)  # type: ignore[no-any-return]
+    if p == 1:
+        return total(abs(input), dim, keepdim)  # type: ignore[no-any-return]
+    return pow(total(pow(abs(input), p), dim, keepdim), 1 / p)  # type: ignore[no-any-return]
+
+
+def _along_input(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
+    length = restore(y, input.shape, dim, keepdim)
+    return restore(g, input.shape, dim, keepdim) * where(
+        length == 0, 0, input / where(length == 0, 1, length)
+    )
+
+
+@fused(input=_along_input)
+def root_of_squares(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    """sqrt(sum(input^2)) over `dim`; its gradient at 0 is 0."""
+    return sqrt(total(input * input, dim, keepdim))  # type: ignore[no-any-return]

@@ -1,0 +1,85 @@
+"""Random numbers: one counter-based generator, the same on every backend.
+
+Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) turns a 64-bit key (the seed)
+and a 128-bit counter into four 32-bit words. Block j of a generator's stream has the counter (j low, j high, 0, 0);
+a draw of n words takes the next ceil(n / 4) blocks. float32 uses one word an element, float64 two. So the same seed
+gives the same integers and uniforms everywhere, to the bit, and normals to a few units in the last place.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import Any
+
+from tensorgrad.graph import wrap
+
+
+class Generator:
+    """A stream of random numbers: a seed and how many blocks have been used."""
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.device = device
+        self._lock = threading.Lock()
+        self.manual_seed(0)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the stream of `seed` (taken modulo 2^64) from its beginning."""
+        if not isinstance(seed, int):
+            raise TypeError(f"manual_seed: expected an int, got {type(seed).__name__}")
+        self._seed = seed % 2**64
+        self._offset = 0
+        return self
+
+    def seed(self) -> int:
+        """Start a stream of an unforeseeable seed, and return the seed."""
+        self.manual_seed(secrets.randbits(64))
+        return self._seed
+
+    def initial_seed(self) -> int:
+        return self._seed
+
+    def get_state(self) -> Any:
+        """Seed and position, as an int64 tensor of two: what `set_state` takes to continue bit for bit."""
+        import numpy as np
+
+        return wrap(np.array([self._seed, self._offset], "uint64").view("int64"))
+
+    def set_state(self, state: Any) -> None:
+        seed, offset = state.numpy().view("uint64")
+        self._seed, self._offset = int(seed), int(offset)
+
+    def draw(self, words: int) -> tuple[int, int]:
+        """(key, first block) for `words` 32-bit words, which are then used up."""
+        with self._lock:
+            start = self._offset
+            self._offset += -(-words // 4)
+        return self._seed, start
+
+
+default_generator = Generator()
+default_generator.seed()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator, from which all draws without a generator come."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Seed the default generator unforeseeably; returns the seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Any:
+    """The state of the default generator."""
+    return default_generator.get_state()
+
+
+def set_rng_state(state: Any) -> None:
+    """Continue the default generator from a state that `get_rng_state` gave."""
+    default_generator.set_state(state)
