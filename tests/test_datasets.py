@@ -9,7 +9,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import datasets
-from tensorgrad.data import DataLoader
+from tensorgrad.data import DataLoader, default_collate
 
 
 def idx_bytes(array, code=0x08):
@@ -182,9 +182,7 @@ def test_mnist_loads_in_batches_as_item_by_item(tmp_path, images, labels):
     write_mnist(tmp_path, images, labels)
     dataset = datasets.MNIST(tmp_path, train=False)
     loader = DataLoader(dataset, batch_size=3)
-    one_by_one = DataLoader(
-        dataset, batch_size=3, collate_fn=lambda items: tg.data.default_collate(items)
-    )
+    one_by_one = DataLoader(dataset, batch_size=3, collate_fn=lambda items: default_collate(items))
     for batch, expected in zip(loader, one_by_one, strict=True):
         assert [part.dtype for part in batch] == [part.dtype for part in expected]
         for part, expected_part in zip(batch, expected, strict=True):

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad._tensor import Tensor
 from tensorgrad.errors import ShapeError
 from tensorgrad.ops.creation import as_tensor, tensor
 from tensorgrad.ops.shape import stack
-from tensorgrad._tensor import Tensor
 
 
 def default_collate(batch: Sequence[Any]) -> Any:

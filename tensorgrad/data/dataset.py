@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
+from tensorgrad._tensor import Tensor
 from tensorgrad.errors import ShapeError
 from tensorgrad.ops.creation import randperm
 from tensorgrad.random import Generator
-from tensorgrad._tensor import Tensor
 
 ItemT_co = TypeVar("ItemT_co", covariant=True)
 
