@@ -79,7 +79,7 @@ COMPUTE = """
 """
 RECORD = """
     if m.record and ({any_node}):
-        node = new(OpNode)
+        node = OpNode()
         node.edges = {edges}
         node.saved = ({saved})
         node.shape = y.shape
@@ -113,6 +113,7 @@ CHECK_OUTPUT = """
 def new_space(**names: Any) -> Space:
     """The globals of one op's functions. `Tensor` is filled in when its class exists."""
     space: Space = {
+        "__name__": "tensorgrad.ops",  # whose warnings NumPy's are; the package silences those of its own modules
         "F32": dtypes.float32,
         "F64": dtypes.float64,
         "Tensor": graph.Tensor,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from heapq import heapify, heappop, heappush
 from operator import attrgetter
 from typing import Any
 
@@ -29,12 +30,12 @@ from tensorgrad.graph import (
 # Set by ops/reduction.py: (gradient, shape) -> the gradient summed over the dimensions that were broadcast.
 sum_to_shape: Callable[[Any, tuple[int, ...]], Any]
 
-_newest_first = attrgetter("time")
+_oldest_first = attrgetter("time")
 _accumulating = threading.Lock()
 
 
-def reachable(roots: Iterable[Node]) -> list[Node]:
-    """Every node that `roots` depend on, the youngest first. No recursion: depth is bounded by memory alone."""
+def leading_to(wanted: set[Node], roots: Iterable[Node]) -> set[Node]:
+    """The nodes below `roots` whose rules must run for the gradient of some wanted node."""
     seen = set(roots)
     stack = list(seen)
     while stack:
@@ -42,13 +43,8 @@ def reachable(roots: Iterable[Node]) -> list[Node]:
             if edge is not None and edge not in seen:
                 seen.add(edge)
                 stack.append(edge)
-    return sorted(seen, key=_newest_first, reverse=True)
-
-
-def leading_to(order: list[Node], wanted: set[Node]) -> set[Node | None]:
-    """The nodes of `order` whose rules must run for the gradient of some wanted node."""
-    leading: set[Node | None] = set()
-    for node in reversed(order):
+    leading: set[Node] = set()
+    for node in sorted(seen, key=_oldest_first):
         for edge in node.edges:
             if edge in leading or edge in wanted:
                 leading.add(node)
@@ -66,91 +62,99 @@ class Walk:
         self.found: dict[Node, Any] = {}  # gradients of leaves, or of the wanted nodes
         self.shared: set[Node] = set()  # those whose gradient's memory somebody else holds too
 
-    def run(self, grads: dict[Node, Any]) -> None:
-        """Walk from the nodes of `grads`, given with the gradients of their outputs."""
-        order = reachable(grads)
-        leading = None if self.wanted is None else leading_to(order, self.wanted)
-        anomaly = modes.current().anomaly
-        self.shared.update(grads)  # the caller's own arrays
-        with modes.ModeContext(grad=self.create_graph):
-            for node in order:
-                g = grads.pop(node, None)
-                if g is None:
-                    continue
-                if node.hooks is not None:
-                    g = self.call_tensor_hooks(node, g)
-                if leading is None:
-                    if node.__class__ is Leaf:
-                        self.found[node] = g
-                        continue
-                else:
-                    if node in self.wanted:
-                        self.found[node] = g
-                        self.shared.add(node)
-                    if node not in leading:
-                        continue
-                if node.__class__ is Pick:
-                    self.hand_to_source(node, g, grads)
-                    continue
-                results = self.call_rules(node, g, anomaly)
-                self.send(node, g, results, grads)
-
-    def send(self, node: Node, g: Any, results: tuple[Any, ...], grads: dict[Node, Any]) -> None:
-        """Add each result to what its input has received so far."""
-        for edge, result in zip(node.edges, results):
-            if edge is None or result is None:
-                continue
-            if result.shape != edge.shape:
-                result = sum_to_shape(result, edge.shape)
-            if result is g:
-                self.shared.add(edge)
-            known = grads.get(edge)
-            if known is None:
-                grads[edge] = result
-            else:
-                grads[edge] = known + result
-                self.shared.discard(edge)
-
-    def call_rules(self, node: Node, g: Any, anomaly: bool) -> tuple[Any, ...]:
-        hooks = node.hooks
-        if hooks is not None:
-            g = self.call_prehooks(hooks, g)
-        if anomaly:
-            results = self.call_watched(node, g)
+    def start(self, caller: str, tensors: Sequence[Any], gradients: Sequence[Any]) -> None:
+        """Walk from `tensors`. Rules on arrays cannot record; rules on tensors must."""
+        if self.create_graph:
+            with modes.ModeContext(grad=True):
+                self.run(_seeds(caller, tensors, gradients, True))
         else:
-            results = node.pull_tensors(g) if self.create_graph else node.pull(g)
-        if not self.retain_graph:
-            node.release()
-        if hooks is not None:
-            results = self.call_posthooks(hooks, results, g)
-        return results
+            self.run(_seeds(caller, tensors, gradients, False))
 
-    def call_watched(self, node: Node, g: Any) -> tuple[Any, ...]:
-        """Run the rules, and on a fault or a NaN name the line of the forward op."""
-        try:
-            results = node.pull_tensors(g) if self.create_graph else node.pull(g)
-        except Exception as error:
-            error.add_note(_forward_line(node))
-            raise
-        if modes.current().check_nan:
-            for number, result in enumerate(results):
-                if result is not None and _has_nan(unwrap(result)):
-                    raise GraphError(
-                        f"{node.op_name}: expected gradients without NaN, got NaN in its gradient number {number} "
-                        f"(Function '{node.name()}' returned nan values)\n{_forward_line(node)}"
-                    )
-        return results
+    def run(self, grads: dict[Node, Any]) -> None:
+        """Walk from the nodes of `grads`, given with the gradients of their outputs.
+
+        A node is queued when its first gradient arrives and taken when it is the youngest left, so all its
+        consumers have run by then: they are younger. No recursion, and no pass over the graph beforehand.
+        """
+        leading = None if self.wanted is None else leading_to(self.wanted, grads)
+        self.shared.update(grads)  # the caller's own arrays
+        recording, free = self.create_graph, not self.retain_graph
+        anomaly = modes.current().anomaly
+        shared = self.shared
+        queue = [(-node.time, node) for node in grads]
+        heapify(queue)
+        while queue:
+            node = heappop(queue)[1]
+            g = grads.pop(node)
+            if node.hooks is not None:
+                g = self.call_tensor_hooks(node, g)
+            kind = node.__class__
+            if leading is None:
+                if kind is Leaf:
+                    self.found[node] = g
+                    continue
+            else:
+                if node in self.wanted:  # type: ignore[operator]
+                    self.found[node] = g
+                    shared.add(node)
+                if node not in leading:
+                    continue
+            if kind is Pick:
+                self.hand_to_source(node, g, grads, queue)
+                continue
+            if anomaly or node.hooks is not None:
+                results = self.call_watched(node, g)
+            else:
+                results = node.pull_tensors(g) if recording else node.pull(g)
+            if free and node.saved:
+                node.saved = None
+            for edge, result in zip(node.edges, results):
+                if edge is None or result is None:
+                    continue
+                if result.shape != edge.shape:
+                    result = sum_to_shape(result, edge.shape)
+                if edge in grads:
+                    grads[edge] = grads[edge] + result
+                    shared.discard(edge)
+                else:
+                    grads[edge] = result
+                    heappush(queue, (-edge.time, edge))
+                    if result is g:
+                        shared.add(edge)
 
     @staticmethod
-    def hand_to_source(pick: Pick, g: Any, grads: dict[Node, Any]) -> None:
+    def hand_to_source(pick: Pick, g: Any, grads: dict[Node, Any], queue: list[Any]) -> None:
         """A node with several outputs receives a list with one gradient (or None) an output."""
         source = pick.edges[0]
         assert isinstance(source, Multi)
         received = grads.get(source)
         if received is None:
             received = grads[source] = [None] * len(source.shapes)
+            heappush(queue, (-source.time, source))
         known = received[pick.number]
         received[pick.number] = g if known is None else known + g
+
+    def call_watched(self, node: Node, g: Any) -> tuple[Any, ...]:
+        """Run the rules with the node's hooks around; in anomaly mode name the forward line of a fault or a NaN."""
+        hooks, mode = node.hooks, modes.current()
+        if hooks is not None:
+            g = self.call_prehooks(hooks, g)
+        try:
+            results = node.pull_tensors(g) if self.create_graph else node.pull(g)
+        except Exception as error:
+            if mode.anomaly:
+                error.add_note(_forward_line(node))
+            raise
+        if mode.anomaly and mode.check_nan:
+            for number, result in enumerate(results):
+                if result is not None and _has_nan(unwrap(result)):
+                    raise GraphError(
+                        f"{node.op_name}: expected gradients without NaN, got NaN in its gradient number {number} "
+                        f"(Function '{node.name()}' returned nan values)\n{_forward_line(node)}"
+                    )
+        if hooks is not None:
+            results = self.call_posthooks(hooks, results, g)
+        return results
 
     # ---- hooks see tensors in either kind of walk
 
@@ -158,7 +162,8 @@ class Walk:
         assert node.hooks is not None
         for hook in node.hooks.of("tensor"):
             given = g if self.create_graph else wrap(g)
-            returned = hook(given)
+            with modes.ModeContext(grad=self.create_graph):
+                returned = hook(given)
             if returned is not None:
                 if tuple(returned.shape) != node.shape:
                     raise ShapeError(
@@ -171,7 +176,8 @@ class Walk:
     def call_prehooks(self, hooks: Hooks, g: Any) -> Any:
         several = isinstance(g, list)
         for hook in hooks.of("pre"):
-            returned = hook(self.as_tensors(g if several else (g,)))
+            with modes.ModeContext(grad=self.create_graph):
+                returned = hook(self.as_tensors(g if several else (g,)))
             if returned is not None:
                 values = self.from_tensors(returned)
                 g = list(values) if several else values[0]
@@ -180,7 +186,8 @@ class Walk:
     def call_posthooks(self, hooks: Hooks, results: tuple[Any, ...], g: Any) -> tuple[Any, ...]:
         for hook in hooks.of("post"):
             outputs = self.as_tensors(g if isinstance(g, list) else (g,))
-            returned = hook(self.as_tensors(results), outputs)
+            with modes.ModeContext(grad=self.create_graph):
+                returned = hook(self.as_tensors(results), outputs)
             if returned is not None:
                 results = self.from_tensors(returned)
         return results
@@ -222,7 +229,7 @@ def backward(
     if wanted is not None and not wanted:
         raise GraphError("backward: expected `inputs` to name at least one tensor, got an empty list")
     walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph, wanted)
-    walk.run(_seeds("backward", tensors, gradients, create_graph))
+    walk.start("backward", tensors, gradients)
     holders: dict[Node, Any] = {}
     if inputs is not None:
         holders = {tensor._node: tensor for tensor in inputs}
@@ -267,7 +274,7 @@ def grad(
     """Gradients of sum(output * grad_output) with respect to `inputs`; no tensor's `grad` is touched."""
     nodes = [_node_of(tensor, "grad") for tensor in inputs]
     walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph, set(nodes))
-    walk.run(_seeds("grad", outputs, grad_outputs, create_graph))
+    walk.start("grad", outputs, grad_outputs)
     results = []
     for number, node in enumerate(nodes):
         g = walk.found.get(node)

@@ -89,11 +89,6 @@ class Node:
         """The same as tensors, recorded."""
         raise NotImplementedError
 
-    def release(self) -> None:
-        """Drop what was saved; a second backward through the node is then an error."""
-        if self.saved:
-            self.saved = None
-
     def name(self) -> str:
         return type(self).__name__
 

@@ -37,14 +37,14 @@ class Mode:
 
     def but(self, **changes: Any) -> Mode:
         """A copy with some settings changed."""
-        settings = {
-            "backends": self.backends,
-            "grad": self.grad,
-            "inference": self.inference,
-            "anomaly": self.anomaly,
-            "check_nan": self.check_nan,
-        }
-        return Mode(**(settings | changes))
+        take = changes.get
+        return Mode(
+            take("backends", self.backends),
+            take("grad", self.grad),
+            take("inference", self.inference),
+            take("anomaly", self.anomaly),
+            take("check_nan", self.check_nan),
+        )
 
 
 # The default is filled in by backend.py, which knows what a table of backends is.

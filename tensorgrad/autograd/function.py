@@ -6,6 +6,7 @@ https://docs.pytorch.org/docs/stable/notes/extending.html#extending-torch-autogr
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -56,11 +57,11 @@ class Context:
     def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
         self.needs_input_grad = needs_input_grad
         self._to_save: tuple[Any, ...] = ()
-        self._saved: list[Saved | None] | None = []
+        self._saved: list[Saved | None] = []
         self._dirty: tuple[Any, ...] = ()
         self._not_differentiable: tuple[Any, ...] = ()
         self._materialize = True
-        self._node: Node | None = None
+        self._node: weakref.ref[Node] | None = None
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors (or None) for backward. In-place changes to them are then noticed."""
@@ -74,11 +75,10 @@ class Context:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `save_for_backward` kept."""
-        node = self._node
-        if node is None:
+        if self._node is None:
             return self._to_save
-        if self._saved is None:
-            raise freed(node)
+        node = self._node()
+        assert node is not None
         return tuple(None if kept is None else kept.open(node) for kept in self._saved)
 
     def mark_dirty(self, *tensors: Any) -> None:
@@ -97,32 +97,33 @@ class Context:
 class FunctionNode(Multi):
     """The node of one call of a Function."""
 
-    __slots__ = ("context", "function", "likes")
+    __slots__ = ("function", "likes")
 
-    context: Context
+    saved: Context | None
     function: type[Function]
     likes: list[Any]  # an array of no elements for each output: its dtype and device
 
     def name(self) -> str:
         return f"{self.function.__name__}Backward"
 
-    def release(self) -> None:
-        self.context._saved = None
-
     def pull(self, g: list[Any]) -> tuple[Any, ...]:
-        results = self.call([None if part is None else wrap(part) for part in g])
+        with modes.no_grad():
+            results = self.call([None if part is None else wrap(part) for part in g])
         return tuple(unwrap(result) for result in results)
 
     def pull_tensors(self, g: list[Any]) -> tuple[Any, ...]:
         return self.call(g)
 
     def call(self, gradients: list[Any]) -> tuple[Any, ...]:
-        if self.context._materialize:
+        context = self.saved
+        if context is None:
+            raise freed(self)
+        if context._materialize:
             gradients = [
                 wrap(zeros_of(like, shape)) if part is None else part
                 for part, like, shape in zip(gradients, self.likes, self.shapes)
             ]
-        results = self.function.backward(self.context, *gradients)
+        results = self.function.backward(context, *gradients)
         results = results if isinstance(results, tuple) else (results,)
         expected = len(self.edges)
         if len(results) > expected and all(part is None for part in results[expected:]):
@@ -206,12 +207,11 @@ class Function:
         tensors = [output for output in outputs if isinstance(output, TensorCore)]
         node = new(FunctionNode)
         node.edges = nodes
-        node.saved = ()
+        node.saved = context
         node.shape = ()
         node.shapes = tuple([output._array.shape for output in tensors])
         node.likes = [output._array for output in tensors]
         node.hooks = None
-        node.context = context
         node.function = cls
         if modes.current().anomaly:
             node.trace = call_stack()
@@ -229,7 +229,7 @@ class Function:
         ]
         context._saved = saved
         context._to_save = ()
-        context._node = node
+        context._node = weakref.ref(node)  # the node holds the context
         return tuple(results)
 
     @staticmethod
