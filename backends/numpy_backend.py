@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tensorgrad.backends.array_backend import ArrayBackend
+from tensorgrad.backends.array_backend import Array, ArrayBackend
 
 
 class NumpyBackend(ArrayBackend):
@@ -17,6 +17,20 @@ class NumpyBackend(ArrayBackend):
 
     def __init__(self) -> None:
         super().__init__(np)
+
+    def expand(self, input: Array, size: tuple[int, ...]) -> Array:
+        # np.broadcast_to takes 4 us; a view made by hand 0.6. Backward passes of sums call it all the time.
+        shape = input.shape
+        extra = len(size) - len(shape)
+        if extra >= 0 and input.flags.c_contiguous and input.dtype.kind == "f":
+            strides = [0] * extra
+            for n, m, step in zip(shape, size[extra:], input.strides):
+                if n != m and n != 1:
+                    break
+                strides.append(step if n == m else 0)
+            else:
+                return np.ndarray(size, input.dtype, input, 0, strides)
+        return np.broadcast_to(input, size)
 
     neg = np.negative
     abs = np.absolute

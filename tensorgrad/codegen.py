@@ -16,9 +16,14 @@ from tensorgrad.graph import Node, freed, new, overwritten
 Space = dict[str, Any]
 _spaces: list[Space] = []  # globals of generated functions, until the tensor class can be filled in
 
+RAW = """
+    if {no_tensor}:
+        b = mode().backends.get({a}.__class__)
+        if b is not None:
+            return b.{name}({plain})
+        return coerce(({args}), ({statics}))
+"""
 UNWRAP_ONE = """
-    if {a}.__class__ is not Tensor:
-        return coerce(({a},), ({statics}))
     x0 = {a}._array
     n0 = {a}._node
 """
@@ -189,17 +194,28 @@ class Writer:
         if self.sequence:
             return self.core()
         if len(self.args) == 1:
-            body = UNWRAP_ONE.format(a=self.args[0], statics=statics)
+            body = self.raw() + UNWRAP_ONE.format(a=self.args[0], statics=statics)
             if self.kind == "float":
                 body += ONLY_FLOATS.format(a=self.args[0], statics=statics)
             return body + self.compute("x0")
         if self.kind == "any":
-            body = FIRST_IS_TENSOR.format(a=self.args[0], args=comma(self.args), statics=statics)
-            return body + self.core()
+            first = FIRST_IS_TENSOR.format(a=self.args[0], args=comma(self.args), statics=statics)
+            return self.raw() + first + self.core()
         a, b = self.args
         float_test = " or (t is not F32 and t is not F64)" if self.kind == "float" else ""
         body = UNWRAP_TWO.format(a=a, b=b, statics=statics, or_not_float=float_test)
         return body + self.compute("x0")
+
+    def raw(self) -> str:
+        """Rules and compositions call ops on arrays: straight to the backend."""
+        return RAW.format(
+            no_tensor=" and ".join(f"{arg}.__class__ is not Tensor" for arg in self.args),
+            a=self.args[0],
+            name=self.name,
+            plain=", ".join(self.args + self.statics),
+            args=comma(self.args),
+            statics=comma(self.statics),
+        )
 
     def core(self) -> str:
         """The same for arguments that have been made to fit: no checks."""

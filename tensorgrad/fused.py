@@ -5,7 +5,7 @@
         e = exp(input - amax(input, dim, keepdim=True))
         return e / sum(e, dim, keepdim=True)
 
-The composition is the specification, the oracle that kernels are tested against, what a backend without a kernel
+The composition is the specification, the oracle that kernels are tested against, what a backend without the kernel
 runs, and what is differentiated where there is no rule. Parameters annotated `Tensor` are the tensor arguments.
 
 A kernel is a backend's method of the op's name with the op's parameters. It returns the output, or one more value:
@@ -21,48 +21,134 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from tensorgrad import dtypes, engine, graph, modes
-from tensorgrad.codegen import UNWRAP_ANY, comma, define, new_space, node_class, rule_needs
+from tensorgrad import engine, modes
+from tensorgrad.codegen import comma, define, new_space, node_class, rule_needs
 from tensorgrad.explain import explain
-from tensorgrad.graph import (
-    Leaf,
-    Multi,
-    Node,
-    Pick,
-    TensorCore,
-    freed,
-    new,
-    overwritten,
-    tick,
-    unwrap,
-    wrap,
-)
+from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, alias, as_array, call_stack
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-ENDING = """
+UNWRAP = """
+    if {a}.__class__ is Tensor:
+        x{i} = {a}._array
+        n{i} = {a}._node
+    elif isinstance({a}, TensorCore):
+        {a} = alias({a})
+        x{i} = {a}._array
+        n{i} = {a}._node
+    else:
+        x{i} = {a}
+        n{i} = None
+"""
+COMPUTE = """
     m = mode()
-    return run(m, ({tensors}), ({arrays}), ({nodes}), ({statics}))
+    plain = {plain}
+    recording = m.record and ({any_node})
+    try:
+        kernel = kernels[m.backends[x0.__class__]]
+        y = NotImplemented
+        if kernel.forward is not None:
+            y = kernel.forward({arrays})
+        if y is NotImplemented:
+            if plain:
+                return composition({arrays})
+            if {needs_tensors}:
+                return composition({arguments})
+            y = composition({arrays})
+    except Exception as error:
+        raise fault(error, ({args}), ({statics})) from error
+"""
+ONE_OUTPUT = """
+    aux = None
+    if y.__class__ is tuple:
+        y, aux = y
+    if plain:
+        return y
+    if y.__class__ is not x0.__class__:
+        y = as_array(y, x0)
+    out = new(Tensor)
+    out._array = y
+    out._version = None
+    if recording:
+        node = OpNode()
+        node.shape = y.shape
+        out._node = node
+{record}
+    else:
+        out._node = None
+    return out
+"""
+SEVERAL_OUTPUTS = """
+    aux = y[{outputs}] if len(y) > {outputs} else None
+    y = y[:{outputs}]
+    if plain:
+        return y
+    if not recording:
+        return tuple([wrap(part) for part in y])
+    node = OpNode()
+    node.shape = ()
+    node.shapes = tuple([part.shape for part in y])
+{record}
+    return tuple([wrap(part, Pick(node, number)) for number, part in enumerate(y)])
+"""
+RECORD = """
+        keep = kernel.keep
+        node.edges = ({nodes})
+        node.saved = ({saved})
+        node.time = tick()
+        node.hooks = None
+        node.output_version = None
+        node.kernel = kernel
+        if m.anomaly:
+            node.trace = stack()
+"""
+OPEN = """
+    saved = node.saved
+    if saved is None:
+        raise freed(node)
+    {names}= saved
+"""
+CHECK_ARGUMENT = """
+    if {a}.__class__ is Tensor:
+        v = {a}._version
+        if v is not None and v.written > node.time:
+            raise overwritten(node, "{a}", {a}._array.shape)
+"""
+CHECK_OUTPUT = """
+    v = node.output_version
+    if v is not None and v.written > node.time:
+        raise overwritten(node, "result", node.shape)
+"""
+BY_KERNEL = """
+    kernel = node.kernel
+    if kernel.backward is not None and (aux is not None or not kernel.needs_aux):
+        needs = ({wants})
+        everything = ({names}needs,)
+        results = kernel.backward(g, *[everything[i] for i in kernel.places])
+        if results is not NotImplemented:
+            return results if results.__class__ is tuple else (results,)
 """
 
 
 class Kernel:
     """What one backend offers for one op, and what a node must keep for it."""
 
-    __slots__ = ("backward", "forward", "keep", "needs")
+    __slots__ = ("backward", "forward", "keep", "needs_aux", "places")
 
     def __init__(self, op: FusedOp, backend: Any) -> None:
         self.forward = getattr(backend, op.name, None)
         self.backward = getattr(backend, op.name + "_vjp", None)
-        self.needs = rule_needs(self.backward) if self.backward is not None else []
-        keep = set(self.needs)
+        needs = rule_needs(self.backward) if self.backward is not None else []
+        self.needs_aux = "aux" in needs
+        self.places = [[*op.names, "needs"].index(name) for name in needs]
+        keep = set(needs)
         for rule in op.rules.values():
             keep.update(rule_needs(rule))
-        if not op.has_every_rule:  # then the composition is differentiated
+        if not op.rules:  # then the composition is differentiated
             keep.update(op.args, op.statics)
-        self.keep = tuple(keep - {"needs"})
+        self.keep = tuple([name in keep for name in op.names])
 
 
 class Kernels(dict[Any, Kernel]):
@@ -97,110 +183,10 @@ class FusedOp:
         parameters = inspect.signature(composition).parameters.values()
         self.args = [p.name for p in parameters if str(p.annotation).startswith("Tensor")]
         self.statics = [p.name for p in parameters if p.name not in self.args]
-        # An op with rules has one for each argument that can want a gradient.
-        self.differentiable = [arg for arg in self.args if arg in rules] or self.args
-        self.has_every_rule = bool(rules)
+        shapes = [f"{arg}_shape" for arg in self.args]
+        self.names = [*self.args, *self.statics, "y", "aux", *shapes]
         self.kernels = Kernels(self)
         self.call: Callable[..., Any]
-        self.node_class: type[FusedNode]
-
-    def run(
-        self,
-        m: modes.Mode,
-        tensors: tuple[Any, ...],
-        arrays: tuple[Any, ...],
-        nodes: tuple[Node | None, ...],
-        statics: tuple[Any, ...],
-    ) -> Any:
-        """Kernel or composition, then one node for the whole."""
-        first = arrays[0]
-        if isinstance(first, TensorCore):  # a subclass of Tensor that users made
-            return self.call(*[alias(t) if isinstance(t, TensorCore) else t for t in tensors], *statics)
-        plain = first is tensors[0] and not any(isinstance(t, TensorCore) for t in tensors)
-        recording = m.record and any(node is not None for node in nodes)
-        kernel = self.kernels[m.backends[first.__class__]]
-        try:
-            result = NotImplemented
-            if kernel.forward is not None:
-                result = kernel.forward(*arrays, *statics)
-            if result is NotImplemented:
-                if plain:
-                    return self.composition(*arrays, *statics)
-                if (recording and not self.has_every_rule) or not self.is_uniform(arrays):
-                    return self.composition(*tensors, *statics)
-                result = self.composition(*arrays, *statics)
-        except Exception as error:
-            raise self.fault(error, tensors, statics) from error
-        aux = None
-        if self.outputs == 1:
-            if result.__class__ is tuple:
-                result, aux = result
-            if plain:
-                return result
-            if result.__class__ is not first.__class__:
-                result = as_array(result, first)
-            out = new(graph.Tensor)
-            out._array = result
-            out._version = None
-            out._node = (
-                self.record(m, kernel, tensors, arrays, nodes, statics, result, aux)
-                if recording
-                else None
-            )
-            return out
-        outputs = result[: self.outputs]
-        if plain:
-            return outputs
-        if len(result) > self.outputs:
-            aux = result[-1]
-        if not recording:
-            return tuple([wrap(y) for y in outputs])
-        node = self.record(m, kernel, tensors, arrays, nodes, statics, outputs, aux)
-        return tuple([wrap(y, Pick(node, number)) for number, y in enumerate(outputs)])  # type: ignore[arg-type]
-
-    def is_uniform(self, arrays: tuple[Any, ...]) -> bool:
-        """Whether the composition gives the same on the arrays as on tensors: one floating dtype, nothing to promote."""
-        floating = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fV"}
-        return len(floating) == 1 and all(
-            not hasattr(a, "dtype") or a.dtype in floating or arg not in self.differentiable
-            for arg, a in zip(self.args, arrays)
-        )
-
-    def record(
-        self,
-        m: modes.Mode,
-        kernel: Kernel,
-        tensors: tuple[Any, ...],
-        arrays: tuple[Any, ...],
-        nodes: tuple[Node | None, ...],
-        statics: tuple[Any, ...],
-        y: Any,
-        aux: Any,
-    ) -> FusedNode:
-        values: dict[str, Any] = dict(zip(self.args, tensors))
-        values.update(zip(self.statics, statics))
-        values["y"] = y
-        values["aux"] = aux
-        node = new(self.node_class)
-        node.edges = nodes
-        node.saved = {
-            name: values[name]
-            if name in values
-            else arrays[self.args.index(name.removesuffix("_shape"))].shape
-            for name in kernel.keep
-        }
-        if self.outputs == 1:
-            node.shape = y.shape
-        else:
-            node.shape = ()
-            node.shapes = tuple([part.shape for part in y])
-        node.time = tick()
-        node.hooks = None
-        node.output_version = None
-        node.kernel = kernel
-        if m.anomaly:
-            node.trace = call_stack()
-        return node  # type: ignore[no-any-return]
 
     def fault(self, error: Exception, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Exception:
         """The exception to raise: `check` may know better words than the op inside that failed."""
@@ -208,89 +194,87 @@ class FusedOp:
             self.check(*args, *statics)
         return explain(self, error, args, statics)
 
+    # ---- the source of its functions
+
+    def forward_source(self) -> str:
+        args, statics = self.args, self.statics
+        arrays = [f"x{i}" for i in range(len(args))]
+        body = "".join(UNWRAP.format(a=arg, i=i) for i, arg in enumerate(args))
+        # Arrays of one plain floating dtype: nothing to promote, so the composition may run on arrays and one node
+        # with the rules stand for the whole. Without rules it must record itself.
+        tested = [i for i, arg in enumerate(args) if arg in self.rules or not self.rules]
+        d = tested[0]
+        uniform = [f"(x{d}.dtype is F32 or x{d}.dtype is F64)"]
+        uniform += [f"(x{i} is None or getattr(x{i}, 'dtype', None) is x{d}.dtype)" for i in tested[1:]]
+        needs_tensors = f"not ({' and '.join(uniform)})"
+        if not self.rules:
+            needs_tensors = f"recording or {needs_tensors}"
+        body += COMPUTE.format(
+            plain=" and ".join(f"x{i} is {arg}" for i, arg in enumerate(args)),
+            any_node=" or ".join(f"n{i} is not None" for i in range(len(args))),
+            arrays=", ".join([*arrays, *statics]),
+            arguments=", ".join([*args, *statics]),
+            needs_tensors=needs_tensors,
+            args=comma(args),
+            statics=comma(statics),
+        )
+        saved = [f"{name} if keep[{i}] else None" for i, name in enumerate([*args, *statics, "y", "aux"])]
+        start = len(saved)
+        saved += [
+            f"x{i}.shape if keep[{start + i}] else None" for i in range(len(args))
+        ]
+        record = RECORD.format(
+            nodes=comma([f"n{i}" for i in range(len(args))]), saved=comma(saved)
+        )
+        if self.outputs == 1:
+            return body + ONE_OUTPUT.format(record=record)
+        record = "\n".join(line.removeprefix("    ") for line in record.split("\n"))
+        return body + SEVERAL_OUTPUTS.format(outputs=self.outputs, record=record)
+
+    def backward_source(self, recording: bool) -> str:
+        body = OPEN.format(names=comma(self.names))
+        for arg in self.args:
+            body += CHECK_ARGUMENT.format(a=arg)
+            body += "" if recording else f"        {arg} = {arg}._array\n"
+        if self.outputs == 1:
+            body += CHECK_OUTPUT
+        edges = [f"e{i}" for i in range(len(self.args))]
+        body += f"    {comma(edges)}= node.edges\n"
+        if recording:
+            body += "    y = output_tensor(y, node)\n" if self.outputs == 1 else ""
+        else:
+            wants = comma([f"{edge} is not None" for edge in edges])
+            body += BY_KERNEL.format(names=comma(self.names), wants=wants)
+        if not self.rules:
+            values, statics = comma(self.args), comma(self.statics)
+            return body + f"    return node.by_composition(g, ({values}), ({statics}), {recording})\n"
+        calls = [
+            f"rule_{arg}({', '.join(['g', *rule_needs(self.rules[arg])])}) if {edge} is not None else None"
+            if arg in self.rules
+            else "None"
+            for arg, edge in zip(self.args, edges)
+        ]
+        return body + f"    return ({comma(calls)})\n"
+
 
 class FusedNode(Multi):
-    """The node of a fused op: `saved` is a dict, by name."""
+    """The node of a fused op: `saved` follows the op's `names`, None for what nobody needs."""
 
     __slots__ = ("kernel",)
 
     op: FusedOp
     kernel: Kernel
 
-    def pull(self, g: Any) -> tuple[Any, ...]:
-        saved = self.opened(recording=False)
-        kernel = self.kernel
-        if kernel.backward is not None and not ("aux" in kernel.needs and saved["aux"] is None):
-            needs = tuple([edge is not None for edge in self.edges])
-            values = [needs if name == "needs" else saved[name] for name in kernel.needs]
-            results = kernel.backward(g, *values)
-            if results is not NotImplemented:
-                return results if results.__class__ is tuple else (results,)
-        return self.by_rules(g, saved, recording=False)
-
-    def pull_tensors(self, g: Any) -> tuple[Any, ...]:
-        return self.by_rules(g, self.opened(recording=True), recording=True)
-
-    def opened(self, recording: bool) -> dict[str, Any]:
-        """What was saved, unchanged since: as arrays, or as tensors with their history."""
-        if self.saved is None:
-            raise freed(self)
-        opened = {}
-        for name, value in self.saved.items():
-            if isinstance(value, TensorCore):
-                version = value._version
-                if version is not None and version.written > self.time:
-                    raise overwritten(self, name, value._array.shape)
-                if not recording:
-                    value = value._array
-            elif name == "y":
-                version = self.output_version
-                if version is not None and version.written > self.time:
-                    raise overwritten(self, "result", value.shape)
-                if recording and self.op.outputs == 1:
-                    value = wrap(value, self)
-            opened[name] = value
-        return opened
-
-    def by_rules(self, g: Any, saved: dict[str, Any], recording: bool) -> tuple[Any, ...]:
-        """Each wanted gradient by its rule; those without one together, through the composition."""
-        op = self.op
-        results: list[Any] = [None] * len(op.args)
-        missing = []
-        for i, (arg, edge) in enumerate(zip(op.args, self.edges)):
-            if edge is None:
-                continue
-            rule = op.rules.get(arg)
-            if rule is None:
-                missing.append(i)
-            else:
-                results[i] = rule(g, *[saved[name] for name in rule_needs(rule)])
-        if missing:
-            for i, result in zip(missing, self.by_composition(g, saved, missing, recording)):
-                results[i] = result
-        return tuple(results)
-
     def by_composition(
-        self, g: Any, saved: dict[str, Any], wanted: list[int], recording: bool
+        self, g: Any, values: tuple[Any, ...], statics: tuple[Any, ...], recording: bool
     ) -> tuple[Any, ...]:
         """Run the composition again, recorded, and walk back through it."""
-        op = self.op
-        inputs = []
-        for i, arg in enumerate(op.args):
-            value = saved[arg]
-            if i in wanted:
-                if recording:
-                    # A node of its own between the argument and the composition: the gradient of this argument
-                    # alone is asked for, though another may depend on the same tensor.
-                    value = OPS["reshape"].call(value, value._array.shape)
-                else:
-                    value = wrap(value)
-                    value._node = Leaf(value)
-            elif hasattr(value, "dtype") and not isinstance(value, TensorCore):
-                value = wrap(value)
-            inputs.append(value)
+        inputs = [
+            self._input(value, edge is not None, recording)
+            for value, edge in zip(values, self.edges)
+        ]
         with modes.enable_grad():
-            outputs = op.composition(*inputs, *[saved[name] for name in op.statics])
+            outputs = self.op.composition(*inputs, *statics)
         gradients = g if isinstance(g, list) else [g]
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [
@@ -300,13 +284,27 @@ class FusedNode(Multi):
         ]
         found = engine.grad(
             [out for out, _ in pairs],
-            [inputs[i] for i in wanted],
+            [x for x, edge in zip(inputs, self.edges) if edge is not None],
             [part for _, part in pairs],
             retain_graph=False,
             create_graph=recording,
             allow_unused=True,
         )
-        return found if recording else tuple(unwrap(result) for result in found)
+        remaining = iter(found if recording else [unwrap(result) for result in found])
+        return tuple(None if edge is None else next(remaining) for edge in self.edges)
+
+    @staticmethod
+    def _input(value: Any, wanted: bool, recording: bool) -> Any:
+        """An argument for the second run: alone with its gradient, though another may depend on the same tensor."""
+        if value is None:
+            return None
+        if not isinstance(value, TensorCore):
+            value = wrap(value)
+        if wanted and recording:
+            return OPS["reshape"].call(value, value._array.shape)
+        if wanted:
+            value._node = Leaf(value)
+        return value
 
 
 def fused(
@@ -316,28 +314,45 @@ def fused(
 
     outputs: how many tensors it returns.
     check: called with the op's arguments when a call failed, to raise an exception with better words.
-    rules: gradient rules by argument, as in `primitive`; where one is missing the composition is differentiated.
+    rules: gradient rules by argument, as in `primitive`: one for each differentiable argument, or none at all, and
+        then the composition is differentiated.
     """
 
     def declare(composition: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         op = FusedOp(composition, outputs, check, rules)
-        space = new_space(op=op, run=op.run)
-        body = "".join(UNWRAP_ANY.format(a=arg, i=i) for i, arg in enumerate(op.args))
-        body += ENDING.format(
-            tensors=comma(op.args),
-            arrays=comma([f"x{i}" for i in range(len(op.args))]),
-            nodes=comma([f"n{i}" for i in range(len(op.args))]),
-            statics=comma(op.statics),
+        space = new_space(
+            op=op,
+            Pick=Pick,
+            TensorCore=TensorCore,
+            alias=alias,
+            as_array=as_array,
+            composition=composition,
+            fault=op.fault,
+            kernels=op.kernels,
+            output_tensor=wrap,
+            stack=call_stack,
+            wrap=wrap,
+            **{f"rule_{arg}": rule for arg, rule in rules.items()},
         )
         signature = inspect.signature(composition)
         bare = signature.replace(
             parameters=[p.replace(annotation=p.empty) for p in signature.parameters.values()],
             return_annotation=signature.empty,
         )
-        op.call = define(space, op.name, f"def {op.name}{bare}:", body)
+        op.call = define(space, op.name, f"def {op.name}{bare}:", op.forward_source())
         op.call.__doc__ = composition.__doc__
         op.call.__wrapped__ = composition  # type: ignore[attr-defined]
-        op.node_class = node_class(op.name, outputs == 1, FusedNode, op=op)  # type: ignore[assignment]
+        title = f"{op.name} backward"
+        space["OpNode"] = node_class(
+            op.name,
+            outputs == 1,
+            FusedNode,
+            op=op,
+            pull=define(space, title, "def pull(node, g):", op.backward_source(False)),
+            pull_tensors=define(
+                space, title, "def pull_tensors(node, g):", op.backward_source(True)
+            ),
+        )
         OPS[op.name] = op
         return op.call
 

@@ -99,21 +99,31 @@ def sum_to_size(input: Any, size: tuple[int, ...]) -> Any:
 engine.sum_to_shape = sum_to_size
 
 
-def _count(input: Any, dim: Any) -> int:
+def _count(shape: tuple[int, ...], dim: Any) -> int:
     if dim is None:
-        return math.prod(input.shape)
-    return math.prod(input.shape[d] for d in ((dim,) if isinstance(dim, int) else dim))
+        return math.prod(shape)
+    return math.prod([shape[d] for d in ((dim,) if isinstance(dim, int) else dim)])
+
+
+@fused(
+    input=lambda g, input_shape, dim, keepdim: expand(
+        restore(g / _count(input_shape, dim), input_shape, dim, keepdim), input_shape
+    )
+)
+def average(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
+    """Arithmetic mean over `dim`, in one form."""
+    return total(input, dim, keepdim) / _count(input.shape, dim)  # type: ignore[no-any-return]
 
 
 def mean(
     input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
     """Arithmetic mean over `dim`, of floating tensors."""
-    dtype = dtype or input.dtype
-    if not dtypes.is_differentiable(dtype):
-        raise DTypeError(f"mean: expected a floating point dtype, got {dtype}")
-    summed = sum(input, dim, keepdim, dtype=dtype)
-    return summed / _count(input, _one_form(input, dim))
+    if dtype is not None and input.dtype != dtype:
+        input = cast(input, dtype)
+    if not dtypes.is_differentiable(input.dtype):
+        raise DTypeError(f"mean: expected a floating point dtype, got {input.dtype}")
+    return average(input, _one_form(input, dim), keepdim)
 
 
 def var(
@@ -129,7 +139,7 @@ def var(
         correction = 0 if unbiased is False else 1
     dim = _one_form(input, dim)
     centred = input - mean(input, dim, True)
-    degrees = _count(input, dim) - correction
+    degrees = _count(input.shape, dim) - correction
     return sum(centred * centred, dim, keepdim) / builtins.max(degrees, 0)
 
 
