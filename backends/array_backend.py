@@ -1,8 +1,10 @@
-"""Every primitive for a NumPy-like array module: the reference that other backends extend and are tested against.
+"""Every primitive for a NumPy-like array module: the reference that other backends extend and are
+tested against.
 
-A backend computes on arrays; it knows no tensor, no gradient and no graph. Arguments arrive in one form: dtypes
-already promoted, everything positional. A method named like a fused op of `tensorgrad.ops` is a kernel for it; it
-may return NotImplemented for arrays it does not serve, and the op's composition runs. See `tensorgrad.op`.
+A backend computes on arrays; it knows no tensor, no gradient and no graph. Arguments arrive in one
+form: dtypes already promoted, everything positional. A method named like a fused op of
+`tensorgrad.ops` is a kernel for it; it may return NotImplemented for arrays it does not serve, and
+the op's composition runs. See `tensorgrad.op`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ Dim: TypeAlias = int | tuple[int, ...] | None
 PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 PHILOX_WEYL = (0x9E3779B9, 0xBB67AE85)
 PHILOX_ROUNDS = 10
-# Sums over a leading dimension add whole rows; past this many, in blocks, so that rounding errors do not pile up.
+# Sums over a leading dimension add whole rows; past this many, in blocks, so that rounding errors
+# do not pile up.
 SUM_BLOCK = 256
 
 
@@ -52,7 +55,9 @@ class ArrayBackend:
         return self.default_device
 
     def asarray(self, value: Any, dtype: Any, device: Device) -> Array:
-        """A new array from nested sequences, numbers or a NumPy array; dtype None keeps the value's."""
+        """A new array from nested sequences, numbers or a NumPy array; dtype None keeps the
+        value's.
+        """
         return self.xp.array(value, dtype=dtype)
 
     def to_numpy(self, input: Array) -> Any:
@@ -283,7 +288,9 @@ class ArrayBackend:
         return self.xp.argmin(input, axis=dim, keepdims=keepdim)
 
     def argsort(self, input: Array, dim: int, descending: bool) -> Array:
-        """Stable. Descending keeps equal elements in their order too, and puts NaN first, as PyTorch does."""
+        """Stable. Descending keeps equal elements in their order too, and puts NaN first, as
+        PyTorch does.
+        """
         if not descending:
             return self.xp.argsort(input, axis=dim, kind="stable")
         flipped = self.xp.argsort(self.xp.flip(input, dim), axis=dim, kind="stable")
@@ -367,7 +374,9 @@ class ArrayBackend:
     def embedding_add(
         self, input: Array, index: Array, padding_idx: int | None, rows: int
     ) -> Array:
-        """Zeros (rows, D) with row i of `input` (..., D) added at row index[i]: the adjoint of `embedding`."""
+        """Zeros (rows, D) with row i of `input` (..., D) added at row index[i]: the adjoint of
+        `embedding`.
+        """
         out = self.xp.zeros((rows, input.shape[-1]), input.dtype)
         self.add_at(out, index.reshape(-1), input.reshape(-1, input.shape[-1]))
         if padding_idx is not None:
@@ -422,7 +431,9 @@ class ArrayBackend:
         stride: tuple[int, ...],
         dilation: tuple[int, ...],
     ) -> Array:
-        """(..., *positions, *kernel) -> (..., *size): each element added where it came from; adjoint of `windows`."""
+        """(..., *positions, *kernel) -> (..., *size): each element added where it came from;
+        adjoint of `windows`.
+        """
         spatial = len(kernel)
         lead = input.ndim - 2 * spatial
         positions = input.shape[lead : lead + spatial]
@@ -439,7 +450,8 @@ class ArrayBackend:
             out[(..., *target)] += input[(..., *place)]
         return out
 
-    # ---- random numbers: Philox 4x32-10, the same bits on every backend; defined in tensorgrad/random.py
+    # ---- random numbers: Philox 4x32-10, the same bits on every backend; defined in
+    # tensorgrad/random.py
 
     def random_bits(self, key: int, offset: int, count: int, device: Device) -> Array:
         """`count` uint32 words: word i is word i % 4 of block offset + i // 4."""

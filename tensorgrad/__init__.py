@@ -2,7 +2,8 @@
 
     import tensorgrad as tg
 
-The public names are PyTorch's. `TENSORGRAD_BACKEND=numpy|numba|cupy` chooses who computes (numba unless told).
+The public names are PyTorch's. `TENSORGRAD_BACKEND=numpy|numba|cupy` chooses who computes (numba
+unless told).
 """
 
 import warnings as _warnings
@@ -205,6 +206,6 @@ from tensorgrad._tensor import Tensor
 
 __version__ = "0.1.0"
 
-# log(0), 1 / 0 and the like give -inf and inf in silence, as in PyTorch; NumPy reports them where they happen, which
-# is in this library's modules. Other code's warnings are left alone.
+# log(0), 1 / 0 and the like give -inf and inf in silence, as in PyTorch; NumPy reports them where
+# they happen, which is in this library's modules. Other code's warnings are left alone.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorgrad\b")

@@ -1,7 +1,8 @@
 """The Tensor: an array, a device, and perhaps a node.
 
-Most methods are the ops themselves (`Tensor.exp is ops.elementwise.exp`): an op's first argument is the tensor, so
-no function stands in between. Here are only the fields' readers, conversions, and what concerns the graph.
+Most methods are the ops themselves (`Tensor.exp is ops.elementwise.exp`): an op's first argument is
+the tensor, so no function stands in between. Here are only the fields' readers, conversions, and
+what concerns the graph.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from tensorgrad.ops import (
 )
 from tensorgrad.ops import (
     shape as shaping,
-
 )
 
 
@@ -39,7 +39,9 @@ class Tensor(TensorCore):
     __array_priority__ = 1000  # an ndarray on the left leaves its operators to ours
 
     def __new__(cls, data: Any = None, *more: int) -> Tensor:
-        """As `tensorgrad._tensor` in the default floating dtype; ints are sizes, as in PyTorch's `Tensor(2, 3)`."""
+        """As `tensorgrad._tensor` in the default floating dtype; ints are sizes, as in PyTorch's
+        `Tensor(2, 3)`.
+        """
         dtype = dtypes.get_default_dtype()
         if isinstance(data, int):
             return creation.empty(data, *more)
@@ -124,11 +126,14 @@ class Tensor(TensorCore):
         return self._on_host().tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
-        """The elements as a NumPy array that shares the tensor's memory; `force` detaches and copies to the host."""
+        """The elements as a NumPy array that shares the tensor's memory; `force` detaches and
+        copies to the host.
+        """
         if not force:
             if self._node is not None:
                 raise GraphError(
-                    "numpy: expected a tensor that does not require grad, got one that does (use detach())"
+                    "numpy: expected a tensor that does not require grad, got one that "
+                    "does (use detach())"
                 )
             if self.device.type != "cpu":
                 raise TypeError(
@@ -200,7 +205,7 @@ class Tensor(TensorCore):
         if self.is_leaf:
             return None
         node = self._node
-        return node.edges[0] if isinstance(node, graph.Pick) else node
+        return node.source if isinstance(node, graph.Pick) else node
 
     @property
     def grad(self) -> Tensor | None:
@@ -214,7 +219,8 @@ class Tensor(TensorCore):
                 raise TypeError(f"grad: expected a tensor or None, got {type(value).__name__}")
             if value.shape != self.shape:
                 raise ShapeError(
-                    f"grad: expected a gradient of shape {list(self.shape)}, got {list(value.shape)}"
+                    f"grad: expected a gradient of shape {list(self.shape)}, got "
+                    f"{list(value.shape)}"
                 )
             if value.dtype != self.dtype:
                 raise DTypeError(
@@ -233,7 +239,9 @@ class Tensor(TensorCore):
         create_graph: bool = False,
         inputs: Any = None,
     ) -> None:
-        """Add the gradient of this tensor (times `gradient`) to the `grad` of every leaf it was computed from."""
+        """Add the gradient of this tensor (times `gradient`) to the `grad` of every leaf it was
+        computed from.
+        """
         if isinstance(inputs, Tensor):
             inputs = (inputs,)
         engine.backward((self,), (gradient,), retain_graph, create_graph, inputs)
@@ -247,7 +255,9 @@ class Tensor(TensorCore):
     def detach_(self) -> Tensor:
         """Forget the history; the tensor becomes a leaf that requires no gradient."""
         if getattr(self, "_view", None) is not None:
-            raise GraphError("detach_: expected a tensor that is no view, got a view (use detach())")
+            raise GraphError(
+                "detach_: expected a tensor that is no view, got a view (use detach())"
+            )
         self._node = None
         return self
 
@@ -269,7 +279,9 @@ class Tensor(TensorCore):
     def retain_grad(self) -> None:
         """Let a tensor with a history keep its gradient in `grad`, too."""
         if self._node is None:
-            raise GraphError("retain_grad: expected a tensor that requires grad, got one that does not")
+            raise GraphError(
+                "retain_grad: expected a tensor that requires grad, got one that does not"
+            )
         if self.is_leaf:
             return
         myself = weakref.ref(self)
@@ -283,16 +295,21 @@ class Tensor(TensorCore):
         hooks_of(self._node).add("tensor", keep)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
-        """Call `hook(gradient)` when this tensor's gradient is known; a tensor that it returns replaces it."""
+        """Call `hook(gradient)` when this tensor's gradient is known; a tensor that it returns
+        replaces it.
+        """
         if self._node is None:
-            raise GraphError("register_hook: expected a tensor that requires grad, got one that does not")
+            raise GraphError(
+                "register_hook: expected a tensor that requires grad, got one that does not"
+            )
         return hooks_of(self._node).add("tensor", hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
         """Call `hook(tensor)` after a backward pass has added to this leaf's `grad`."""
-        if self._node.__class__ is not Leaf:
-            raise GraphError("register_post_accumulate_grad_hook: expected a leaf, got another tensor")
-        assert self._node is not None
+        if not isinstance(self._node, Leaf):
+            raise GraphError(
+                "register_post_accumulate_grad_hook: expected a leaf, got another tensor"
+            )
         return HookHandle(hooks_of(self._node).accumulated, hook)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -317,7 +334,8 @@ class Tensor(TensorCore):
     # ---- conversion
 
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
-        """`to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`: itself where nothing changes.
+        """`to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`: itself where nothing
+        changes.
 
         Keywords: device, dtype, non_blocking, copy.
         """
@@ -325,7 +343,9 @@ class Tensor(TensorCore):
         for arg in args:
             if isinstance(arg, Tensor):
                 device, dtype = arg.device, arg.dtype
-            elif isinstance(arg, str | Device) or (isinstance(arg, int) and not isinstance(arg, bool)):
+            elif isinstance(arg, str | Device) or (
+                isinstance(arg, int) and not isinstance(arg, bool)
+            ):
                 device = arg
             elif arg is not None and not isinstance(arg, bool):
                 dtype = np.dtype(arg)
@@ -566,14 +586,18 @@ codegen.fill_in_tensor_class()
 
 
 class _ParameterType(type):
-    """Makes `isinstance(x, Parameter)` ask for the role: a parameter is a plain Tensor to every op, and as fast."""
+    """Makes `isinstance(x, Parameter)` ask for the role: a parameter is a plain Tensor to every op,
+    and as fast.
+    """
 
     def __instancecheck__(cls, value: Any) -> bool:
         return isinstance(value, Tensor) and getattr(value, "_role", None) is cls
 
 
 class Parameter(Tensor, metaclass=_ParameterType):
-    """A tensor that a Module registers as its parameter when it is assigned; requires grad unless told."""
+    """A tensor that a Module registers as its parameter when it is assigned; requires grad unless
+    told.
+    """
 
     __slots__ = ()
 

@@ -1,8 +1,9 @@
 """The backend interface's other half: devices, and the choice of who computes where.
 
-What a backend must offer is written down once, as `tensorgrad.backends.array_backend.ArrayBackend`, which every
-built-in backend extends. This module finds backends by name (entry points of the group `tensorgrad.backends`),
-keeps the table from array class to backend that ops read, and knows no array library and no op.
+What a backend must offer is written down once, as `tensorgrad.backends.array_backend.ArrayBackend`,
+which every built-in backend extends. This module finds backends by name (entry points of the group
+`tensorgrad.backends`), keeps the table from array class to backend that ops read, and knows no
+array library and no op.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ ENVIRONMENT_VARIABLE = "TENSORGRAD_BACKEND"
 
 
 class Device:
-    """Where data lives: a type ("cpu", "cuda") and a number. `tg.device("cuda:0")`, `tg.device("cuda", 0)`."""
+    """Where data lives: a type ("cpu", "cuda") and a number. `tg.device("cuda:0")`,
+    `tg.device("cuda", 0)`.
+    """
 
     __slots__ = ("index", "type")
 
@@ -74,8 +77,8 @@ def backend_names() -> list[str]:
 def load_backend(name: str) -> Any:
     """The backend called `name`, made at its first use.
 
-    Raises BackendError if there is none of that name, or if it cannot run here; the message then says what is
-    missing and the command that installs it.
+    Raises BackendError if there is none of that name, or if it cannot run here; the message then
+    says what is missing and the command that installs it.
     """
     with _loading:
         if name not in _loaded:
@@ -97,20 +100,26 @@ def _make(name: str) -> Any:
         raise
     except Exception as error:
         raise BackendError(
-            f"set_backend: expected {target} to give the backend {name!r}, got {type(error).__name__}: {error}"
+            f"set_backend: expected {target} to give the backend {name!r}, got "
+            f"{type(error).__name__}: {error}"
         ) from error
-    missing = [part for part in ("name", "device_type", "array_types") if not hasattr(backend, part)]
+    missing = [
+        part for part in ("name", "device_type", "array_types") if not hasattr(backend, part)
+    ]
     if missing:
         raise BackendError(
-            f"set_backend: expected {target} to have {', '.join(missing)}, got {type(backend).__name__} without"
+            f"set_backend: expected {target} to have {', '.join(missing)}, got "
+            f"{type(backend).__name__} without"
         )
     return backend
 
 
 class Backends(dict[type, Any]):
-    """The backend for each array class: NumPy's arrays can be served by NumPy or Numba, CuPy's by CuPy.
+    """The backend for each array class: NumPy's arrays can be served by NumPy or Numba, CuPy's by
+    CuPy.
 
-    Starts empty; the first array that is looked up loads its backend, so importing the library loads none.
+    Starts empty; the first array that is looked up loads its backend, so importing the library
+    loads none.
     """
 
     def __init__(self, parent: Backends | None = None) -> None:
@@ -172,8 +181,8 @@ def backends() -> Backends:
 def set_backend(backend: str | Any) -> None:
     """Choose who computes, by name ("numpy", "numba", "cupy", or an installed one) or as an object.
 
-    Holds for the whole process, except inside `use_backend`. Tensors stay where they are: NumPy and Numba share
-    their arrays, and choosing "cupy" makes "cuda:0" the device of new tensors.
+    Holds for the whole process, except inside `use_backend`. Tensors stay where they are: NumPy and
+    Numba share their arrays, and choosing "cupy" makes "cuda:0" the device of new tensors.
     """
     backends().choose(load_backend(backend) if isinstance(backend, str) else backend)
 
@@ -193,7 +202,9 @@ class use_backend(modes.ModeContext):
 
 
 def backend_for(device: Any = None) -> tuple[Any, Device]:
-    """The backend for a device given as None (the default one), a string, a number or a Device, and the device."""
+    """The backend for a device given as None (the default one), a string, a number or a Device, and
+    the device.
+    """
     if device is None:
         backend = backends().default()
         return backend, backend.default_device

@@ -1,7 +1,8 @@
-"""Writes and compiles the functions of a declared op: its call, its core, and its node's two backward passes.
+"""Writes and compiles the functions of a declared op: its call, its core, and its node's two
+backward passes.
 
-Knows the shape of generated code and nothing of dtypes, devices or faults: what the code calls on its slow and
-failing paths is handed in by `tensorgrad.op`.
+Knows the shape of generated code and nothing of dtypes, devices or faults: what the code calls on
+its slow and failing paths is handed in by `tensorgrad.op`.
 """
 
 from __future__ import annotations
@@ -139,6 +140,18 @@ def fill_in_tensor_class() -> None:
         space["Tensor"] = graph.Tensor
 
 
+# What generated code calls its own variables; an op's parameters must have other names.
+LOCAL_NAMES = set(
+    "b c everything g k keep m needs node offer out plain recording saved t v y".split()
+)
+
+
+def check_names(op: str, names: list[str]) -> None:
+    """A declaration whose parameters would collide with the generated code's variables is an error."""
+    if taken := LOCAL_NAMES & set(names):
+        raise ValueError(f"{op}: expected other parameter names than {sorted(taken)}, got {names}")
+
+
 def define(space: Space, title: str, head: str, body: str) -> Callable[..., Any]:
     """Compile one function into `space` (a plain dict: look-ups in a subclass are not specialised)."""
     found: dict[str, Any] = {}
@@ -161,7 +174,8 @@ def rule_needs(rule: Callable[..., Any]) -> list[str]:
 class Writer:
     """The source of the functions of one op.
 
-    `args` are its tensor arguments, `statics` the others; `sequence` says that the one argument is a sequence.
+    `args` are its tensor arguments, `statics` the others; `sequence` says that the one argument is
+    a sequence.
     """
 
     def __init__(
@@ -259,7 +273,9 @@ class Writer:
         )
 
     def kept(self, name: str) -> str:
-        """The expression that saves `name`; an argument only where some input whose rule names it wants a gradient."""
+        """The expression that saves `name`; an argument only where some input whose rule names it
+        wants a gradient.
+        """
         if name in self.statics or name == "y":
             return name
         if name not in self.args:
@@ -275,7 +291,9 @@ class Writer:
     # ---- backward
 
     def pull(self, recording: bool) -> str:
-        """Unpack what was saved, check that nobody wrote into it, and call the rule of each input that wants one."""
+        """Unpack what was saved, check that nobody wrote into it, and call the rule of each input
+        that wants one.
+        """
         body = PULL.format(names=comma(self.keep)) if self.keep else ""
         for name in self.keep:
             if name in self.args:

@@ -1,6 +1,7 @@
 """Element types: `numpy.dtype` objects under PyTorch's names, and PyTorch's promotion table.
 
-Knows nothing of tensors; an operand of `result_type` is anything with `dtype` and `ndim`, or a Python number.
+Knows nothing of tensors; an operand of `result_type` is anything with `dtype` and `ndim`, or a
+Python number.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def set_default_dtype(dtype: DType) -> None:
 def promote_types(first: DType, second: DType) -> DType:
     """The smallest type that PyTorch lets both operands be converted to.
 
-    Unlike NumPy a floating type is never widened by an integral one: `int64` with `float32` is `float32`.
+    Unlike NumPy a floating type is never widened by an integral one: `int64` with `float32` is
+    `float32`.
     """
     if first is second:
         return first
@@ -102,9 +104,9 @@ def scalar_dtype(value: Any) -> DType:
 def result_type(*operands: Any) -> DType:
     """The type in which `operands` are computed together, by PyTorch's rules.
 
-    Tensors with dimensions decide; 0-d tensors, and after them Python numbers, count only where they are of a
-    higher category (bool < integral < floating < complex).
-    See https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
+    Tensors with dimensions decide; 0-d tensors, and after them Python numbers, count only where
+    they are of a higher category (bool < integral < floating < complex). See
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc
     """
     ranks: list[DType | None] = [None, None, None]
     for operand in operands:

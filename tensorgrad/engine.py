@@ -1,7 +1,8 @@
 """Reverse mode: walk the nodes from the youngest to the oldest and sum what reaches each.
 
-The walk holds arrays where no graph of the backward is wanted and recording tensors where it is; both answer to the
-same operators. It knows no op; the one it needs, summing a gradient to its input's shape, is registered from above.
+The walk holds arrays where no graph of the backward is wanted and recording tensors where it is;
+both answer to the same operators. It knows no op; the one it needs, summing a gradient to its
+input's shape, is registered from above.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.graph import (
     Hooks,
     Leaf,
-    Multi,
     Node,
     Pick,
     TensorCore,
+    hooks_of,
     tick,
     unwrap,
     version_of,
     wrap,
 )
 
-# Set by ops/reduction.py: (gradient, shape) -> the gradient summed over the dimensions that were broadcast.
-sum_to_shape: Callable[[Any, tuple[int, ...]], Any]
+# Set by ops/reduction.py: (gradient, shape) -> the gradient summed over the dimensions that were
+# broadcast.
+sum_to_shape: Callable[[Any, tuple[int, ...]], Any] = NotImplemented
 
 _oldest_first = attrgetter("time")
 _accumulating = threading.Lock()
@@ -73,8 +75,9 @@ class Walk:
     def run(self, grads: dict[Node, Any]) -> None:
         """Walk from the nodes of `grads`, given with the gradients of their outputs.
 
-        A node is queued when its first gradient arrives and taken when it is the youngest left, so all its
-        consumers have run by then: they are younger. No recursion, and no pass over the graph beforehand.
+        A node is queued when its first gradient arrives and taken when it is the youngest left, so
+        all its consumers have run by then: they are younger. No recursion, and no pass over the
+        graph beforehand.
         """
         leading = None if self.wanted is None else leading_to(self.wanted, grads)
         self.shared.update(grads)  # the caller's own arrays
@@ -125,8 +128,7 @@ class Walk:
     @staticmethod
     def hand_to_source(pick: Pick, g: Any, grads: dict[Node, Any], queue: list[Any]) -> None:
         """A node with several outputs receives a list with one gradient (or None) an output."""
-        source = pick.edges[0]
-        assert isinstance(source, Multi)
+        source = pick.source
         received = grads.get(source)
         if received is None:
             received = grads[source] = [None] * len(source.shapes)
@@ -135,7 +137,9 @@ class Walk:
         received[pick.number] = g if known is None else known + g
 
     def call_watched(self, node: Node, g: Any) -> tuple[Any, ...]:
-        """Run the rules with the node's hooks around; in anomaly mode name the forward line of a fault or a NaN."""
+        """Run the rules with the node's hooks around; in anomaly mode name the forward line of a
+        fault or a NaN.
+        """
         hooks, mode = node.hooks, modes.current()
         if hooks is not None:
             g = self.call_prehooks(hooks, g)
@@ -149,7 +153,8 @@ class Walk:
             for number, result in enumerate(results):
                 if result is not None and _has_nan(unwrap(result)):
                     raise GraphError(
-                        f"{node.op_name}: expected gradients without NaN, got NaN in its gradient number {number} "
+                        f"{node.op_name}: expected gradients without NaN, got NaN in its "
+                        f"gradient number {number} "
                         f"(Function '{node.name()}' returned nan values)\n{_forward_line(node)}"
                     )
         if hooks is not None:
@@ -159,15 +164,15 @@ class Walk:
     # ---- hooks see tensors in either kind of walk
 
     def call_tensor_hooks(self, node: Node, g: Any) -> Any:
-        assert node.hooks is not None
-        for hook in node.hooks.of("tensor"):
+        for hook in hooks_of(node).of("tensor"):
             given = g if self.create_graph else wrap(g)
             with modes.ModeContext(grad=self.create_graph):
                 returned = hook(given)
             if returned is not None:
                 if tuple(returned.shape) != node.shape:
                     raise ShapeError(
-                        f"hook: expected a gradient of shape {list(node.shape)}, got {list(returned.shape)}"
+                        f"hook: expected a gradient of shape {list(node.shape)}, got "
+                        f"{list(returned.shape)}"
                     )
                 g = returned if self.create_graph else returned._array
             self.shared.add(node)  # the hook may have kept what it was given
@@ -227,7 +232,9 @@ def backward(
     """Add the gradient of sum(tensor * gradient) to the `grad` of every leaf, or of `inputs` alone."""
     wanted = None if inputs is None else {_node_of(tensor, "backward") for tensor in inputs}
     if wanted is not None and not wanted:
-        raise GraphError("backward: expected `inputs` to name at least one tensor, got an empty list")
+        raise GraphError(
+            "backward: expected `inputs` to name at least one tensor, got an empty list"
+        )
     walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph, wanted)
     walk.start("backward", tensors, gradients)
     holders: dict[Node, Any] = {}
@@ -271,7 +278,9 @@ def grad(
     create_graph: bool,
     allow_unused: bool,
 ) -> tuple[Any, ...]:
-    """Gradients of sum(output * grad_output) with respect to `inputs`; no tensor's `grad` is touched."""
+    """Gradients of sum(output * grad_output) with respect to `inputs`; no tensor's `grad` is
+    touched.
+    """
     nodes = [_node_of(tensor, "grad") for tensor in inputs]
     walk = Walk(create_graph, create_graph if retain_graph is None else retain_graph, set(nodes))
     walk.start("grad", outputs, grad_outputs)
@@ -305,7 +314,8 @@ def _seeds(
     """The gradients that a walk starts from: one an output, ones for a scalar output without one."""
     if len(tensors) != len(gradients):
         raise GraphError(
-            f"{caller}: expected one gradient for each of {len(tensors)} outputs, got {len(gradients)}"
+            f"{caller}: expected one gradient for each of {len(tensors)} outputs, got "
+            f"{len(gradients)}"
         )
     seeds: dict[Node, Any] = {}
     for tensor, g in zip(tensors, gradients):
@@ -319,14 +329,16 @@ def _seeds(
         if g is None:
             if array.size != 1:
                 raise GraphError(
-                    f"{caller}: expected a gradient for an output of shape {list(array.shape)}, got none "
+                    f"{caller}: expected a gradient for an output of shape "
+                    f"{list(array.shape)}, got none "
                     "(grad can be implicitly created only for scalar outputs)"
                 )
             backend = modes.current().backends[array.__class__]
             g = wrap(backend.full(array.shape, 1, array.dtype, backend.device_of(array)))
         elif g._array.shape != array.shape:
             raise ShapeError(
-                f"{caller}: expected a gradient of shape {list(array.shape)}, got {list(g._array.shape)}"
+                f"{caller}: expected a gradient of shape {list(array.shape)}, got "
+                f"{list(g._array.shape)}"
             )
         if not create_graph:
             g = g._array

@@ -1,8 +1,8 @@
 """The library's exceptions.
 
-Each is also a subclass of what PyTorch raises for the same fault, so that `except RuntimeError` of a program
-written for PyTorch still catches it. Every message reads `<op>: expected ..., got ...` and is raised before
-anything has been written.
+Each is also a subclass of what PyTorch raises for the same fault, so that `except RuntimeError` of
+a program written for PyTorch still catches it. Every message reads `<op>: expected ..., got ...`
+and is raised before anything has been written.
 """
 
 
@@ -19,8 +19,12 @@ class IndexRangeError(IndexError):
 
 
 class GraphError(RuntimeError):
-    """Autograd cannot do what was asked: a freed graph, an overwritten tensor, a leaf changed in place."""
+    """Autograd cannot do what was asked: a freed graph, an overwritten tensor, a leaf changed in
+    place.
+    """
 
 
 class BackendError(RuntimeError, ValueError):
-    """A backend or device that is unknown, unavailable or broken, or tensors of two devices in one op."""
+    """A backend or device that is unknown, unavailable or broken, or tensors of two devices in one
+    op.
+    """

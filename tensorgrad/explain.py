@@ -1,6 +1,8 @@
-"""The words of a failed op: what the array library raised becomes the library's own exception and message.
+"""The words of a failed op: what the array library raised becomes the library's own exception and
+message.
 
-Runs on the failure path only, so the checks that make messages better cost a working program nothing.
+Runs on the failure path only, so the checks that make messages better cost a working program
+nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def explain(
     if type(error).__name__ == "AxisError":
         rank = max(arrays[0].ndim, 1)
         return IndexRangeError(
-            f"{op.name}: expected a dimension in [{-rank}, {rank - 1}], got {got} (Dimension out of range)"
+            f"{op.name}: expected a dimension in [{-rank}, {rank - 1}], got {got} "
+            "(Dimension out of range)"
         )
     if isinstance(error, IndexError):
         return IndexRangeError(f"{op.name}: expected indices in range, got {got} ({error})")

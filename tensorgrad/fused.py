@@ -5,14 +5,16 @@
         e = exp(input - amax(input, dim, keepdim=True))
         return e / sum(e, dim, keepdim=True)
 
-The composition is the specification, the oracle that kernels are tested against, what a backend without the kernel
-runs, and what is differentiated where there is no rule. Parameters annotated `Tensor` are the tensor arguments.
+The composition is the specification, the oracle that kernels are tested against, what a backend
+without the kernel runs, and what is differentiated where there is no rule. Parameters annotated
+`Tensor` are the tensor arguments.
 
-A kernel is a backend's method of the op's name with the op's parameters. It returns the output, or one more value:
-the output(s) and `aux`, which is handed to the backward kernel. It may return NotImplemented, and the composition
-runs. A backward kernel is a method `<op>_vjp(g, ...)` whose parameters name what it needs: arguments, `y`, `aux`,
-`<argument>_shape`, `needs` (which tensor arguments want a gradient). It returns one gradient a tensor argument, and
-is used only where no graph of the backward is wanted: kernels never need second derivatives.
+A kernel is a backend's method of the op's name with the op's parameters. It returns the output, or
+one more value: the output(s) and `aux`, which is handed to the backward kernel. It may return
+NotImplemented, and the composition runs. A backward kernel is a method `<op>_vjp(g, ...)` whose
+parameters name what it needs: arguments, `y`, `aux`, `<argument>_shape`, `needs` (which tensor
+arguments want a gradient). It returns one gradient a tensor argument, and is used only where no
+graph of the backward is wanted: kernels never need second derivatives.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from tensorgrad import engine, modes
-from tensorgrad.codegen import comma, define, new_space, node_class, rule_needs
+from tensorgrad.codegen import check_names, comma, define, new_space, node_class, rule_needs
 from tensorgrad.explain import explain
 from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, alias, as_array, call_stack
@@ -47,10 +49,10 @@ COMPUTE = """
     plain = {plain}
     recording = m.record and ({any_node})
     try:
-        kernel = kernels[m.backends[x0.__class__]]
+        offer = kernels[m.backends[x0.__class__]]
         y = NotImplemented
-        if kernel.forward is not None:
-            y = kernel.forward({arrays})
+        if offer.forward is not None:
+            y = offer.forward({arrays})
         if y is NotImplemented:
             if plain:
                 return composition({arrays})
@@ -94,13 +96,13 @@ SEVERAL_OUTPUTS = """
     return tuple([wrap(part, Pick(node, number)) for number, part in enumerate(y)])
 """
 RECORD = """
-        keep = kernel.keep
+        keep = offer.keep
         node.edges = ({nodes})
         node.saved = ({saved})
         node.time = tick()
         node.hooks = None
         node.output_version = None
-        node.kernel = kernel
+        node.kernel = offer
         if m.anomaly:
             node.trace = stack()
 """
@@ -122,11 +124,11 @@ CHECK_OUTPUT = """
         raise overwritten(node, "result", node.shape)
 """
 BY_KERNEL = """
-    kernel = node.kernel
-    if kernel.backward is not None and (aux is not None or not kernel.needs_aux):
+    offer = node.kernel
+    if offer.backward is not None and (aux is not None or not offer.needs_aux):
         needs = ({wants})
         everything = ({names}needs,)
-        results = kernel.backward(g, *[everything[i] for i in kernel.places])
+        results = offer.backward(g, *[everything[i] for i in offer.places])
         if results is not NotImplemented:
             return results if results.__class__ is tuple else (results,)
 """
@@ -200,12 +202,15 @@ class FusedOp:
         args, statics = self.args, self.statics
         arrays = [f"x{i}" for i in range(len(args))]
         body = "".join(UNWRAP.format(a=arg, i=i) for i, arg in enumerate(args))
-        # Arrays of one plain floating dtype: nothing to promote, so the composition may run on arrays and one node
-        # with the rules stand for the whole. Without rules it must record itself.
+        # Arrays of one plain floating dtype: nothing to promote, so the composition may run on
+        # arrays and one node with the rules stand for the whole. Without rules it must record
+        # itself.
         tested = [i for i, arg in enumerate(args) if arg in self.rules or not self.rules]
         d = tested[0]
         uniform = [f"(x{d}.dtype is F32 or x{d}.dtype is F64)"]
-        uniform += [f"(x{i} is None or getattr(x{i}, 'dtype', None) is x{d}.dtype)" for i in tested[1:]]
+        uniform += [
+            f"(x{i} is None or getattr(x{i}, 'dtype', None) is x{d}.dtype)" for i in tested[1:]
+        ]
         needs_tensors = f"not ({' and '.join(uniform)})"
         if not self.rules:
             needs_tensors = f"recording or {needs_tensors}"
@@ -218,14 +223,12 @@ class FusedOp:
             args=comma(args),
             statics=comma(statics),
         )
-        saved = [f"{name} if keep[{i}] else None" for i, name in enumerate([*args, *statics, "y", "aux"])]
-        start = len(saved)
-        saved += [
-            f"x{i}.shape if keep[{start + i}] else None" for i in range(len(args))
+        saved = [
+            f"{name} if keep[{i}] else None" for i, name in enumerate([*args, *statics, "y", "aux"])
         ]
-        record = RECORD.format(
-            nodes=comma([f"n{i}" for i in range(len(args))]), saved=comma(saved)
-        )
+        start = len(saved)
+        saved += [f"x{i}.shape if keep[{start + i}] else None" for i in range(len(args))]
+        record = RECORD.format(nodes=comma([f"n{i}" for i in range(len(args))]), saved=comma(saved))
         if self.outputs == 1:
             return body + ONE_OUTPUT.format(record=record)
         record = "\n".join(line.removeprefix("    ") for line in record.split("\n"))
@@ -247,9 +250,12 @@ class FusedOp:
             body += BY_KERNEL.format(names=comma(self.names), wants=wants)
         if not self.rules:
             values, statics = comma(self.args), comma(self.statics)
-            return body + f"    return node.by_composition(g, ({values}), ({statics}), {recording})\n"
+            return (
+                body + f"    return node.by_composition(g, ({values}), ({statics}), {recording})\n"
+            )
         calls = [
-            f"rule_{arg}({', '.join(['g', *rule_needs(self.rules[arg])])}) if {edge} is not None else None"
+            f"rule_{arg}({', '.join(['g', *rule_needs(self.rules[arg])])}) if {edge} is "
+            "not None else None"
             if arg in self.rules
             else "None"
             for arg, edge in zip(self.args, edges)
@@ -286,7 +292,7 @@ class FusedNode(Multi):
             [out for out, _ in pairs],
             [x for x, edge in zip(inputs, self.edges) if edge is not None],
             [part for _, part in pairs],
-            retain_graph=False,
+            retain_graph=recording,
             create_graph=recording,
             allow_unused=True,
         )
@@ -295,7 +301,9 @@ class FusedNode(Multi):
 
     @staticmethod
     def _input(value: Any, wanted: bool, recording: bool) -> Any:
-        """An argument for the second run: alone with its gradient, though another may depend on the same tensor."""
+        """An argument for the second run: alone with its gradient, though another may depend on the
+        same tensor.
+        """
         if value is None:
             return None
         if not isinstance(value, TensorCore):
@@ -313,13 +321,16 @@ def fused(
     """Declare the decorated composition as an op. See the module's docstring.
 
     outputs: how many tensors it returns.
-    check: called with the op's arguments when a call failed, to raise an exception with better words.
-    rules: gradient rules by argument, as in `primitive`: one for each differentiable argument, or none at all, and
+    check: called with the op's arguments when a call failed, to raise an exception with better
+    words.
+    rules: gradient rules by argument, as in `primitive`: one for each differentiable argument, or
+    none at all, and
         then the composition is differentiated.
     """
 
     def declare(composition: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         op = FusedOp(composition, outputs, check, rules)
+        check_names(op.name, op.args + op.statics)
         space = new_space(
             op=op,
             Pick=Pick,

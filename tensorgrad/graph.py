@@ -1,8 +1,9 @@
 """The graph: what a tensor holds, and the nodes that ops leave behind.
 
-A tensor is an array, a node and a version. The node is None where no gradient is wanted, a `Leaf` where the tensor
-is a starting point that collects one, else the record of the op that made it. Edges lead from node to node, never
-to tensors, so a node keeps no array alive but those its gradient rules name. Nothing here knows an op or a backend.
+A tensor is an array, a node and a version. The node is None where no gradient is wanted, a `Leaf`
+where the tensor is a starting point that collects one, else the record of the op that made it.
+Edges lead from node to node, never to tensors, so a node keeps no array alive but those its
+gradient rules name. Nothing here knows an op or a backend.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from tensorgrad.errors import GraphError
 Array: TypeAlias = Any
 new = object.__new__
 
-# One clock for nodes and in-place writes. A node's consumers are younger than the node, so descending time is a
-# topological order; and a saved array was overwritten exactly when its last write is younger than the node.
+# One clock for nodes and in-place writes. A node's consumers are younger than the node, so
+# descending time is a topological order; and a saved array was overwritten exactly when its last
+# write is younger than the node.
 tick = itertools.count(1).__next__
 
 
 class Version:
-    """When memory was last written in place. Shared by a tensor, its views and its detached aliases.
+    """When memory was last written in place. Shared by a tensor, its views and its detached
+    aliases.
 
     Made at the first view or in-place write, so plain tensors pay nothing for it.
     """
@@ -46,9 +49,11 @@ class Version:
 
 
 class TensorCore:
-    """The fields of a tensor. `Tensor` adds the methods; there are no other subclasses that ops make.
+    """The fields of a tensor. `Tensor` adds the methods; there are no other subclasses that ops
+    make.
 
-    `_grad`, `_view` and `_role` stay unset until they are needed: an unset slot costs an op nothing.
+    `_grad`, `_view` and `_role` stay unset until they are needed: an unset slot costs an op
+    nothing.
     """
 
     __slots__ = ("__weakref__", "_array", "_grad", "_node", "_role", "_version", "_view")
@@ -57,18 +62,29 @@ class TensorCore:
     _node: Node | None
     _version: Version | None
     _grad: Any
-    _view: tuple[TensorCore, Callable[..., Any], tuple[Any, ...]]  # parent, view op, its static arguments
+    _view: tuple[
+        TensorCore, Callable[..., Any], tuple[Any, ...]
+    ]  # parent, view op, its static arguments
     _role: type
 
 
 class Node:
     """What an op leaves behind: where its gradients go, and what its rules need.
 
-    Each op has a subclass of its own, whose `pull` (arrays) and `pull_tensors` (recording) turn the gradient of
-    the op's output into those of its inputs.
+    Each op has a subclass of its own, whose `pull` (arrays) and `pull_tensors` (recording) turn the
+    gradient of the op's output into those of its inputs.
     """
 
-    __slots__ = ("__weakref__", "edges", "hooks", "output_version", "saved", "shape", "time", "trace")
+    __slots__ = (
+        "__weakref__",
+        "edges",
+        "hooks",
+        "output_version",
+        "saved",
+        "shape",
+        "time",
+        "trace",
+    )
 
     op_name: ClassVar[str] = "Node"
     saves_output: ClassVar[bool] = False
@@ -96,12 +112,14 @@ class Node:
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """(node, output number) of each input, as PyTorch has it."""
         return tuple(
-            (edge.edges[0], edge.number) if isinstance(edge, Pick) else (edge, 0)
+            (edge.source, edge.number) if isinstance(edge, Pick) else (edge, 0)
             for edge in self.edges
         )
 
     def register_hook(self, hook: Callable[..., Any]) -> HookHandle:
-        """Call `hook(grad_inputs, grad_outputs)` after the node ran; a tuple it returns replaces grad_inputs."""
+        """Call `hook(grad_inputs, grad_outputs)` after the node ran; a tuple it returns replaces
+        grad_inputs.
+        """
         return hooks_of(self).add("post", hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> HookHandle:
@@ -125,7 +143,8 @@ class Leaf(Node):
         self.shape = tensor._array.shape
         self.time = tick()
         self.hooks = None
-        # Weak: the tensor holds its leaf, and a cycle would keep both until the garbage collector runs.
+        # Weak: the tensor holds its leaf, and a cycle would keep both until the garbage collector
+        # runs.
         self.tensor = weakref.ref(tensor)
 
     def name(self) -> str:
@@ -137,7 +156,9 @@ class Leaf(Node):
 
 
 class Multi(Node):
-    """Base of nodes with several outputs; `shapes` has one entry an output. Each output hangs on a `Pick`."""
+    """Base of nodes with several outputs; `shapes` has one entry an output. Each output hangs on a
+    `Pick`.
+    """
 
     __slots__ = ("dtypes", "shapes")
 
@@ -147,12 +168,13 @@ class Multi(Node):
 class Pick(Node):
     """One output of a node that has several: the pair (node, output number)."""
 
-    __slots__ = ("number",)
+    __slots__ = ("number", "source")
 
     op_name = "pick"
 
     def __init__(self, source: Multi, number: int) -> None:
         self.edges = (source,)
+        self.source = source
         self.saved = ()
         self.shape = source.shapes[number]
         self.time = tick()
@@ -160,9 +182,7 @@ class Pick(Node):
         self.number = number
 
     def name(self) -> str:
-        source = self.edges[0]
-        assert source is not None
-        return source.name()
+        return self.source.name()
 
 
 class Hooks:
@@ -219,7 +239,8 @@ def version_of(tensor: TensorCore) -> Version:
         version = tensor._version = Version()
         node = tensor._node
         if node is not None and node.saves_output:
-            # The node keeps the output's array, not the tensor (a cycle), so it must be told where writes show.
+            # The node keeps the output's array, not the tensor (a cycle), so it must be told where
+            # writes show.
             node.output_version = version
     return version
 
@@ -234,14 +255,17 @@ def written(tensor: TensorCore) -> None:
 
 def freed(node: Node) -> GraphError:
     return GraphError(
-        f"{node.op_name}: expected a graph that still holds its saved tensors, got one that an earlier backward "
-        "freed (Trying to backward through the graph a second time; pass retain_graph=True to the first)"
+        f"{node.op_name}: expected a graph that still holds its saved tensors, got one "
+        "that an earlier backward "
+        "freed (Trying to backward through the graph a second time; pass "
+        "retain_graph=True to the first)"
     )
 
 
 def overwritten(node: Node, what: str, shape: tuple[int, ...]) -> GraphError:
     return GraphError(
-        f"{node.op_name}: expected its saved '{what}' of shape {list(shape)} unchanged until backward, got a "
+        f"{node.op_name}: expected its saved '{what}' of shape {list(shape)} unchanged "
+        "until backward, got a "
         "tensor modified by an inplace operation"
     )
 

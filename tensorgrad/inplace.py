@@ -1,8 +1,9 @@
 """In-place ops: what a write does to histories and to views.
 
-An in-place op computes its result out of place, writes it into the tensor's memory, and gives the tensor the
-result's history. Where the tensor is a view, its base gets a history in which the value written through the view
-flows and what it covered does not, and every other view of that memory is derived again from the new base.
+An in-place op computes its result out of place, writes it into the tensor's memory, and gives the
+tensor the result's history. Where the tensor is a view, its base gets a history in which the value
+written through the view flows and what it covered does not, and every other view of that memory is
+derived again from the new base.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
         return input
 
     method.__name__ = name
-    method.__doc__ = f"In-place version of `{function.__name__}`: writes into this tensor and returns it."
+    method.__doc__ = (
+        f"In-place version of `{function.__name__}`: writes into this tensor and returns it."
+    )
     return method
 
 
@@ -67,15 +70,19 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
 
 
 def refuse_leaf(input: Any, name: str) -> None:
-    """A leaf that requires grad, or a view of one, is not written while recording: its gradient would be undefined."""
+    """A leaf that requires grad, or a view of one, is not written while recording: its gradient
+    would be undefined.
+    """
     if not modes.current().record:
         return
     base = base_of(input)
     for tensor, what in ((input, "a leaf"), (base, "a view of a leaf")):
         if tensor._node.__class__ is Leaf:
             raise GraphError(
-                f"{name}: expected a tensor that may be changed in place, got {what} that requires grad "
-                f"({what} Variable that requires grad is being used in an in-place operation; use no_grad())"
+                f"{name}: expected a tensor that may be changed in place, got {what} that "
+                "requires grad "
+                f"({what} Variable that requires grad is being used in an in-place "
+                "operation; use no_grad())"
             )
 
 
@@ -95,7 +102,8 @@ def finish(input: Any, node: Node | None) -> None:
         if view is not None and base_of(view) is base:
             parent, function, statics = view._view
             view._node = function(parent, *statics)._node
-    # The histories above are younger than the write, as they must be: nothing they save has changed.
+    # The histories above are younger than the write, as they must be: nothing they save has
+    # changed.
 
 
 def base_of(tensor: Any) -> Any:
@@ -121,7 +129,9 @@ def _follow(path: Path, value: Any) -> Any:
 
 
 class Put(Node):
-    """History of `x[index] = value`: what was there before gets no gradient, the value gets that of its place."""
+    """History of `x[index] = value`: what was there before gets no gradient, the value gets that of
+    its place.
+    """
 
     __slots__ = ("index",)
 
@@ -164,7 +174,9 @@ class Put(Node):
 
 
 class WriteThrough(Node):
-    """History of a base one of whose views was written: the base's old gradient outside, the view's inside."""
+    """History of a base one of whose views was written: the base's old gradient outside, the view's
+    inside.
+    """
 
     __slots__ = ("path",)
 
@@ -201,9 +213,7 @@ class WriteThrough(Node):
 
 def is_basic(index: tuple[Any, ...]) -> bool:
     """Whether an index is of numbers, slices, None and Ellipsis only, and so names a view."""
-    return all(
-        part is None or part is Ellipsis or isinstance(part, int | slice) for part in index
-    )
+    return all(part is None or part is Ellipsis or isinstance(part, int | slice) for part in index)
 
 
 def _backend(tensor: Any) -> Any:
@@ -231,7 +241,8 @@ def _fit(result: Any, input: Any, name: str) -> Any:
     if result._array.dtype != input._array.dtype:
         if not dtypes.can_cast(result._array.dtype, input._array.dtype):
             raise DTypeError(
-                f"{name}: expected a result castable to {input._array.dtype}, got {result._array.dtype} "
+                f"{name}: expected a result castable to {input._array.dtype}, got "
+                f"{result._array.dtype} "
                 "(result type can't be cast to the desired output type)"
             )
         return OPS["cast"].call(result, input._array.dtype)

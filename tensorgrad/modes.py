@@ -1,7 +1,7 @@
 """What holds for the running thread: whether ops are recorded, and who computes.
 
-One context variable carries it all, so that an op asks once. A context variable is per thread (and per asyncio
-task) by itself and costs 8 ns to read, a `threading.local` 30 to 50.
+One context variable carries it all, so that an op asks once. A context variable is per thread (and
+per asyncio task) by itself and costs 8 ns to read, a `threading.local` 30 to 50.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class ModeContext:
 
 
 class _GradMode(ModeContext):
-    """A mode that also decorates a function without being called first: `@no_grad`, as `@no_grad()`."""
+    """A mode that also decorates a function without being called first: `@no_grad`, as
+    `@no_grad()`.
+    """
 
     settings: dict[str, Any] = {}
 
@@ -149,10 +151,12 @@ def is_inference_mode_enabled() -> bool:
 
 
 class set_detect_anomaly(set_grad_enabled):
-    """Switch anomaly detection on or off: from the call on, and as a context manager until the block ends.
+    """Switch anomaly detection on or off: from the call on, and as a context manager until the
+    block ends.
 
-    While it is on, every recorded op keeps the stack of its call, `backward` looks for NaN in each gradient
-    that a rule returns (unless `check_nan` is false), and an error names the line of the forward op.
+    While it is on, every recorded op keeps the stack of its call, `backward` looks for NaN in each
+    gradient that a rule returns (unless `check_nan` is false), and an error names the line of the
+    forward op.
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:

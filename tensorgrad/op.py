@@ -2,14 +2,16 @@
 
     exp = primitive("exp", "input", kind="float", input=lambda g, y: g * y)
 
-The declaration does its work once and the call does none: it writes the source of a specialised Python function and
-compiles it, as `dataclasses` do (see `tensorgrad.codegen`). No loop over arguments, no dict and no keyword merging
-stands on the call path; a recorded call makes one node with two small tuples. What does not fit the fast path (mixed
-dtypes, a number on the left, raw arrays) goes to `Op.coerce`, which converts and calls on.
+The declaration does its work once and the call does none: it writes the source of a specialised
+Python function and compiles it, as `dataclasses` do (see `tensorgrad.codegen`). No loop over
+arguments, no dict and no keyword merging stands on the call path; a recorded call makes one node
+with two small tuples. What does not fit the fast path (mixed dtypes, a number on the left, raw
+arrays) goes to `Op.coerce`, which converts and calls on.
 
-A gradient rule's parameters name what it needs and what is therefore kept: `g` (the gradient of the output), `y`
-(the output), any argument, `<argument>_shape`, `<argument>_dtype`, any static parameter. Rules are written in ops and operators only,
-so the same rule runs on arrays when no graph of the backward is wanted and on recording tensors when it is.
+A gradient rule's parameters name what it needs and what is therefore kept: `g` (the gradient of the
+output), `y` (the output), any argument, `<argument>_shape`, `<argument>_dtype`, any static
+parameter. Rules are written in ops and operators only, so the same rule runs on arrays when no
+graph of the backward is wanted and on recording tensors when it is.
 
 Ops that are compositions with optional kernels are declared in `tensorgrad.fused`.
 """
@@ -23,7 +25,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tensorgrad import dtypes, graph, modes
-from tensorgrad.codegen import Writer, define, new_space, node_class
+from tensorgrad.codegen import Writer, check_names, define, new_space, node_class
 from tensorgrad.explain import explain
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
 
@@ -55,9 +57,7 @@ class Op:
             operands = self.promote(operands)
         return self.core(*operands, *statics)
 
-    def call_raw(
-        self, candidates: Sequence[Any], arguments: Any, statics: tuple[Any, ...]
-    ) -> Any:
+    def call_raw(self, candidates: Sequence[Any], arguments: Any, statics: tuple[Any, ...]) -> Any:
         """Rules and compositions call ops on plain arrays: straight to the backend."""
         table = modes.current().backends
         for value in candidates:
@@ -82,9 +82,7 @@ class Op:
             return wrap(value) if value.ndim or self.kind == "any" else value.item()
         if isinstance(value, int | float | complex):
             return value
-        raise TypeError(
-            f"{self.name}: expected tensors or numbers, got {type(value).__name__}"
-        )
+        raise TypeError(f"{self.name}: expected tensors or numbers, got {type(value).__name__}")
 
     def promote(self, operands: list[Any]) -> list[Any]:
         """Convert operands to their common dtype by PyTorch's table; the conversions are recorded."""
@@ -139,11 +137,14 @@ def primitive(
     expects: str = "",
     **rules: Callable[..., Any],
 ) -> Callable[..., Any]:
-    """Declare an op that every backend computes by a method of the same name; returns the function users call.
+    """Declare an op that every backend computes by a method of the same name; returns the function
+    users call.
 
-    args: the tensor arguments, by PyTorch's names, separated by spaces; "*tensors" takes a sequence of tensors.
+    args: the tensor arguments, by PyTorch's names, separated by spaces; "*tensors" takes a sequence
+    of tensors.
     statics: the other parameters, as in a Python signature ("dim=None, keepdim=False").
-    kind: how dtypes meet. "number": PyTorch's promotion; "float": the same, and integers become the default
+    kind: how dtypes meet. "number": PyTorch's promotion; "float": the same, and integers become the
+    default
         floating type; "any": as they are.
     view: the result may share the input's memory.
     expects: what shapes or types the op takes, for the message when it fails.
@@ -153,6 +154,7 @@ def primitive(
     names = args.removeprefix("*").split()
     parsed = ast.parse(f"def f({statics}): pass").body[0].args  # type: ignore[attr-defined]
     static_names = [p.arg for p in [*parsed.args, *parsed.kwonlyargs]]
+    check_names(name, names + static_names)
     op = Op(name, names, static_names, kind, expects)
     op.rules = rules
     writer = Writer(name, names, static_names, rules, kind=kind, view=view, sequence=sequence)
@@ -174,9 +176,7 @@ def primitive(
     op.call.__doc__ = doc
     if rules:
         pull = define(space, f"{name} backward", "def pull(node, g):", writer.pull(False))
-        tensors = define(
-            space, f"{name} backward", "def pull_tensors(node, g):", writer.pull(True)
-        )
+        tensors = define(space, f"{name} backward", "def pull_tensors(node, g):", writer.pull(True))
         saves_output = "y" in writer.keep
         space["OpNode"] = node_class(name, saves_output, pull=pull, pull_tensors=tensors)
     OPS[name] = op
@@ -195,7 +195,9 @@ def as_array(value: Any, like: Any) -> Any:
 def link_view(
     view: Any, parent: Any, array: Any, function: Callable[..., Any], statics: tuple[Any, ...]
 ) -> None:
-    """Tie a view to what it was taken from: they share a version, and histories follow in-place ops."""
+    """Tie a view to what it was taken from: they share a version, and histories follow in-place
+    ops.
+    """
     if modes.current().backends[array.__class__].is_view(view._array, array):
         version = version_of(parent)
         view._version = version

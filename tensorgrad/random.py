@@ -1,9 +1,10 @@
 """Random numbers: one counter-based generator, the same on every backend.
 
-Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) turns a 64-bit key (the seed)
-and a 128-bit counter into four 32-bit words. Block j of a generator's stream has the counter (j low, j high, 0, 0);
-a draw of n words takes the next ceil(n / 4) blocks. float32 uses one word an element, float64 two. So the same seed
-gives the same integers and uniforms everywhere, to the bit, and normals to a few units in the last place.
+Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) turns a
+64-bit key (the seed) and a 128-bit counter into four 32-bit words. Block j of a generator's stream
+has the counter (j low, j high, 0, 0); a draw of n words takes the next ceil(n / 4) blocks. float32
+uses one word an element, float64 two. So the same seed gives the same integers and uniforms
+everywhere, to the bit, and normals to a few units in the last place.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class Generator:
         return self._seed
 
     def get_state(self) -> Any:
-        """Seed and position, as an int64 tensor of two: what `set_state` takes to continue bit for bit."""
+        """Seed and position, as an int64 tensor of two: what `set_state` takes to continue bit for
+        bit.
+        """
         import numpy as np
 
         return wrap(np.array([self._seed, self._offset], "uint64").view("int64"))

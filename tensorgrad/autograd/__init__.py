@@ -52,10 +52,12 @@ def backward(
     create_graph: bool = False,
     inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
-    """Add the gradients of sum(tensor * grad_tensor) to the `grad` of every leaf, or of `inputs` alone.
+    """Add the gradients of sum(tensor * grad_tensor) to the `grad` of every leaf, or of `inputs`
+    alone.
 
-    grad_tensors: one a tensor; None for a scalar means 1. retain_graph: keep what was saved for another backward
-    (default: create_graph). create_graph: record the backward, for higher derivatives.
+    grad_tensors: one a tensor; None for a scalar means 1. retain_graph: keep what was saved for
+    another backward (default: create_graph). create_graph: record the backward, for higher
+    derivatives.
     """
     outputs = _sequence(tensors)
     gradients = [None] * len(outputs) if grad_tensors is None else _sequence(grad_tensors)
@@ -72,13 +74,16 @@ def grad(
     allow_unused: bool | None = None,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
-    """The gradients of sum(output * grad_output) with respect to `inputs`, as a tuple; `grad` fields stay untouched.
+    """The gradients of sum(output * grad_output) with respect to `inputs`, as a tuple; `grad`
+    fields stay untouched.
 
-    An input that the outputs do not depend on raises GraphError, or gives None with allow_unused, or zeros with
-    materialize_grads.
+    An input that the outputs do not depend on raises GraphError, or gives None with allow_unused,
+    or zeros with materialize_grads.
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError("grad: expected allow_unused with materialize_grads, got allow_unused=False")
+        raise ValueError(
+            "grad: expected allow_unused with materialize_grads, got allow_unused=False"
+        )
     results = _sequence(outputs)
     gradients = [None] * len(results) if grad_outputs is None else _sequence(grad_outputs)
     wanted = _sequence(inputs)

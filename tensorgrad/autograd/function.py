@@ -32,7 +32,9 @@ from tensorgrad.ops.creation import zeros_of
 
 
 class Saved:
-    """One saved tensor. An output is kept as its array and number: the tensor itself would make a cycle."""
+    """One saved tensor. An output is kept as its array and number: the tensor itself would make a
+    cycle.
+    """
 
     def __init__(self, tensor: Any, number: int | None) -> None:
         self.version = version_of(tensor)
@@ -41,13 +43,12 @@ class Saved:
         self.tensor = tensor if number is None else None
         self.number = number
 
-    def open(self, node: Node) -> Any:
+    def open(self, node: Multi) -> Any:
         """The tensor with its history, if nobody has written into it since."""
         if self.version.written > self.time:
             raise overwritten(node, "saved tensor", self.array.shape)
         if self.number is None:
             return self.tensor
-        assert isinstance(node, Multi)
         return wrap(self.array, Pick(node, self.number))
 
 
@@ -77,8 +78,7 @@ class Context:
         """What `save_for_backward` kept."""
         if self._node is None:
             return self._to_save
-        node = self._node()
-        assert node is not None
+        node: Any = self._node()
         return tuple(None if kept is None else kept.open(node) for kept in self._saved)
 
     def mark_dirty(self, *tensors: Any) -> None:
@@ -130,18 +130,21 @@ class FunctionNode(Multi):
             results = results[:expected]
         if len(results) != expected:
             raise GraphError(
-                f"{self.name()}: expected {expected} gradients from backward, one an input, got {len(results)}"
+                f"{self.name()}: expected {expected} gradients from backward, one an "
+                f"input, got {len(results)}"
             )
         for number, (edge, result) in enumerate(zip(self.edges, results)):
             if edge is None or result is None:
                 continue
             if not isinstance(result, TensorCore):
                 raise TypeError(
-                    f"{self.name()}: expected tensors from backward, got {type(result).__name__} as gradient {number}"
+                    f"{self.name()}: expected tensors from backward, got "
+                    f"{type(result).__name__} as gradient {number}"
                 )
             if not _sums_to(result._array.shape, edge.shape):
                 raise ShapeError(
-                    f"{self.name()}: expected gradient {number} of shape {list(edge.shape)}, got {list(result._array.shape)}"
+                    f"{self.name()}: expected gradient {number} of shape "
+                    f"{list(edge.shape)}, got {list(result._array.shape)}"
                 )
         return results
 
@@ -153,11 +156,12 @@ def _sums_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 
 class Function:
-    """Base of custom ops: subclasses have static methods `forward(ctx, *args)` and `backward(ctx, *gradients)`.
+    """Base of custom ops: subclasses have static methods `forward(ctx, *args)` and `backward(ctx,
+    *gradients)`.
 
-    `apply(*args)` runs forward without recording and leaves one node; backward gets a gradient an output and
-    returns one an input (None for what is no tensor). Instead of `forward(ctx, ...)` a subclass may define
-    `forward(*args)` and `setup_context(ctx, inputs, output)`.
+    `apply(*args)` runs forward without recording and leaves one node; backward gets a gradient an
+    output and returns one an input (None for what is no tensor). Instead of `forward(ctx, ...)` a
+    subclass may define `forward(*args)` and `setup_context(ctx, inputs, output)`.
     """
 
     @staticmethod
@@ -186,7 +190,8 @@ class Function:
         for tensor in context._dirty:
             if not any(tensor is output for output in outputs):
                 raise GraphError(
-                    f"{cls.__name__}: expected every tensor marked dirty to be returned, got one that is not"
+                    f"{cls.__name__}: expected every tensor marked dirty to be returned, "
+                    "got one that is not"
                 )
             refuse_leaf(tensor, cls.__name__)
         if recording:
@@ -248,7 +253,9 @@ class Function:
 
 
 def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorates a `backward` that cannot be differentiated: a second derivative then raises GraphError."""
+    """Decorates a `backward` that cannot be differentiated: a second derivative then raises
+    GraphError.
+    """
 
     @functools.wraps(function)
     def backward(ctx: Any, *gradients: Any) -> Any:

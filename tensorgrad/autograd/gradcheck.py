@@ -1,8 +1,9 @@
 """Numerical checks of gradients, for users and for the library's own tests.
 
-In one random direction u of the inputs and one random weighting v of the outputs, the analytic <J^T v, u> is compared
-with the central difference <v, (f(x + eps u) - f(x - eps u)) / (2 eps)>. One direction sees every element with
-probability one, and costs two evaluations instead of two an element.
+In one random direction u of the inputs and one random weighting v of the outputs, the analytic <J^T
+v, u> is compared with the central difference <v, (f(x + eps u) - f(x - eps u)) / (2 eps)>. One
+direction sees every element with probability one, and costs two evaluations instead of two an
+element.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ def gradcheck(
 ) -> bool:
     """Whether the gradients of `func` at `inputs` are what central differences say.
 
-    inputs: the arguments of func; float64 tensors that require grad are checked, everything else is passed along.
-    func returns a tensor or several; integer outputs are ignored. On disagreement raises GraphError with both
-    values, or returns False with raise_exception=False.
+    inputs: the arguments of func; float64 tensors that require grad are checked, everything else is
+    passed along. func returns a tensor or several; integer outputs are ignored. On disagreement
+    raises GraphError with both values, or returns False with raise_exception=False.
     """
     try:
         _check(func, _as_list(inputs), eps, atol, rtol, np.random.default_rng(seed))
@@ -59,7 +60,9 @@ def gradgradcheck(
     *,
     seed: int = 0,
 ) -> bool:
-    """Whether the second derivatives are right: `gradcheck` of the function that returns the first ones."""
+    """Whether the second derivatives are right: `gradcheck` of the function that returns the first
+    ones.
+    """
     arguments = _as_list(inputs)
     rng = np.random.default_rng(seed)
     if grad_outputs is None:
@@ -143,7 +146,8 @@ def _check(
         )
         if not abs(analytic - numerical) <= atol + rtol * abs(numerical):  # NaN fails too
             raise GraphError(
-                f"gradcheck: expected the directional derivative {numerical:.8g} (central difference), "
+                f"gradcheck: expected the directional derivative {numerical:.8g} (central "
+                "difference), "
                 f"got {analytic:.8g} from backward"
             )
 

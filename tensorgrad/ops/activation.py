@@ -40,7 +40,9 @@ def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """input * Phi(input), Phi the normal distribution function; approximate="tanh" for the older formula."""
+    """input * Phi(input), Phi the normal distribution function; approximate="tanh" for the older
+    formula.
+    """
     if approximate == "none":
         return input * 0.5 * (1 + erf(input * math.sqrt(0.5)))
     if approximate == "tanh":
@@ -72,7 +74,9 @@ def logsigmoid(input: Tensor) -> Tensor:
 def dropout(
     input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
 ) -> Tensor:
-    """Zero each element with probability p and scale the others by 1 / (1 - p); the identity when not training."""
+    """Zero each element with probability p and scale the others by 1 / (1 - p); the identity when
+    not training.
+    """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: expected a probability in [0, 1], got {p}")
     if not training or p == 0:

@@ -67,8 +67,12 @@ def _within(x: Any, padding: Tuple) -> Any:
     return take_slice(x, (Ellipsis, *(slice(p, n - p) for p, n in zip(padding, sizes))))
 
 
-def _columns(x: Any, kernel: Tuple, stride: Tuple, dilation: Tuple, groups: int) -> tuple[Any, Tuple]:
-    """(N, C, *size), padded -> (N, groups, C / groups * kernel elements, positions), and the sizes of positions."""
+def _columns(
+    x: Any, kernel: Tuple, stride: Tuple, dilation: Tuple, groups: int
+) -> tuple[Any, Tuple]:
+    """(N, C, *size), padded -> (N, groups, C / groups * kernel elements, positions), and the sizes
+    of positions.
+    """
     spatial = len(kernel)
     w = windows(x, kernel, stride, dilation)  # (N, C, *positions, *kernel)
     positions = tuple(w.shape[2 : 2 + spatial])
@@ -124,21 +128,27 @@ def _check(
     name = f"conv{spatial}d"
     if input.ndim != weight.ndim:
         raise ShapeError(
-            f"{name}: expected input of {weight.ndim} dimensions (N, C, *size) for weight {list(weight.shape)}, "
+            f"{name}: expected input of {weight.ndim} dimensions (N, C, *size) for weight "
+            f"{list(weight.shape)}, "
             f"got shape {list(input.shape)}"
         )
     if weight.shape[0] % groups or input.shape[1] != weight.shape[1] * groups:
         raise ShapeError(
-            f"{name}: expected input with {weight.shape[1] * groups} channels for weight {list(weight.shape)} in "
+            f"{name}: expected input with {weight.shape[1] * groups} channels for weight "
+            f"{list(weight.shape)} in "
             f"{groups} groups, got shape {list(input.shape)}"
         )
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
-        raise ShapeError(f"{name}: expected bias of shape [{weight.shape[0]}], got {list(bias.shape)}")
+        raise ShapeError(
+            f"{name}: expected bias of shape [{weight.shape[0]}], got {list(bias.shape)}"
+        )
     for n, k, p, d in zip(input.shape[2:], weight.shape[2:], padding, dilation):
         if n + 2 * p < d * (k - 1) + 1:
             raise ShapeError(
-                f"{name}: expected a kernel no larger than the padded input, got kernel {list(weight.shape[2:])} with "
-                f"dilation {list(dilation)} for input {list(input.shape)} with padding {list(padding)}"
+                f"{name}: expected a kernel no larger than the padded input, got kernel "
+                f"{list(weight.shape[2:])} with "
+                f"dilation {list(dilation)} for input {list(input.shape)} with padding "
+                f"{list(padding)}"
             )
 
 
@@ -176,7 +186,9 @@ def conv_nd(
     dilation: Sizes,
     groups: int,
 ) -> Tensor:
-    """What conv1d, conv2d and conv3d share: arguments in one form, and an input without a batch dimension."""
+    """What conv1d, conv2d and conv3d share: arguments in one form, and an input without a batch
+    dimension.
+    """
     op = f"conv{spatial}d"
     if weight.ndim != spatial + 2:
         raise ShapeError(
@@ -197,7 +209,9 @@ def conv_nd(
 def _same(
     op: str, input: Tensor, weight: Tensor, stride: Tuple, dilation: Tuple, padding: str
 ) -> tuple[Tensor, Sizes]:
-    """padding="same": as much as keeps the size; where that is odd the extra column stands at the end."""
+    """padding="same": as much as keeps the size; where that is odd the extra column stands at the
+    end.
+    """
     if padding == "valid":
         return input, 0
     if any(s != 1 for s in stride):
@@ -252,12 +266,14 @@ def _pool_arguments(
     widths = each(op, "padding", padding, 2)
     if any(p > k // 2 for p, k in zip(widths, kernel)):
         raise ShapeError(
-            f"{op}: expected padding of at most half the kernel, got padding {list(widths)} for kernel {list(kernel)}"
+            f"{op}: expected padding of at most half the kernel, got padding "
+            f"{list(widths)} for kernel {list(kernel)}"
         )
     for n, k, p in zip(input.shape[-2:], kernel, widths):
         if n + 2 * p < k:
             raise ShapeError(
-                f"{op}: expected a kernel no larger than the padded input, got kernel {list(kernel)} for {list(input.shape)}"
+                f"{op}: expected a kernel no larger than the padded input, got kernel "
+                f"{list(kernel)} for {list(input.shape)}"
             )
     return kernel, steps, widths
 

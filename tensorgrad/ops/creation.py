@@ -1,7 +1,7 @@
 """Making tensors: from data, filled, counted, drawn at random.
 
-`device` None is the chosen backend's; `dtype` None follows the data, or is the default floating type.
-https://docs.pytorch.org/docs/stable/torch.html#creation-ops
+`device` None is the chosen backend's; `dtype` None follows the data, or is the default floating
+type. https://docs.pytorch.org/docs/stable/torch.html#creation-ops
 """
 
 from __future__ import annotations
@@ -271,7 +271,9 @@ def _drawn(
     device: Where,
     requires_grad: bool = False,
 ) -> Tensor:
-    """A tensor of `size` from a backend's `uniform` or `normal`; narrow floats are drawn as float32."""
+    """A tensor of `size` from a backend's `uniform` or `normal`; narrow floats are drawn as
+    float32.
+    """
     dtype = dtype or dtypes.get_default_dtype()
     wide = dtypes.float64 if dtype == dtypes.float64 else dtypes.float32
     words = math.prod(size) * (2 if wide == dtypes.float64 else 1)
@@ -377,7 +379,8 @@ def multinomial(
         raise RuntimeError("multinomial: expected weights >= 0 with a positive sum in each row")
     if not replacement and ((weights > 0).sum(-1) < num_samples).any():
         raise RuntimeError(
-            f"multinomial: expected at least {num_samples} positive weights a row without replacement"
+            f"multinomial: expected at least {num_samples} positive weights a row without "
+            "replacement"
         )
     rows = weights.shape[0]
     if replacement:

@@ -1,7 +1,8 @@
 """Elementwise ops: arithmetic, functions of one number, comparisons, choices.
 
-Shapes broadcast, dtypes meet by PyTorch's promotion table, gradients at the awkward points (ties, zeros) are
-PyTorch's. Names and arguments: https://docs.pytorch.org/docs/stable/torch.html#math-operations
+Shapes broadcast, dtypes meet by PyTorch's promotion table, gradients at the awkward points (ties,
+zeros) are PyTorch's. Names and arguments: https://docs.pytorch.org/docs/stable/torch.html#math-
+operations
 """
 
 from __future__ import annotations
@@ -141,10 +142,14 @@ def rpow(input: Tensor, other: Tensor | Number) -> Tensor:
 
 # ---- functions of one number
 
-abs = _number("abs", "input", "", "|input|; gradient 0 at 0.", input=lambda g, input: g * sign(input))
+abs = _number(
+    "abs", "input", "", "|input|; gradient 0 at 0.", input=lambda g, input: g * sign(input)
+)
 sign = _number("sign", "input", "", "-1, 0 or 1.", input=lambda g: g * 0)
 exp = _float("exp", "input", "", "e ** input.", input=lambda g, y: g * y)
-expm1 = _float("expm1", "input", "", "e ** input - 1, exact near 0.", input=lambda g, y: g * (y + 1))
+expm1 = _float(
+    "expm1", "input", "", "e ** input - 1, exact near 0.", input=lambda g, y: g * (y + 1)
+)
 log = _float("log", "input", "", "Natural logarithm.", input=lambda g, input: g / input)
 log1p = _float(
     "log1p", "input", "", "log(1 + input), exact near 0.", input=lambda g, input: g / (input + 1)
@@ -249,7 +254,9 @@ choose = primitive(
 
 
 def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor:
-    """input where condition (bool) holds, else other. No gradient, not even NaN, reaches the one not taken."""
+    """input where condition (bool) holds, else other. No gradient, not even NaN, reaches the one
+    not taken.
+    """
     if isinstance(input, TensorCore) or isinstance(other, TensorCore):
         dtype = dtypes.result_type(unwrap(input), unwrap(other))
         if isinstance(input, TensorCore) and input.dtype != dtype:
@@ -265,7 +272,9 @@ def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> 
 def clamp(
     input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None
 ) -> Tensor:
-    """input limited to [min, max]; either may be None. The gradient passes where min <= input <= max."""
+    """input limited to [min, max]; either may be None. The gradient passes where min <= input <=
+    max.
+    """
     if min is None and max is None:
         raise ValueError("clamp: expected min or max, got neither")
     result = input

@@ -1,7 +1,7 @@
 """Indexing, gathering and scattering.
 
-PyTorch's rules: numbers, slices, None and Ellipsis first and as views, then integer and boolean tensors, as a copy.
-https://docs.pytorch.org/docs/stable/tensors.html
+PyTorch's rules: numbers, slices, None and Ellipsis first and as views, then integer and boolean
+tensors, as a copy. https://docs.pytorch.org/docs/stable/tensors.html
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ Index = tuple[Any, ...]
 
 
 def one_form(input: Any, index: Any) -> tuple[Index, Index]:
-    """An index as (basic part, arrays and full slices): the second is empty where there are no arrays."""
+    """An index as (basic part, arrays and full slices): the second is empty where there are no
+    arrays.
+    """
     parts = index if isinstance(index, tuple) else (index,)
     if isinstance(index, list):
         parts = (index,)
@@ -41,7 +43,8 @@ def one_form(input: Any, index: Any) -> tuple[Index, Index]:
         converted[place : place + 1] = [slice(None)] * (input.ndim - consumed)
     if consumed > input.ndim:
         raise IndexRangeError(
-            f"getitem: expected at most {input.ndim} indices for shape {list(input.shape)}, got {consumed}"
+            f"getitem: expected at most {input.ndim} indices for shape "
+            f"{list(input.shape)}, got {consumed}"
         )
     basic = tuple(slice(None) if hasattr(part, "dtype") else part for part in converted)
     # An int takes its dimension away in the basic step; everything else leaves one behind.
@@ -56,7 +59,9 @@ def one_form(input: Any, index: Any) -> tuple[Index, Index]:
 
 
 def _convert(part: Any, backend: Any) -> list[Any]:
-    """One entry of an index as numbers, slices and integer arrays; a boolean array becomes one a dimension."""
+    """One entry of an index as numbers, slices and integer arrays; a boolean array becomes one a
+    dimension.
+    """
     if part is None or part is Ellipsis or (isinstance(part, int) and not isinstance(part, bool)):
         return [part]
     if isinstance(part, slice):
@@ -74,7 +79,9 @@ def _convert(part: Any, backend: Any) -> list[Any]:
     kind = array.dtype.kind
     if kind == "b":
         if not array.ndim:
-            raise IndexRangeError("getitem: expected a boolean mask with dimensions, got one number")
+            raise IndexRangeError(
+                "getitem: expected a boolean mask with dimensions, got one number"
+            )
         found = backend.nonzero(array)
         return [found[:, d] for d in range(array.ndim)]
     if kind not in "iu":
@@ -104,7 +111,9 @@ def _check_masks(input: Any, index: Any) -> None:
 
 
 def getitem(input: Tensor, index: Any) -> Tensor:
-    """input[index]: a view for numbers, slices, None and Ellipsis, a copy where tensors or lists take part."""
+    """input[index]: a view for numbers, slices, None and Ellipsis, a copy where tensors or lists
+    take part.
+    """
     if index.__class__ is int:
         return take_slice(input, (index,))  # type: ignore[no-any-return]
     _check_masks(input, index)
@@ -136,9 +145,10 @@ def copy_(input: Tensor, src: Tensor) -> Tensor:
     """Write `src` into this tensor, broadcast and converted."""
     if not isinstance(src, TensorCore):
         raise TypeError(f"copy_: expected a tensor, got {type(src).__name__}")
-    if modes.current().backends[src._array.__class__] is not modes.current().backends[
-        input._array.__class__
-    ]:
+    if (
+        modes.current().backends[src._array.__class__]
+        is not modes.current().backends[input._array.__class__]
+    ):
         src = src.to(input.device)
     if src.dtype != input.dtype:
         src = OPS["cast"].call(src, input.dtype)
@@ -246,18 +256,23 @@ def _check_along(op: str, input: Any, dim: int, index: Any) -> None:
     place = one_dim(op, dim, input.ndim)
     if any(n > m for d, (n, m) in enumerate(zip(index.shape, input.shape)) if d != place):
         raise ShapeError(
-            f"{op}: expected an index no larger than {list(input.shape)} but along {dim}, got {list(index.shape)}"
+            f"{op}: expected an index no larger than {list(input.shape)} but along {dim}, "
+            f"got {list(index.shape)}"
         )
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """out[i][j] = input[index[i][j]][j] for dim 0: elements picked along `dim`; no negative indices."""
+    """out[i][j] = input[index[i][j]][j] for dim 0: elements picked along `dim`; no negative
+    indices.
+    """
     _check_along("gather", input, dim, index)
     return gather_along(input, index, dim)  # type: ignore[no-any-return]
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """A copy of input with src[i][j] added at [index[i][j]][j] for dim 0; places named twice receive both."""
+    """A copy of input with src[i][j] added at [index[i][j]][j] for dim 0; places named twice
+    receive both.
+    """
     _check_along("scatter_add", input, dim, index)
     if tuple(src.shape) != tuple(index.shape):
         src = take_slice(src, tuple([slice(n) for n in index.shape]))

@@ -78,7 +78,8 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """(b, n, k) times (b, k, m), matrix by matrix."""
     if input.ndim == 3 and mat2.ndim == 3 and input.shape[0] != mat2.shape[0]:
         raise ShapeError(
-            f"bmm: expected equal batch sizes, got shapes {list(input.shape)} and {list(mat2.shape)}"
+            f"bmm: expected equal batch sizes, got shapes {list(input.shape)} and "
+            f"{list(mat2.shape)}"
         )
     return _product("bmm", input, mat2, (3, 3))
 
@@ -101,7 +102,8 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 def _check_linear(input: Any, weight: Any, bias: Any) -> None:
     if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1]:
         raise ShapeError(
-            f"linear: expected input of shape (*, {weight.shape[-1]}) for weight {list(weight.shape)}, "
+            f"linear: expected input of shape (*, {weight.shape[-1]}) for weight "
+            f"{list(weight.shape)}, "
             f"got {list(input.shape)}"
         )
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
@@ -117,6 +119,8 @@ def _check_linear(input: Any, weight: Any, bias: Any) -> None:
     bias=lambda g: total(_rows(g), 0, False),
 )
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """input @ weight.T + bias: (*, in_features), (out_features, in_features), (out_features,) to (*, out_features)."""
+    """input @ weight.T + bias: (*, in_features), (out_features, in_features), (out_features,) to
+    (*, out_features).
+    """
     out = matmul(input, swap_last(weight))
     return out if bias is None else out + bias  # type: ignore[no-any-return]

@@ -35,7 +35,8 @@ def reduce(op: str, loss: Tensor, reduction: str) -> Tensor:
 def _same_size(op: str, input: Tensor, target: Tensor) -> None:
     if tuple(input.shape) != tuple(target.shape):
         warnings.warn(
-            f"{op}: expected a target of the input's size {list(input.shape)}, got {list(target.shape)}; "
+            f"{op}: expected a target of the input's size {list(input.shape)}, got "
+            f"{list(target.shape)}; "
             "broadcasting is likely to give wrong results",
             stacklevel=3,
         )
@@ -70,10 +71,13 @@ def smooth_l1_loss(
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """-(target log(input) + (1 - target) log(1 - input)), logarithms no lower than -100; input in [0, 1]."""
+    """-(target log(input) + (1 - target) log(1 - input)), logarithms no lower than -100; input in
+    [0, 1].
+    """
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
-            f"binary_cross_entropy: expected a target of the input's size {list(input.shape)}, got {list(target.shape)}"
+            "binary_cross_entropy: expected a target of the input's size "
+            f"{list(input.shape)}, got {list(target.shape)}"
         )
     loss = -(
         target * clamp(log(input), min=-100.0) + (1 - target) * clamp(log(1 - input), min=-100.0)
@@ -88,7 +92,9 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """Binary cross-entropy of sigmoid(input), without overflow; pos_weight scales the positive part."""
+    """Binary cross-entropy of sigmoid(input), without overflow; pos_weight scales the positive
+    part.
+    """
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
             "binary_cross_entropy_with_logits: expected a target of the input's size "
@@ -105,7 +111,9 @@ def binary_cross_entropy_with_logits(
 def kl_div(
     input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
-    """target (log target - input), with input a logarithm; "batchmean" divides the sum by the first size."""
+    """target (log target - input), with input a logarithm; "batchmean" divides the sum by the first
+    size.
+    """
     if log_target:
         loss = target.exp() * (target - input)
     else:
@@ -123,7 +131,8 @@ def _check_classes(input: Any, target: Any, ignore_index: int) -> None:
     rows, classes = unwrap(input), unwrap(target)
     if rows.ndim != 2 or classes.shape != rows.shape[:1]:
         raise ShapeError(
-            f"cross_entropy: expected logits (N, C) and N targets, got shapes {list(rows.shape)} and {list(classes.shape)}"
+            "cross_entropy: expected logits (N, C) and N targets, got shapes "
+            f"{list(rows.shape)} and {list(classes.shape)}"
         )
     if classes.dtype.kind not in "iu":
         raise DTypeError(f"cross_entropy: expected targets of dtype int64, got {classes.dtype}")
@@ -134,13 +143,16 @@ def _check_range(target: Any, classes: int, ignore_index: int) -> None:
     if bool(some(wrong, None, False)):
         values = unwrap(target)[unwrap(wrong)]
         raise IndexRangeError(
-            f"cross_entropy: expected targets in [0, {classes}), got {int(values[0])} (Target is out of bounds)"
+            f"cross_entropy: expected targets in [0, {classes}), got {int(values[0])} "
+            "(Target is out of bounds)"
         )
 
 
 @fused(check=_check_classes)
 def softmax_cross_entropy(input: Tensor, target: Tensor, ignore_index: int) -> Tensor:
-    """-log_softmax(input)[i, target[i]] for each row of input (N, C); 0 where target[i] is ignore_index."""
+    """-log_softmax(input)[i, target[i]] for each row of input (N, C); 0 where target[i] is
+    ignore_index.
+    """
     _check_classes(input, target, ignore_index)
     _check_range(target, input.shape[1], ignore_index)
     counted = target != ignore_index
@@ -155,7 +167,8 @@ def _rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     expected = (*input.shape[:1], *input.shape[2:])
     if input.ndim < 2 or tuple(target.shape) != expected:
         raise ShapeError(
-            f"{op}: expected targets of shape {list(expected)} for input {list(input.shape)}, got {list(target.shape)}"
+            f"{op}: expected targets of shape {list(expected)} for input "
+            f"{list(input.shape)}, got {list(target.shape)}"
         )
     if input.ndim > 2:
         input = movedim(input, 1, -1)
@@ -192,13 +205,17 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """-input[i, target[i]], input being logarithms of probabilities (N, C, ...); see `cross_entropy`."""
+    """-input[i, target[i]], input being logarithms of probabilities (N, C, ...); see
+    `cross_entropy`.
+    """
     rows, classes = _rows("nll_loss", input, target)
     _check_range(classes, rows.shape[1], ignore_index)
     counted = classes != ignore_index
     picked = gather_along(rows, unsqueeze(where(counted, classes, 0), 1), 1)
     loss = where(counted, -reshape(picked, -1), 0)
-    return _weighted(loss, classes, weight, ignore_index, reduction, tuple(target.shape), "nll_loss")
+    return _weighted(
+        loss, classes, weight, ignore_index, reduction, tuple(target.shape), "nll_loss"
+    )
 
 
 def cross_entropy(
@@ -211,10 +228,10 @@ def cross_entropy(
 ) -> Tensor:
     """-log_softmax(input) at the target's class.
 
-    input: logits (N, C), (C,) or (N, C, d1, ...). target: class numbers (N, d1, ...) as int64, or probabilities of
-    the input's shape. weight: (C,). A class equal to `ignore_index` counts nothing; "mean" divides by the number
-    (or the weights) of the others. label_smoothing mixes the target with the uniform distribution.
-    Raises IndexRangeError for a class outside [0, C).
+    input: logits (N, C), (C,) or (N, C, d1, ...). target: class numbers (N, d1, ...) as int64, or
+    probabilities of the input's shape. weight: (C,). A class equal to `ignore_index` counts
+    nothing; "mean" divides by the number (or the weights) of the others. label_smoothing mixes the
+    target with the uniform distribution. Raises IndexRangeError for a class outside [0, C).
     """
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(
@@ -247,7 +264,8 @@ def _with_probabilities(
     dim = 0 if input.ndim == 1 else 1
     if tuple(input.shape) != tuple(target.shape):
         raise ShapeError(
-            f"cross_entropy: expected probabilities of shape {list(input.shape)}, got {list(target.shape)}"
+            f"cross_entropy: expected probabilities of shape {list(input.shape)}, got "
+            f"{list(target.shape)}"
         )
     classes = input.shape[dim]
     if label_smoothing:

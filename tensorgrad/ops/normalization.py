@@ -41,11 +41,14 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Each sample standardised over its last dimensions, which are `normalized_shape`; then * weight + bias."""
+    """Each sample standardised over its last dimensions, which are `normalized_shape`; then *
+    weight + bias.
+    """
     shape = tuple(normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise ShapeError(
-            f"layer_norm: expected input of shape (*, {', '.join(map(str, shape))}), got {list(input.shape)}"
+            f"layer_norm: expected input of shape (*, {', '.join(map(str, shape))}), got "
+            f"{list(input.shape)}"
         )
     for name, value in (("weight", weight), ("bias", bias)):
         if value is not None and tuple(value.shape) != shape:
@@ -65,7 +68,8 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Each channel (dimension 1) standardised over the batch, or by the running statistics when not training.
+    """Each channel (dimension 1) standardised over the batch, or by the running statistics when not
+    training.
 
     Training moves the running mean and (unbiased) variance by `momentum` towards the batch's.
     """
@@ -78,7 +82,8 @@ def batch_norm(
     ):
         if value is not None and tuple(value.shape) != (channels,):
             raise ShapeError(
-                f"batch_norm: expected {name} of shape [{channels}] for input {list(input.shape)}, got {list(value.shape)}"
+                f"batch_norm: expected {name} of shape [{channels}] for input "
+                f"{list(input.shape)}, got {list(value.shape)}"
             )
     along = (1, channels) + (1,) * (input.ndim - 2)
     gain = None if weight is None else reshape(weight, along)
@@ -95,7 +100,8 @@ def batch_norm(
         return out if shift is None else out + shift  # type: ignore[no-any-return]
     if count <= 1:
         raise ValueError(
-            f"batch_norm: expected more than 1 value per channel when training, got input size {list(input.shape)}"
+            "batch_norm: expected more than 1 value per channel when training, got input "
+            f"size {list(input.shape)}"
         )
     if running_mean is not None and running_var is not None:
         _track(input, running_mean, running_var, dim, count, momentum)
@@ -103,9 +109,7 @@ def batch_norm(
 
 
 @no_grad()
-def _track(
-    input: Tensor, mean: Tensor, var: Tensor, dim: Any, count: int, momentum: float
-) -> None:
+def _track(input: Tensor, mean: Tensor, var: Tensor, dim: Any, count: int, momentum: float) -> None:
     batch_mean = total(input, dim, True) / count
     centred = input - batch_mean
     batch_var = total(centred * centred, dim, False) / (count - 1)

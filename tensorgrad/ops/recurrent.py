@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 
 
 def _check(gates: Any, cell: Any) -> None:
-    if gates.ndim != 2 or cell.ndim != 2 or tuple(gates.shape) != (cell.shape[0], 4 * cell.shape[1]):
+    if (
+        gates.ndim != 2
+        or cell.ndim != 2
+        or tuple(gates.shape) != (cell.shape[0], 4 * cell.shape[1])
+    ):
         raise ShapeError(
-            f"lstm_gates: expected gates (N, 4H) and cell (N, H), got shapes {list(gates.shape)} and {list(cell.shape)}"
+            "lstm_gates: expected gates (N, 4H) and cell (N, H), got shapes "
+            f"{list(gates.shape)} and {list(cell.shape)}"
         )
 
 
 @fused(outputs=2, check=_check)
 def lstm_gates(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """(hidden, new cell) of an LSTM from its preactivations (N, 4H), in PyTorch's order i f g o, and cell (N, H).
+    """(hidden, new cell) of an LSTM from its preactivations (N, 4H), in PyTorch's order i f g o,
+    and cell (N, H).
 
     new cell = sigmoid(f) * cell + sigmoid(i) * tanh(g); hidden = sigmoid(o) * tanh(new cell).
     Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.

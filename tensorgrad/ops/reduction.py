@@ -1,7 +1,7 @@
 """Reductions: sums, products, extremes, and what is computed from them.
 
-`dim` is None (all dimensions), a number or a tuple; negative numbers count from the end. Names and arguments:
-https://docs.pytorch.org/docs/stable/torch.html#reduction-ops
+`dim` is None (all dimensions), a number or a tuple; negative numbers count from the end. Names and
+arguments: https://docs.pytorch.org/docs/stable/torch.html#reduction-ops
 """
 
 from __future__ import annotations
@@ -229,7 +229,9 @@ def _extreme(input: Any, dim: int, keepdim: bool, index_of: Any) -> ValuesIndice
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest element; with `dim` the pair (values, indices) along it; with a tensor the elementwise maximum."""
+    """The largest element; with `dim` the pair (values, indices) along it; with a tensor the
+    elementwise maximum.
+    """
     if dim is None:
         return largest(input, None, False)
     if isinstance(dim, TensorCore):
@@ -238,7 +240,9 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest element; with `dim` the pair (values, indices) along it; with a tensor the elementwise minimum."""
+    """The smallest element; with `dim` the pair (values, indices) along it; with a tensor the
+    elementwise minimum.
+    """
     if dim is None:
         return smallest(input, None, False)
     if isinstance(dim, TensorCore):
@@ -342,9 +346,7 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
     return centred - log(total(exp(centred), dim, True))  # type: ignore[no-any-return]
 
 
-def norm(
-    input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False
-) -> Tensor:
+def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |input|^p)^(1/p) over `dim`; p may be infinite, or "fro" (2). Gradient 0 at 0 for p = 2."""
     dim = _one_form(input, dim)
     if p in (2, "fro"):

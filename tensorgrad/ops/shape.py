@@ -1,6 +1,7 @@
 """Ops that rearrange: views where the memory allows it, as in PyTorch.
 
-Names and arguments: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing-joining-mutating-ops
+Names and arguments: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing-joining-
+mutating-ops
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ def one_dim(op: str, dim: int, rank: int) -> int:
     rank = rank or 1
     if not -rank <= dim < rank:
         raise IndexRangeError(
-            f"{op}: expected a dimension in [{-rank}, {rank - 1}], got {dim} (Dimension out of range)"
+            f"{op}: expected a dimension in [{-rank}, {rank - 1}], got {dim} (Dimension "
+            "out of range)"
         )
     return dim % rank
 
@@ -54,7 +56,8 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     result = to_shape(input, sizes(shape))
     if result.numel() and result._version is None:
         raise ShapeError(
-            f"view: expected a memory layout that shape {list(result.shape)} can be a view of, got a tensor of shape "
+            f"view: expected a memory layout that shape {list(result.shape)} can be a "
+            "view of, got a tensor of shape "
             f"{list(input.shape)} with strides {input.stride()} (use reshape)"
         )
     return result  # type: ignore[no-any-return]
@@ -237,7 +240,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     shapes = {tuple(tensor.shape) for tensor in tensors}
     if len(shapes) > 1:
         raise ShapeError(
-            f"stack: expected tensors of equal size, got {' and '.join(str(list(s)) for s in sorted(shapes))}"
+            "stack: expected tensors of equal size, got "
+            f"{' and '.join(str(list(s)) for s in sorted(shapes))}"
         )
     return cat([unsqueeze(tensor, dim) for tensor in tensors], dim)
 
@@ -246,7 +250,8 @@ def _basic_adjoint(g: Any, input_shape: tuple[int, ...], index: tuple[Any, ...])
     return put_slice(g, index, input_shape)
 
 
-# Basic indexing stands here because joining and splitting are written with it; ops/indexing.py has the rest.
+# Basic indexing stands here because joining and splitting are written with it; ops/indexing.py has
+# the rest.
 take_slice = primitive("getitem", "input", "index", view=True, input=_basic_adjoint)
 put_slice = primitive("embed", "input", "index, shape", input=lambda g, index: regain(g, index))
 
@@ -285,13 +290,17 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Each place along `dim` as a tensor of its own; views."""
-    return tuple(select(input, dim, i) for i in range(input.shape[one_dim("unbind", dim, input.ndim)]))
+    return tuple(
+        select(input, dim, i) for i in range(input.shape[one_dim("unbind", dim, input.ndim)])
+    )
 
 
 def split(
     tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
-    """Pieces of the given size (the last may be smaller), or of the given sizes, along `dim`; views."""
+    """Pieces of the given size (the last may be smaller), or of the given sizes, along `dim`;
+    views.
+    """
     place = one_dim("split", dim, tensor.ndim)
     size = tensor.shape[place]
     if isinstance(split_size_or_sections, int):
@@ -303,7 +312,8 @@ def split(
         sections = list(split_size_or_sections)
         if sum(sections) != size:
             raise ShapeError(
-                f"split: expected sizes that sum to {size} (dimension {dim} of {list(tensor.shape)}), got {sections}"
+                f"split: expected sizes that sum to {size} (dimension {dim} of "
+                f"{list(tensor.shape)}), got {sections}"
             )
     pieces, start = [], 0
     for length in sections:
@@ -335,7 +345,8 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     times = sizes(repeats)
     if len(times) < input.ndim:
         raise ShapeError(
-            f"repeat: expected at least {input.ndim} numbers for shape {list(input.shape)}, got {list(times)}"
+            f"repeat: expected at least {input.ndim} numbers for shape "
+            f"{list(input.shape)}, got {list(times)}"
         )
     shape = (1,) * (len(times) - input.ndim) + tuple(input.shape)
     apart = to_shape(input, tuple([m for n in shape for m in (1, n)]))
