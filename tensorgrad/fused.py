@@ -20,6 +20,7 @@ graph of the backward is wanted: kernels never need second derivatives.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -183,7 +184,10 @@ class FusedOp:
         self.check = check
         self.rules = rules
         parameters = inspect.signature(composition).parameters.values()
-        self.args = [p.name for p in parameters if str(p.annotation).startswith("Tensor")]
+        # An annotation is text in a module that postpones its evaluation, else a class or a union.
+        self.args = [p.name for p in parameters if re.search(r"\bTensor\b", str(p.annotation))]
+        if not self.args:
+            raise TypeError(f"fused: expected {self.name} to have a parameter annotated Tensor")
         self.statics = [p.name for p in parameters if p.name not in self.args]
         shapes = [f"{arg}_shape" for arg in self.args]
         self.names = [*self.args, *self.statics, "y", "aux", *shapes]
