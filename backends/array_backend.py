@@ -439,7 +439,8 @@ class ArrayBackend:
         positions = input.shape[lead : lead + spatial]
         out = self.xp.zeros((*input.shape[:lead], *size), input.dtype)
         for number in range(math.prod(kernel)):
-            place, rest = [], number
+            place: list[int] = []
+            rest = number
             for k in reversed(kernel):
                 rest, offset = divmod(rest, k)
                 place.insert(0, offset)

@@ -83,5 +83,7 @@ class NumpyBackend(ArrayBackend):
                     break
                 strides.append(step if n == m else 0)
             else:
-                return np.ndarray(size, input.dtype, input, 0, strides)
+                view = np.ndarray(size, input.dtype, input, 0, strides)
+                view.flags.writeable = False
+                return view
         return np.broadcast_to(input, size)

@@ -9,6 +9,7 @@ unless told).
 import warnings as _warnings
 
 from tensorgrad import autograd
+from tensorgrad._tensor import Tensor
 from tensorgrad.autograd import (
     enable_grad,
     inference_mode,
@@ -202,7 +203,6 @@ from tensorgrad.random import (
     seed,
     set_rng_state,
 )
-from tensorgrad._tensor import Tensor
 
 __version__ = "0.1.0"
 

@@ -19,7 +19,6 @@ from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.graph import HookHandle, Leaf, Node, TensorCore, hooks_of, unwrap, version_of, wrap
 from tensorgrad.inplace import inplace
 from tensorgrad.ops import (
-    activation,
     creation,
     elementwise,
     indexing,
@@ -325,7 +324,7 @@ class Tensor(TensorCore):
         if hasattr(self, "_role"):
             copy._role = self._role
         memo[id(self)] = copy
-        return copy  # type: ignore[no-any-return]
+        return copy
 
     def __reduce__(self) -> Any:
         role = getattr(self, "_role", None)
@@ -388,17 +387,16 @@ class Tensor(TensorCore):
         return self.to(dtypes.bool_)
 
     def new_tensor(self, data: Any, **options: Any) -> Tensor:
-        return creation.tensor(data, **({"dtype": self.dtype, "device": self.device} | options))
+        return creation.tensor(data, **creation.like(self, options))
 
     def new_zeros(self, *size: Any, **options: Any) -> Tensor:
-        return creation.zeros(*size, **({"dtype": self.dtype, "device": self.device} | options))
+        return creation.zeros(*size, **creation.like(self, options))
 
     def new_ones(self, *size: Any, **options: Any) -> Tensor:
-        return creation.ones(*size, **({"dtype": self.dtype, "device": self.device} | options))
+        return creation.ones(*size, **creation.like(self, options))
 
     def new_full(self, size: Any, fill_value: Any, **options: Any) -> Tensor:
-        options = {"dtype": self.dtype, "device": self.device} | options
-        return creation.full(size, fill_value, **options)
+        return creation.full(size, fill_value, **creation.like(self, options))
 
     def where(self, condition: Tensor, other: Any) -> Tensor:
         return elementwise.where(condition, self, other)
@@ -418,8 +416,8 @@ class Tensor(TensorCore):
     __neg__ = elementwise.neg
     __abs__ = elementwise.abs
     __matmul__ = linalg.matmul
-    __eq__ = elementwise.eq
-    __ne__ = elementwise.ne
+    __eq__ = elementwise.eq  # type: ignore[assignment]
+    __ne__ = elementwise.ne  # type: ignore[assignment]
     __lt__ = elementwise.lt
     __le__ = elementwise.le
     __gt__ = elementwise.gt
@@ -591,7 +589,8 @@ class _ParameterType(type):
     """
 
     def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, Tensor) and getattr(value, "_role", None) is cls
+        role = getattr(value, "_role", None) if isinstance(value, Tensor) else None
+        return role is not None and issubclass(role, cls)
 
 
 class Parameter(Tensor, metaclass=_ParameterType):
@@ -601,7 +600,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
 
     __slots__ = ()
 
-    def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:  # type: ignore[misc]
+    def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:
         tensor: Any = wrap(unwrap(data)) if data is not None else creation.empty(0)
         if isinstance(data, TensorCore):
             tensor._version = version_of(data)

@@ -142,7 +142,7 @@ def fill_in_tensor_class() -> None:
 
 # What generated code calls its own variables; an op's parameters must have other names.
 LOCAL_NAMES = set(
-    "b c everything g k keep m needs node offer out plain recording saved t v y".split()
+    ["b", "c", "everything", "g", "k", "keep", "m", "needs", "node", "offer", "out", "plain", "recording", "saved", "t", "v", "y"]
 )
 
 
@@ -260,11 +260,11 @@ class Writer:
     def record(self) -> str:
         indices = [i for i, arg in enumerate(self.args) if arg in self.rules]
         if self.sequence:
-            any_node, edges = "any(n is not None for n in n0)", "tuple(n0)"
+            any_node, edges = "any([n is not None for n in n0])", "tuple(n0)"
         else:
             any_node = " or ".join(f"n{i} is not None" for i in indices)
-            edges = [f"n{i}" if i in indices else "None" for i in range(len(self.args))]
-            edges = f"({comma(edges)})"
+            each = [f"n{i}" if i in indices else "None" for i in range(len(self.args))]
+            edges = f"({comma(each)})"
         return RECORD.format(
             any_node=any_node,
             edges=edges,

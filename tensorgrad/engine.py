@@ -103,7 +103,7 @@ class Walk:
                 if node not in leading:
                     continue
             if kind is Pick:
-                self.hand_to_source(node, g, grads, queue)
+                self.hand_to_source(node, g, grads, queue)  # type: ignore[arg-type]
                 continue
             if anomaly or node.hooks is not None:
                 results = self.call_watched(node, g)

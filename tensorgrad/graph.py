@@ -13,9 +13,12 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from tensorgrad.errors import GraphError
+
+if TYPE_CHECKING:
+    from tensorgrad import _tensor
 
 Array: TypeAlias = Any
 new = object.__new__
@@ -282,9 +285,9 @@ def register_tensor_class(cls: type) -> type:
     return cls
 
 
-def wrap(array: Array, node: Node | None = None) -> Any:
+def wrap(array: Array, node: Node | None = None) -> _tensor.Tensor:
     """A tensor over `array`, without a history unless `node` is given."""
-    tensor = new(Tensor)
+    tensor: _tensor.Tensor = new(Tensor)
     tensor._array = array
     tensor._version = None
     tensor._node = node

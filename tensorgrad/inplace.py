@@ -14,7 +14,7 @@ from typing import Any
 
 from tensorgrad import dtypes, modes
 from tensorgrad.errors import DTypeError, GraphError, ShapeError
-from tensorgrad.graph import Leaf, Node, TensorCore, new, tick, unwrap, version_of, wrap
+from tensorgrad.graph import Leaf, Node, TensorCore, tick, unwrap, version_of, wrap
 from tensorgrad.op import OPS, call_stack
 
 Path = tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]
@@ -26,7 +26,7 @@ def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:
-        refuse_leaf(input, name)
+        check_writable(input, name)
         old = wrap(input._array, input._node)
         result = function(old, *args, **kwargs)
         result = _fit(result, input, name)
@@ -47,7 +47,7 @@ def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
     """input[index] = value, for an index that ops/indexing.py has put into one form."""
-    refuse_leaf(input, "setitem")
+    check_writable(input, "setitem")
     target = input._array
     array = unwrap(value)
     if hasattr(array, "dtype") and not dtypes.can_cast(array.dtype, target.dtype):
@@ -69,20 +69,29 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
     finish(input, node)
 
 
-def refuse_leaf(input: Any, name: str) -> None:
-    """A leaf that requires grad, or a view of one, is not written while recording: its gradient
-    would be undefined.
+def check_writable(input: Any, name: str) -> None:
+    """Refuse what must not be written: an expanded tensor, and while recording a leaf that requires grad.
+
+    The gradient of an overwritten leaf, or of a leaf of which a view is overwritten, would be undefined.
     """
+    array = input._array
+    if 0 in array.strides and any(
+        step == 0 and n > 1 for n, step in zip(array.shape, array.strides)
+    ):
+        raise ShapeError(
+            f"{name}: expected a tensor whose elements have memory of their own, got an expanded one "
+            f"of shape {list(array.shape)} (more than one element refers to a single memory location; "
+            "clone() it first)"
+        )
     if not modes.current().record:
         return
     base = base_of(input)
     for tensor, what in ((input, "a leaf"), (base, "a view of a leaf")):
         if tensor._node.__class__ is Leaf:
             raise GraphError(
-                f"{name}: expected a tensor that may be changed in place, got {what} that "
-                "requires grad "
-                f"({what} Variable that requires grad is being used in an in-place "
-                "operation; use no_grad())"
+                f"{name}: expected a tensor that may be changed in place, got {what} that requires "
+                f"grad ({what} Variable that requires grad is being used in an in-place operation; "
+                "use no_grad())"
             )
 
 

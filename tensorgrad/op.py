@@ -22,13 +22,17 @@ import ast
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tensorgrad import dtypes, graph, modes
 from tensorgrad.codegen import Writer, check_names, define, new_space, node_class
 from tensorgrad.explain import explain
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
 
+if TYPE_CHECKING:
+    from tensorgrad._tensor import Tensor
+
+TensorFunction: TypeAlias = "Callable[..., Tensor]"
 OPS: dict[str, Any] = {}
 NUMBERS = (float, int, bool)
 
@@ -136,7 +140,7 @@ def primitive(
     view: bool = False,
     expects: str = "",
     **rules: Callable[..., Any],
-) -> Callable[..., Any]:
+) -> TensorFunction:
     """Declare an op that every backend computes by a method of the same name; returns the function
     users call.
 

@@ -26,7 +26,7 @@ from tensorgrad.graph import (
     version_of,
     wrap,
 )
-from tensorgrad.inplace import finish, refuse_leaf
+from tensorgrad.inplace import finish, check_writable
 from tensorgrad.op import call_stack
 from tensorgrad.ops.creation import zeros_of
 
@@ -193,7 +193,7 @@ class Function:
                     f"{cls.__name__}: expected every tensor marked dirty to be returned, "
                     "got one that is not"
                 )
-            refuse_leaf(tensor, cls.__name__)
+            check_writable(tensor, cls.__name__)
         if recording:
             outputs = cls._record(context, args, nodes, outputs)
         else:

@@ -25,8 +25,8 @@ from tensorgrad.ops.elementwise import (
 )
 
 if TYPE_CHECKING:
-    from tensorgrad.random import Generator
     from tensorgrad._tensor import Tensor
+    from tensorgrad.random import Generator
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
@@ -58,7 +58,7 @@ def silu(input: Tensor) -> Tensor:
 
 @fused(input=lambda g, input: g * sigmoid(input))
 def _softplus(input: Tensor) -> Tensor:
-    return maximum(input, 0) + log1p(exp(-abs(input)))  # type: ignore[no-any-return]
+    return maximum(input, 0) + log1p(exp(-abs(input)))
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -85,4 +85,4 @@ def dropout(
         return input * 0
     drawn = rand(tuple(input.shape), generator=generator, device=input.device)
     kept = cast(drawn >= p, input.dtype)
-    return input * (kept * (1 / (1 - p)))  # type: ignore[no-any-return]
+    return input * (kept * (1 / (1 - p)))

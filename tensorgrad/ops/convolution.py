@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
-from tensorgrad.op import primitive
+from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.indexing import gather_along
 from tensorgrad.ops.linalg import matmul, swap_last
 from tensorgrad.ops.reduction import index_of_largest, mean, total
@@ -31,7 +31,7 @@ windows = primitive(
         g, tuple(input_shape[-len(kernel) :]), kernel, stride, dilation
     ),
 )
-fold_windows = primitive(
+fold_windows: TensorFunction = primitive(
     "fold_windows",
     "input",
     "size, kernel, stride, dilation",
@@ -173,7 +173,7 @@ def convolution(
     columns, positions = _columns(_around(input, padding), kernel, stride, dilation, groups)
     flat = reshape(weight, groups, weight.shape[0] // groups, -1)
     out = reshape(matmul(flat, columns), input.shape[0], weight.shape[0], *positions)
-    return out if bias is None else out + reshape(bias, -1, *(1,) * len(kernel))  # type: ignore[no-any-return]
+    return out if bias is None else out + reshape(bias, -1, *(1,) * len(kernel))
 
 
 def conv_nd(

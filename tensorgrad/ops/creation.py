@@ -19,10 +19,11 @@ from tensorgrad.modes import current
 from tensorgrad.random import Generator, default_generator
 
 if TYPE_CHECKING:
-    from tensorgrad.dtypes import DType
     from tensorgrad._tensor import Tensor
+    from tensorgrad.dtypes import DType
 
 Shape = tuple[int, ...]
+Options = dict[str, Any]
 Where = Device | str | int | None
 
 
@@ -36,7 +37,7 @@ def sizes(args: tuple[Any, ...]) -> Shape:
     return shape
 
 
-def finish(array: Any, requires_grad: bool) -> Any:
+def finish(array: Any, requires_grad: bool) -> Tensor:
     """A tensor over a fresh array, as a leaf if it requires grad."""
     tensor = wrap(array)
     if requires_grad:
@@ -93,17 +94,18 @@ def tensor(
     """
     if isinstance(data, TensorCore) and device is None:
         device = data.device  # type: ignore[attr-defined]
-    return finish(_data("tensor", data, dtype, device), requires_grad)  # type: ignore[no-any-return]
+    return finish(_data("tensor", data, dtype, device), requires_grad)
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Where = None) -> Tensor:
     """As `tensor`, without a copy where the data is a tensor or array of that dtype on that device."""
     if isinstance(data, TensorCore):
-        return data.to(device=device or data.device, dtype=dtype or data.dtype)  # type: ignore
+        known: Any = data
+        return known.to(device=device or known.device, dtype=dtype or known.dtype)  # type: ignore[no-any-return]
     if isinstance(data, np.ndarray) and dtype in (None, data.dtype) and data.dtype.kind in "biufcV":
         if backend_for(device)[1].type == "cpu":
-            return wrap(data)  # type: ignore[no-any-return]
-    return wrap(_data("as_tensor", data, dtype, device))  # type: ignore[no-any-return]
+            return wrap(data)
+    return wrap(_data("as_tensor", data, dtype, device))
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
@@ -112,7 +114,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise TypeError(f"from_numpy: expected a numpy.ndarray, got {type(ndarray).__name__}")
     if ndarray.dtype.kind not in "biufcV":
         raise TypeError(f"from_numpy: expected numbers, got {ndarray.dtype}")
-    return wrap(ndarray)  # type: ignore[no-any-return]
+    return wrap(ndarray)
 
 
 # ---- filled
@@ -129,7 +131,7 @@ def full(
     """A tensor of `size` with `fill_value` everywhere; the dtype follows the value."""
     backend, place = backend_for(device)
     dtype = dtype or dtypes.scalar_dtype(fill_value)
-    return finish(backend.full(sizes((size,)), fill_value, dtype, place), requires_grad)  # type: ignore[no-any-return]
+    return finish(backend.full(sizes((size,)), fill_value, dtype, place), requires_grad)
 
 
 def zeros(
@@ -154,7 +156,7 @@ def empty(
     """Uninitialised memory of `size`."""
     backend, place = backend_for(device)
     array = backend.empty(sizes(size), dtype or dtypes.get_default_dtype(), place)
-    return finish(array, requires_grad)  # type: ignore[no-any-return]
+    return finish(array, requires_grad)
 
 
 def full_like(
@@ -175,6 +177,11 @@ def full_like(
     )
 
 
+def like(input: Tensor, options: Options) -> Options:
+    """Options that follow the input's dtype and device unless told."""
+    return {"dtype": input.dtype, "device": input.device, **options}
+
+
 def zeros_like(input: Tensor, **options: Any) -> Tensor:
     """Zeros of the input's shape, dtype and device; options as in `full_like`."""
     return full_like(input, 0, **options)
@@ -187,8 +194,7 @@ def ones_like(input: Tensor, **options: Any) -> Tensor:
 
 def empty_like(input: Tensor, **options: Any) -> Tensor:
     """Uninitialised memory of the input's shape, dtype and device."""
-    options = {"dtype": input.dtype, "device": input.device} | options
-    return empty(tuple(input.shape), **options)
+    return empty(tuple(input.shape), **like(input, options))
 
 
 def zeros_of(like: Any, shape: Shape) -> Any:
@@ -222,7 +228,7 @@ def arange(
         dtype = dtypes.result_type(start, end, step)
     backend, place = backend_for(device)
     count = math.ceil((end - start) / step)
-    return finish(backend.arange(start, step, count, dtype, place), requires_grad)  # type: ignore[no-any-return]
+    return finish(backend.arange(start, step, count, dtype, place), requires_grad)
 
 
 def linspace(
@@ -242,7 +248,7 @@ def linspace(
     array = backend.arange(start, gap, steps, dtype or dtypes.get_default_dtype(), place)
     if steps > 1:
         backend.assign(array[-1:], end)
-    return finish(array, requires_grad)  # type: ignore[no-any-return]
+    return finish(array, requires_grad)
 
 
 def eye(
@@ -257,7 +263,7 @@ def eye(
     rows = arange(n, device=device)
     columns = arange(n if m is None else m, device=device)
     array = (rows[:, None] == columns)._array.astype(dtype or dtypes.get_default_dtype())
-    return finish(array, requires_grad)  # type: ignore[no-any-return]
+    return finish(array, requires_grad)
 
 
 # ---- random
@@ -284,7 +290,7 @@ def _drawn(
     array = getattr(backend, method)(size, wide, key, offset, place)
     if dtype != wide:
         array = backend.cast(array, dtype)
-    return finish(array, requires_grad)  # type: ignore[no-any-return]
+    return finish(array, requires_grad)
 
 
 def rand(
@@ -311,12 +317,12 @@ def randn(
 
 def rand_like(input: Tensor, **options: Any) -> Tensor:
     """Uniform numbers of the input's shape, dtype and device."""
-    return rand(tuple(input.shape), **({"dtype": input.dtype, "device": input.device} | options))
+    return rand(tuple(input.shape), **like(input, options))
 
 
 def randn_like(input: Tensor, **options: Any) -> Tensor:
     """Normal numbers of the input's shape, dtype and device."""
-    return randn(tuple(input.shape), **({"dtype": input.dtype, "device": input.device} | options))
+    return randn(tuple(input.shape), **like(input, options))
 
 
 def _words64(count: int, generator: Generator | None, backend: Any, place: Device) -> Any:
@@ -344,7 +350,7 @@ def randint(
     backend, place = backend_for(device)
     words = _words64(math.prod(shape), generator, backend, place)
     values = (words % (high - low)).astype("int64") + low
-    return wrap(backend.cast(values.reshape(shape), dtype or dtypes.int64))  # type: ignore[no-any-return]
+    return wrap(backend.cast(values.reshape(shape), dtype or dtypes.int64))
 
 
 def randperm(
@@ -357,13 +363,13 @@ def randperm(
     """0 .. n-1 in random order: the order of n random 64-bit words."""
     backend, place = backend_for(device)
     order = backend.argsort(_words64(n, generator, backend, place), -1, False)
-    return wrap(backend.cast(order, dtype or dtypes.int64))  # type: ignore[no-any-return]
+    return wrap(backend.cast(order, dtype or dtypes.int64))
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that each element of `input` names, else 0."""
     drawn = rand(tuple(input.shape), generator=generator, dtype=input.dtype, device=input.device)
-    return (drawn < input).to(input.dtype)  # type: ignore
+    return (drawn < input).to(input.dtype)
 
 
 def multinomial(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import dtypes
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore, unwrap
-from tensorgrad.op import primitive
+from tensorgrad.op import TensorFunction, primitive
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -25,7 +25,7 @@ _number = partial(primitive, kind="number")
 
 # ---- dtype
 
-cast = primitive(
+cast: TensorFunction = primitive(
     "cast",
     "input",
     "dtype",
@@ -35,9 +35,13 @@ cast = primitive(
 
 # ---- arithmetic; the binary ones also serve the operators
 
-plus = _number("add", "input other", "", "input + other.", input=lambda g: g, other=lambda g: g)
-minus = _number("sub", "input other", "", "input - other.", input=lambda g: g, other=lambda g: -g)
-mul = _number(
+plus: TensorFunction = _number(
+    "add", "input other", "", "input + other.", input=lambda g: g, other=lambda g: g
+)
+minus: TensorFunction = _number(
+    "sub", "input other", "", "input - other.", input=lambda g: g, other=lambda g: -g
+)
+mul: TensorFunction = _number(
     "mul",
     "input other",
     "",
@@ -102,29 +106,29 @@ pow = _number(
 
 def add(input: Tensor, other: Tensor | Number, *, alpha: Number = 1) -> Tensor:
     """input + alpha * other."""
-    return plus(input, other if alpha == 1 else mul(other, alpha))  # type: ignore[no-any-return]
+    return plus(input, other if alpha == 1 else mul(other, alpha))
 
 
 def sub(input: Tensor, other: Tensor | Number, *, alpha: Number = 1) -> Tensor:
     """input - alpha * other. Boolean tensors are refused, as in PyTorch."""
-    return minus(input, other if alpha == 1 else mul(other, alpha))  # type: ignore[no-any-return]
+    return minus(input, other if alpha == 1 else mul(other, alpha))
 
 
 def rsub(input: Tensor, other: Tensor | Number) -> Tensor:
     """other - input."""
-    return minus(other, input)  # type: ignore[no-any-return]
+    return minus(other, input)
 
 
 def div(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor:
     """input / other; rounding_mode "trunc" or "floor" rounds the quotient and keeps integer dtypes."""
     if rounding_mode is None:
-        return true_divide(input, other)  # type: ignore[no-any-return]
+        return true_divide(input, other)
     if rounding_mode == "floor":
-        return floor_divide(input, other)  # type: ignore[no-any-return]
+        return floor_divide(input, other)
     if rounding_mode == "trunc":
         quotient = trunc(true_divide(input, other))
         dtype = dtypes.result_type(unwrap(input), unwrap(other))
-        return quotient if quotient.dtype == dtype else cast(quotient, dtype)  # type: ignore[no-any-return]
+        return quotient if quotient.dtype == dtype else cast(quotient, dtype)
     raise RuntimeError(
         f"div: expected rounding_mode to be None, 'trunc' or 'floor', got {rounding_mode!r}"
     )
@@ -132,12 +136,12 @@ def div(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = No
 
 def rdiv(input: Tensor, other: Tensor | Number) -> Tensor:
     """other / input."""
-    return true_divide(other, input)  # type: ignore[no-any-return]
+    return true_divide(other, input)
 
 
 def rpow(input: Tensor, other: Tensor | Number) -> Tensor:
     """other ** input."""
-    return pow(other, input)  # type: ignore[no-any-return]
+    return pow(other, input)
 
 
 # ---- functions of one number
@@ -145,8 +149,8 @@ def rpow(input: Tensor, other: Tensor | Number) -> Tensor:
 abs = _number(
     "abs", "input", "", "|input|; gradient 0 at 0.", input=lambda g, input: g * sign(input)
 )
-sign = _number("sign", "input", "", "-1, 0 or 1.", input=lambda g: g * 0)
-exp = _float("exp", "input", "", "e ** input.", input=lambda g, y: g * y)
+sign: TensorFunction = _number("sign", "input", "", "-1, 0 or 1.", input=lambda g: g * 0)
+exp: TensorFunction = _float("exp", "input", "", "e ** input.", input=lambda g, y: g * y)
 expm1 = _float(
     "expm1", "input", "", "e ** input - 1, exact near 0.", input=lambda g, y: g * (y + 1)
 )
@@ -156,7 +160,9 @@ log1p = _float(
 )
 sqrt = _float("sqrt", "input", "", "Square root.", input=lambda g, y: g / (2 * y))
 sin = _float("sin", "input", "", "Sine of radians.", input=lambda g, input: g * cos(input))
-cos = _float("cos", "input", "", "Cosine of radians.", input=lambda g, input: -g * sin(input))
+cos: TensorFunction = _float(
+    "cos", "input", "", "Cosine of radians.", input=lambda g, input: -g * sin(input)
+)
 tanh = _float("tanh", "input", "", "Hyperbolic tangent.", input=lambda g, y: g * (1 - y * y))
 erf = _float(
     "erf",
@@ -165,10 +171,12 @@ erf = _float(
     "2 / sqrt(pi) * integral of exp(-t^2) from 0 to input.",
     input=lambda g, input: g * (2 / math.sqrt(math.pi)) * exp(-(input * input)),
 )
-floor = _number("floor", "input", "", "Largest integer <= input.", input=lambda g: g * 0)
+floor: TensorFunction = _number(
+    "floor", "input", "", "Largest integer <= input.", input=lambda g: g * 0
+)
 ceil = _number("ceil", "input", "", "Smallest integer >= input.", input=lambda g: g * 0)
 round = _number("round", "input", "", "Nearest integer, ties to even.", input=lambda g: g * 0)
-trunc = _number("trunc", "input", "", "Integer part.", input=lambda g: g * 0)
+trunc: TensorFunction = _number("trunc", "input", "", "Integer part.", input=lambda g: g * 0)
 atan2 = _float(
     "atan2",
     "input other",
@@ -181,30 +189,30 @@ atan2 = _float(
 
 def square(input: Tensor) -> Tensor:
     """input ** 2."""
-    return mul(input, input)  # type: ignore[no-any-return]
+    return mul(input, input)
 
 
 def rsqrt(input: Tensor) -> Tensor:
     """1 / sqrt(input)."""
-    return 1 / sqrt(input)  # type: ignore[no-any-return]
+    return 1 / sqrt(input)
 
 
 def reciprocal(input: Tensor) -> Tensor:
     """1 / input."""
-    return true_divide(1, input)  # type: ignore[no-any-return]
+    return true_divide(1, input)
 
 
 @fused(input=lambda g, y: where(y <= 0, 0, g))
 def relu(input: Tensor) -> Tensor:
     """max(input, 0); gradient 0 at 0."""
-    return maximum(input, 0)  # type: ignore[no-any-return]
+    return maximum(input, 0)
 
 
 @fused(input=lambda g, y: g * (y * (1 - y)))
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input)), without overflow on either side."""
     small = exp(-abs(input))
-    return where(input >= 0, 1.0, small) / (1 + small)  # type: ignore[no-any-return]
+    return where(input >= 0, 1.0, small) / (1 + small)
 
 
 # ---- two numbers: the larger, the smaller, comparisons, logic
@@ -265,8 +273,8 @@ def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> 
             other = cast(other, dtype)
     elif isinstance(condition, TensorCore):
         dtype = dtypes.result_type(input, other)
-        return cast(choose(condition, input, other), dtype)  # type: ignore[no-any-return]
-    return choose(condition, input, other)  # type: ignore[no-any-return]
+        return cast(choose(condition, input, other), dtype)
+    return choose(condition, input, other)
 
 
 def clamp(

@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import inplace, modes
-from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.backend import Device
+from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.graph import Node, TensorCore, tick, unwrap, wrap
-from tensorgrad.op import OPS, primitive
+from tensorgrad.op import OPS, TensorFunction, primitive
 from tensorgrad.ops.creation import rand_like, randn_like, zeros_of
 from tensorgrad.ops.elementwise import cast
 from tensorgrad.ops.shape import expand, one_dim, pick, take_slice, unsqueeze
 
 if TYPE_CHECKING:
-    from tensorgrad.random import Generator
     from tensorgrad._tensor import Tensor
+    from tensorgrad.random import Generator
 
 Index = tuple[Any, ...]
 
@@ -115,14 +115,14 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     take part.
     """
     if index.__class__ is int:
-        return take_slice(input, (index,))  # type: ignore[no-any-return]
+        return take_slice(input, (index,))
     _check_masks(input, index)
     basic, arrays = one_form(input, index)
     if not arrays:
-        return take_slice(input, basic)  # type: ignore[no-any-return]
+        return take_slice(input, basic)
     if any(part != slice(None) for part in basic):
         input = take_slice(input, basic)
-    return pick(input, arrays)  # type: ignore[no-any-return]
+    return pick(input, arrays)
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
@@ -132,7 +132,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     if not isinstance(value, TensorCore | int | float | bool | complex):
         backend = modes.current().backends[input._array.__class__]
         value = wrap(backend.asarray(value, None, backend.device_of(input._array)))
-    inplace.refuse_leaf(input, "setitem")
+    inplace.check_writable(input, "setitem")
     if not arrays:
         inplace.set_item(input, basic, value)
         return
@@ -224,7 +224,7 @@ def move(input: Tensor, device: Device) -> Tensor:
     node = None
     if input._node is not None and modes.current().record:
         node = Move(input, input.device)
-    return wrap(_moved(input._array, device), node)  # type: ignore[no-any-return]
+    return wrap(_moved(input._array, device), node)
 
 
 # ---- along a dimension
@@ -237,7 +237,7 @@ gather_along = primitive(
         zeros_of(g, input_shape), index, g, dim
     ),
 )
-scatter_add_along = primitive(
+scatter_add_along: TensorFunction = primitive(
     "scatter_add",
     "input index src",
     "dim",
@@ -266,7 +266,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     indices.
     """
     _check_along("gather", input, dim, index)
-    return gather_along(input, index, dim)  # type: ignore[no-any-return]
+    return gather_along(input, index, dim)
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -276,19 +276,19 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     _check_along("scatter_add", input, dim, index)
     if tuple(src.shape) != tuple(index.shape):
         src = take_slice(src, tuple([slice(n) for n in index.shape]))
-    return scatter_add_along(input, index, src, dim)  # type: ignore[no-any-return]
+    return scatter_add_along(input, index, src, dim)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The places `index` (one dimension) along `dim`; a copy."""
     place = one_dim("index_select", dim, input.ndim)
-    return pick(input, (*(slice(None),) * place, unwrap(index)))  # type: ignore[no-any-return]
+    return pick(input, (*(slice(None),) * place, unwrap(index)))
 
 
 def nonzero(input: Tensor) -> Tensor:
     """(count, ndim) int64: the indices of the elements that are not 0."""
     array = input._array
-    return wrap(modes.current().backends[array.__class__].nonzero(array))  # type: ignore[no-any-return]
+    return wrap(modes.current().backends[array.__class__].nonzero(array))
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -314,7 +314,9 @@ lookup = primitive(
         g, input, padding_idx, weight_shape[0]
     ),
 )
-add_rows = primitive("embedding_add", "input index", "padding_idx, rows", input=_rows_of)
+add_rows: TensorFunction = primitive(
+    "embedding_add", "input index", "padding_idx, rows", input=_rows_of
+)
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
@@ -324,4 +326,4 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     """
     if padding_idx is not None and padding_idx < 0:
         padding_idx += weight.shape[0]
-    return lookup(input, weight, padding_idx)  # type: ignore[no-any-return]
+    return lookup(input, weight, padding_idx)

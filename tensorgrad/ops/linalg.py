@@ -66,7 +66,7 @@ def _product(op: str, input: Tensor, other: Tensor, ranks: tuple[int, int]) -> T
             f"{op}: expected tensors of {ranks[0]} and {ranks[1]} dimensions, got shapes "
             f"{list(input.shape)} and {list(other.shape)}"
         )
-    return matmul(input, other)  # type: ignore[no-any-return]
+    return matmul(input, other)
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -123,4 +123,4 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     (*, out_features).
     """
     out = matmul(input, swap_last(weight))
-    return out if bias is None else out + bias  # type: ignore[no-any-return]
+    return out if bias is None else out + bias

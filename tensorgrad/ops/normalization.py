@@ -31,7 +31,7 @@ def standardize(
     variance = total(centred * centred, dim, True) / count
     out = centred / sqrt(variance + eps)
     out = out if weight is None else out * weight
-    return out if bias is None else out + bias  # type: ignore[no-any-return]
+    return out if bias is None else out + bias
 
 
 def layer_norm(
@@ -97,7 +97,7 @@ def batch_norm(
             )
         out = (input - reshape(running_mean, along)) / sqrt(reshape(running_var, along) + eps)
         out = out if gain is None else out * gain
-        return out if shift is None else out + shift  # type: ignore[no-any-return]
+        return out if shift is None else out + shift
     if count <= 1:
         raise ValueError(
             "batch_norm: expected more than 1 value per channel when training, got input "

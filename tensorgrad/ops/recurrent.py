@@ -36,4 +36,4 @@ def lstm_gates(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     _check(gates, cell)
     i, f, candidate, o = split(gates, cell.shape[1], 1)
     new_cell = sigmoid(f) * cell + sigmoid(i) * tanh(candidate)
-    return sigmoid(o) * tanh(new_cell), new_cell  # type: ignore[return-value]
+    return sigmoid(o) * tanh(new_cell), new_cell

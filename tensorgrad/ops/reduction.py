@@ -15,7 +15,7 @@ from tensorgrad import dtypes, engine
 from tensorgrad.errors import DTypeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore
-from tensorgrad.op import primitive
+from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.elementwise import (
     abs,
     cast,
@@ -30,11 +30,11 @@ from tensorgrad.ops.elementwise import (
     where,
 )
 from tensorgrad.ops.indexing import gather
-from tensorgrad.ops.shape import expand, flip, reshape, unsqueeze
+from tensorgrad.ops.shape import expand, flip, reshape
 
 if TYPE_CHECKING:
-    from tensorgrad.dtypes import DType
     from tensorgrad._tensor import Tensor
+    from tensorgrad.dtypes import DType
 
 Dim = int | Sequence[int] | None
 
@@ -83,7 +83,7 @@ def sum(
         if dtype is not None and input.dtype != dtype:
             input = cast(input, dtype)
         dim = _one_form(input, dim)
-    return total(input, dim, keepdim)  # type: ignore[no-any-return]
+    return total(input, dim, keepdim)
 
 
 def sum_to_size(input: Any, size: tuple[int, ...]) -> Any:
@@ -112,7 +112,7 @@ def _count(shape: tuple[int, ...], dim: Any) -> int:
 )
 def average(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     """Arithmetic mean over `dim`, in one form."""
-    return total(input, dim, keepdim) / _count(input.shape, dim)  # type: ignore[no-any-return]
+    return total(input, dim, keepdim) / _count(input.shape, dim)
 
 
 def mean(
@@ -152,7 +152,7 @@ def std(
     correction: float | None = None,
 ) -> Tensor:
     """Square root of `var`."""
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))  # type: ignore[no-any-return]
+    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
 
 def _product_rest(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
@@ -176,7 +176,7 @@ def prod(
         dtype = dtypes.int64
     if dtype is not None and input.dtype != dtype:
         input = cast(input, dtype)
-    return product(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+    return product(input, _one_form(input, dim), keepdim)
 
 
 # ---- extremes
@@ -188,18 +188,18 @@ def _shared_among_ties(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> A
     return chosen * share
 
 
-largest = primitive("amax", "input", "dim=None, keepdim=False", input=_shared_among_ties)
+largest: TensorFunction = primitive("amax", "input", "dim=None, keepdim=False", input=_shared_among_ties)
 smallest = primitive("amin", "input", "dim=None, keepdim=False", input=_shared_among_ties)
 
 
 def amax(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """Largest element over `dim`; equal ones share the gradient."""
-    return largest(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+    return largest(input, _one_form(input, dim), keepdim)
 
 
 def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """Smallest element over `dim`; equal ones share the gradient."""
-    return smallest(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+    return smallest(input, _one_form(input, dim), keepdim)
 
 
 index_of_largest = primitive("argmax", "input", "dim=None, keepdim=False")
@@ -208,12 +208,12 @@ index_of_smallest = primitive("argmin", "input", "dim=None, keepdim=False")
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index (int64) of the first largest element along `dim`, or in the flattened tensor."""
-    return index_of_largest(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+    return index_of_largest(input, _one_form(input, dim), keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index (int64) of the first smallest element along `dim`, or in the flattened tensor."""
-    return index_of_smallest(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+    return index_of_smallest(input, _one_form(input, dim), keepdim)
 
 
 def _extreme(input: Any, dim: int, keepdim: bool, index_of: Any) -> ValuesIndices:
@@ -257,7 +257,7 @@ def argsort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True
 ) -> Tensor:
     """Indices that sort along `dim`. Always stable."""
-    return order(input, dim, descending)  # type: ignore[no-any-return]
+    return order(input, dim, descending)
 
 
 def sort(
@@ -286,17 +286,17 @@ every = primitive("all", "input", "dim=None, keepdim=False")
 
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether an element over `dim` is not 0."""
-    return some(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+    return some(input, _one_form(input, dim), keepdim)
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether every element over `dim` is not 0."""
-    return every(input, _one_form(input, dim), keepdim)  # type: ignore[no-any-return]
+    return every(input, _one_form(input, dim), keepdim)
 
 
 # ---- along one dimension
 
-running_sum = primitive(
+running_sum: TensorFunction = primitive(
     "cumsum",
     "input",
     "dim",
@@ -310,7 +310,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
         dtype = dtypes.int64
     if dtype is not None and input.dtype != dtype:
         input = cast(input, dtype)
-    return running_sum(input, dim) if input.ndim else reshape(input, ())  # type: ignore[no-any-return]
+    return running_sum(input, dim) if input.ndim else reshape(input, ())
 
 
 def _finite_largest(input: Any, dim: Any) -> Any:
@@ -329,35 +329,43 @@ def logsumexp(input: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) 
     """log(sum(exp(input))) over `dim`, without overflow."""
     top = _finite_largest(input, dim)
     summed = log(total(exp(input - top), dim, True)) + top
-    return summed if keepdim else total(summed, dim, False)  # type: ignore[no-any-return]
+    return summed if keepdim else total(summed, dim, False)
 
 
-@fused(input=lambda g, y, dim: y * (g - total(g * y, dim, True)))
+def _through_softmax(g: Any, y: Any, dim: int) -> Any:
+    return y * (g - total(g * y, dim, True))
+
+
+@fused(input=_through_softmax)
 def softmax(input: Tensor, dim: int) -> Tensor:
     """exp(input) / sum(exp(input)) along `dim`, without overflow."""
     e = exp(minus(input, largest(input, dim, True)))
-    return e / total(e, dim, True)  # type: ignore[no-any-return]
+    return e / total(e, dim, True)
 
 
 @fused(input=lambda g, y, dim: g - exp(y) * total(g, dim, True))
 def log_softmax(input: Tensor, dim: int) -> Tensor:
     """input - log(sum(exp(input))) along `dim`, without overflow."""
     centred = minus(input, largest(input, dim, True))
-    return centred - log(total(exp(centred), dim, True))  # type: ignore[no-any-return]
+    return centred - log(total(exp(centred), dim, True))
 
 
 def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |input|^p)^(1/p) over `dim`; p may be infinite, or "fro" (2). Gradient 0 at 0 for p = 2."""
     dim = _one_form(input, dim)
-    if p in (2, "fro"):
+    if p == "fro":
+        p = 2
+    if isinstance(p, str):
+        raise ValueError(f"norm: expected p to be a number or 'fro', got {p!r}")
+    if p == 2:
         return root_of_squares(input, dim, keepdim)
     if p == math.inf:
-        return largest(abs(input), dim, keepdim)  # type: ignore[no-any-return]
+        return largest(abs(input), dim, keepdim)
     if p == -math.inf:
-        return smallest(abs(input), dim, keepdim)  # type: ignore[no-any-return]
+        return smallest(abs(input), dim, keepdim)
     if p == 1:
-        return total(abs(input), dim, keepdim)  # type: ignore[no-any-return]
-    return pow(total(pow(abs(input), p), dim, keepdim), 1 / p)  # type: ignore[no-any-return]
+        return total(abs(input), dim, keepdim)
+    return pow(total(pow(abs(input), p), dim, keepdim), 1 / p)
 
 
 def _along_input(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
@@ -370,4 +378,4 @@ def _along_input(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
 @fused(input=_along_input)
 def root_of_squares(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     """sqrt(sum(input^2)) over `dim`; its gradient at 0 is 0."""
-    return sqrt(total(input * input, dim, keepdim))  # type: ignore[no-any-return]
+    return sqrt(total(input * input, dim, keepdim))

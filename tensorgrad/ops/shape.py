@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import IndexRangeError, ShapeError
 from tensorgrad.graph import TensorCore
-from tensorgrad.op import primitive
+from tensorgrad.op import TensorFunction, primitive
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -36,7 +36,7 @@ def one_dim(op: str, dim: int, rank: int) -> int:
     return dim % rank
 
 
-to_shape = primitive(
+to_shape: TensorFunction = primitive(
     "reshape",
     "input",
     "shape",
@@ -48,7 +48,7 @@ to_shape = primitive(
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where the memory allows it."""
-    return to_shape(input, sizes(shape))  # type: ignore[no-any-return]
+    return to_shape(input, sizes(shape))
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
@@ -60,7 +60,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
             "view of, got a tensor of shape "
             f"{list(input.shape)} with strides {input.stride()} (use reshape)"
         )
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 def _inverse(dims: tuple[int, ...]) -> tuple[int, ...]:
@@ -70,7 +70,7 @@ def _inverse(dims: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(order)
 
 
-to_order = primitive(
+to_order: TensorFunction = primitive(
     "permute",
     "input",
     "dims",
@@ -86,18 +86,18 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     order = tuple([one_dim("permute", d, rank) for d in sizes(dims)])
     if sorted(order) != list(range(rank)):
         raise ShapeError(f"permute: expected each of {rank} dimensions once, got {sizes(dims)}")
-    return to_order(input, order)  # type: ignore[no-any-return]
+    return to_order(input, order)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged; a view."""
     rank = input.ndim
     if not rank:
-        return to_shape(input, ())  # type: ignore[no-any-return]
+        return to_shape(input, ())
     order = list(range(rank))
     first, second = one_dim("transpose", dim0, rank), one_dim("transpose", dim1, rank)
     order[first], order[second] = second, first
-    return to_order(input, tuple(order))  # type: ignore[no-any-return]
+    return to_order(input, tuple(order))
 
 
 swapaxes = transpose
@@ -115,7 +115,7 @@ def movedim(input: Tensor, source: int, destination: int) -> Tensor:
     rank = input.ndim
     order = [d for d in range(rank) if d != one_dim("movedim", source, rank)]
     order.insert(one_dim("movedim", destination, rank), one_dim("movedim", source, rank))
-    return to_order(input, tuple(order))  # type: ignore[no-any-return]
+    return to_order(input, tuple(order))
 
 
 broadcast = primitive(
@@ -137,7 +137,7 @@ def expand(input: Tensor, *size: Any) -> Tensor:
             if place < extra:
                 raise ShapeError(f"expand: expected -1 for existing dimensions only, got {wanted}")
             wanted[place] = input.shape[place - extra]
-    return broadcast(input, tuple(wanted))  # type: ignore[no-any-return]
+    return broadcast(input, tuple(wanted))
 
 
 broadcast_to = expand
@@ -145,7 +145,7 @@ broadcast_to = expand
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """`input` expanded to the shape of `other`."""
-    return broadcast(input, tuple(other.shape))  # type: ignore[no-any-return]
+    return broadcast(input, tuple(other.shape))
 
 
 def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
@@ -155,16 +155,14 @@ def squeeze(input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
         dims = set(range(rank))
     else:
         dims = {one_dim("squeeze", d, rank) for d in ((dim,) if isinstance(dim, int) else dim)}
-    return to_shape(  # type: ignore[no-any-return]
-        input, tuple([n for d, n in enumerate(input.shape) if n != 1 or d not in dims])
-    )
+    return to_shape(input, tuple([n for d, n in enumerate(input.shape) if n != 1 or d not in dims]))
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a dimension of size 1 more, at `dim`."""
     place = one_dim("unsqueeze", dim, input.ndim + 1)
     shape = tuple(input.shape)
-    return to_shape(input, (*shape[:place], 1, *shape[place:]))  # type: ignore[no-any-return]
+    return to_shape(input, (*shape[:place], 1, *shape[place:]))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -175,14 +173,14 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise ShapeError(f"flatten: expected start_dim <= end_dim, got {start_dim} and {end_dim}")
     shape = tuple(input.shape)
     middle = math.prod(shape[first : last + 1])
-    return to_shape(input, (*shape[:first], middle, *shape[last + 1 :]))  # type: ignore[no-any-return]
+    return to_shape(input, (*shape[:first], middle, *shape[last + 1 :]))
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dimension as several; one of `sizes` may be -1."""
     place = one_dim("unflatten", dim, input.ndim)
     shape = tuple(input.shape)
-    return to_shape(input, (*shape[:place], *sizes, *shape[place + 1 :]))  # type: ignore[no-any-return]
+    return to_shape(input, (*shape[:place], *sizes, *shape[place + 1 :]))
 
 
 # ---- copies
@@ -193,7 +191,7 @@ clone_of = primitive("copy", "input", "", "A copy of its own memory.", input=lam
 
 def clone(input: Tensor) -> Tensor:
     """A copy with its own memory; gradients flow through."""
-    return clone_of(input)  # type: ignore[no-any-return]
+    return clone_of(input)
 
 
 def contiguous(input: Tensor) -> Tensor:
@@ -229,7 +227,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors one behind the other along `dim`."""
     if isinstance(tensors, TensorCore):
         raise TypeError("cat: expected a list or tuple of tensors, got a tensor")
-    return cat_same(tensors, dim)  # type: ignore[no-any-return]
+    return cat_same(tensors, dim)
 
 
 concat = cat
@@ -252,8 +250,10 @@ def _basic_adjoint(g: Any, input_shape: tuple[int, ...], index: tuple[Any, ...])
 
 # Basic indexing stands here because joining and splitting are written with it; ops/indexing.py has
 # the rest.
-take_slice = primitive("getitem", "input", "index", view=True, input=_basic_adjoint)
-put_slice = primitive("embed", "input", "index, shape", input=lambda g, index: regain(g, index))
+take_slice: TensorFunction = primitive("getitem", "input", "index", view=True, input=_basic_adjoint)
+put_slice: TensorFunction = primitive(
+    "embed", "input", "index, shape", input=lambda g, index: regain(g, index)
+)
 
 
 def regain(g: Any, index: tuple[Any, ...]) -> Any:
@@ -262,7 +262,7 @@ def regain(g: Any, index: tuple[Any, ...]) -> Any:
     return take_slice(g, index) if basic else pick(g, index)
 
 
-pick = primitive(
+pick: TensorFunction = primitive(
     "index",
     "input",
     "index",
@@ -279,13 +279,13 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
             f"narrow: expected a range within [0, {size}), got start {start} and length {length}"
         )
     start = start + size if start < 0 else start
-    return take_slice(input, _slice(place, start, start + length))  # type: ignore[no-any-return]
+    return take_slice(input, _slice(place, start, start + length))
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """One place along `dim`, without that dimension; a view."""
     place = one_dim("select", dim, input.ndim)
-    return take_slice(input, (*(slice(None),) * place, index))  # type: ignore[no-any-return]
+    return take_slice(input, (*(slice(None),) * place, index))
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -330,14 +330,14 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, max(-(-size // chunks), 1), dim)
 
 
-reverse = primitive(
+reverse: TensorFunction = primitive(
     "flip", "input", "dims", input=lambda g, dims: reverse(g, dims), expects="existing dimensions"
 )
 
 
 def flip(input: Tensor, *dims: Any) -> Tensor:
     """The order along `dims` reversed; a copy."""
-    return reverse(input, tuple([one_dim("flip", d, input.ndim) for d in sizes(dims)]))  # type: ignore[no-any-return]
+    return reverse(input, tuple([one_dim("flip", d, input.ndim) for d in sizes(dims)]))
 
 
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
@@ -351,7 +351,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     shape = (1,) * (len(times) - input.ndim) + tuple(input.shape)
     apart = to_shape(input, tuple([m for n in shape for m in (1, n)]))
     wide = broadcast(apart, tuple([m for r, n in zip(times, shape) for m in (r, n)]))
-    return to_shape(wide, tuple([r * n for r, n in zip(times, shape)]))  # type: ignore[no-any-return]
+    return to_shape(wide, tuple([r * n for r, n in zip(times, shape)]))
 
 
 def _unpad(g: Any, input_shape: tuple[int, ...], widths: Any) -> Any:
