@@ -406,7 +406,8 @@ class Tensor(TensorCore):
     __add__ = __radd__ = elementwise.plus
     __sub__ = elementwise.minus
     __rsub__ = elementwise.rsub
-    __mul__ = __rmul__ = elementwise.mul
+    __mul__ = elementwise.mul
+    __rmul__ = elementwise.mul
     __truediv__ = elementwise.true_divide
     __rtruediv__ = elementwise.rdiv
     __floordiv__ = elementwise.floor_divide

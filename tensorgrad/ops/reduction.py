@@ -343,7 +343,12 @@ def softmax(input: Tensor, dim: int) -> Tensor:
     return e / total(e, dim, True)
 
 
-@fused(input=lambda g, y, dim: g - exp(y) * total(g, dim, True))
+def _through_log_softmax(g: Any, y: Any, dim: int) -> Any:
+    probabilities: Any = exp(y)
+    return g - probabilities * total(g, dim, True)
+
+
+@fused(input=_through_log_softmax)
 def log_softmax(input: Tensor, dim: int) -> Tensor:
     """input - log(sum(exp(input))) along `dim`, without overflow."""
     centred = minus(input, largest(input, dim, True))
