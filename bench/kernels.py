@@ -1,0 +1,368 @@
+"""Each Numba kernel against its NumPy composition: validated, then timed. `python -m bench.kernels`
+
+The two are timed in turn, call by call, in one run, so that whatever else the machine does falls on
+both. A ratio is the composition's time over the kernel's; below 1 the kernel loses and should
+return NotImplemented there. The compositions are also what tests/test_numba_kernels.py compares
+with. Knows arrays only: no Tensor, no op.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backend import CPU
+from tensorgrad.backends.numba_backend import NumbaBackend
+from tensorgrad.backends.numpy_backend import NumpyBackend
+
+Array = Any
+
+numpy_backend = NumpyBackend()
+numba_backend = NumbaBackend()
+
+
+# ---- the compositions, as array operations
+
+
+def softmax(x: Array, dim: int) -> Array:
+    e = np.exp(x - np.max(x, dim, keepdims=True))
+    return e / np.sum(e, dim, keepdims=True)
+
+
+def softmax_vjp(g: Array, y: Array, dim: int) -> Array:
+    return y * (g - np.sum(g * y, dim, keepdims=True))
+
+
+def log_softmax(x: Array, dim: int) -> Array:
+    shifted = x - np.max(x, dim, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), dim, keepdims=True))
+
+
+def log_softmax_vjp(g: Array, y: Array, dim: int) -> Array:
+    return g - np.exp(y) * np.sum(g, dim, keepdims=True)
+
+
+def softmax_cross_entropy(x: Array, target: Array, ignore_index: int) -> Array:
+    kept = target != ignore_index
+    rows = np.arange(len(x))
+    picked = log_softmax(x, 1)[rows, np.where(kept, target, 0)]
+    return np.where(kept, -picked, x.dtype.type(0))
+
+
+def softmax_cross_entropy_vjp(g: Array, x: Array, target: Array, ignore_index: int) -> Array:
+    kept = target != ignore_index
+    out = softmax(x, 1)
+    out[np.arange(len(x)), np.where(kept, target, 0)] -= 1
+    return out * np.where(kept, g, x.dtype.type(0))[:, None]
+
+
+def sigmoid(x: Array) -> Array:
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, x.dtype.type(1)) / (1 + e)
+
+
+def lstm_gates(gates: Array, cell: Array) -> tuple[Array, Array]:
+    i, f, g, o = np.split(gates, 4, 1)
+    new_cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(new_cell), new_cell
+
+
+def lstm_gates_vjp(gh: Array, gc: Array, gates: Array, cell: Array) -> tuple[Array, Array]:
+    i, f, g, o = np.split(gates, 4, 1)
+    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    t = np.tanh(f * cell + i * g)
+    d = gc + gh * o * (1 - t * t)
+    parts = (
+        d * g * i * (1 - i),
+        d * cell * f * (1 - f),
+        d * i * (1 - g * g),
+        gh * t * o * (1 - o),
+    )
+    return np.concatenate(parts, 1), d * f
+
+
+def embedding(index: Array, weight: Array) -> Array:
+    return numpy_backend.embedding(index, weight, None)
+
+
+def embedding_add(values: Array, index: Array, rows: int) -> Array:
+    return numpy_backend.embedding_add(values, index, None, rows)
+
+
+def sgd_step(
+    params: list[Array],
+    grads: list[Array],
+    buffers: list[Array] | None,
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+) -> None:
+    for k, (p, grad) in enumerate(zip(params, grads, strict=True)):
+        g = -grad if maximize else grad
+        if weight_decay:
+            g = g + weight_decay * p
+        if buffers is not None:
+            buffers[k] *= momentum
+            buffers[k] += (1 - dampening) * g
+            g = g + momentum * buffers[k] if nesterov else buffers[k]
+        p -= lr * g
+
+
+def adam_step(
+    params: list[Array],
+    grads: list[Array],
+    exp_avgs: list[Array],
+    exp_avg_sqs: list[Array],
+    steps: list[int],
+    *,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    maximize: bool,
+) -> None:
+    for p, grad, m, v, step in zip(params, grads, exp_avgs, exp_avg_sqs, steps, strict=True):
+        g = -grad if maximize else grad
+        if decoupled:
+            p *= 1 - lr * weight_decay
+        elif weight_decay:
+            g = g + weight_decay * p
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * g * g
+        p -= lr / (1 - beta1**step) * m / (np.sqrt(v) / np.sqrt(1 - beta2**step) + eps)
+
+
+# ---- the cases: a name, the kernel, the composition, and the arguments of each size
+
+SGD = {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": 0.0}
+SGD |= {"nesterov": False, "maximize": False}
+ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+ADAM |= {"decoupled": False, "maximize": False}
+
+Call = Callable[[], Any]
+Case = tuple[str, str, Call, Call]
+
+
+def cases(dtype: Any) -> Iterator[Case]:
+    """(kernel, size, the kernel's call, the composition's call)."""
+    rng = np.random.default_rng(0)
+    dtype = np.dtype(dtype)
+    yield from softmax_cases(rng, dtype)
+    yield from lstm_cases(rng, dtype)
+    yield from embedding_cases(rng, dtype)
+    yield from optimizer_cases(rng, dtype)
+    yield from random_cases(dtype)
+
+
+def normal(rng: Any, dtype: Any, *shape: int) -> Array:
+    return rng.standard_normal(shape).astype(dtype)
+
+
+def softmax_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    ours = numba_backend
+    for rows, width in (8, 10), (128, 10), (512, 64), (64, 1000), (4096, 1024), (560, 10000):
+        size = f"{rows} x {width}"
+        x, g = normal(rng, dtype, rows, width), normal(rng, dtype, rows, width)
+        for name in "softmax", "log_softmax":
+            kernel, composition = getattr(ours, name), globals()[name]
+            yield name, size, partial(kernel, x, -1), partial(composition, x, -1)
+            kernel, composition = getattr(ours, f"{name}_vjp"), globals()[f"{name}_vjp"]
+            y = globals()[name](x, -1)
+            yield f"{name}_vjp", size, partial(kernel, g, y, -1), partial(composition, g, y, -1)
+        name = "softmax_cross_entropy"
+        t, gr = rng.integers(0, width, rows), normal(rng, dtype, rows)
+        _, aux = ours.softmax_cross_entropy(x, t, -100)
+        yield (
+            name,
+            size,
+            partial(first_of, ours.softmax_cross_entropy, x, t, -100),
+            partial(softmax_cross_entropy, x, t, -100),
+        )
+        yield (
+            f"{name}_vjp",
+            size,
+            partial(first_of, ours.softmax_cross_entropy_vjp, gr, x, t, -100, aux),
+            partial(softmax_cross_entropy_vjp, gr, x, t, -100),
+        )
+
+
+def lstm_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    ours = numba_backend
+    for batch, hidden in (1, 16), (16, 64), (20, 200), (32, 256), (64, 512), (256, 512):
+        size = f"{batch} x {hidden}"
+        gates, cell = normal(rng, dtype, batch, 4 * hidden), normal(rng, dtype, batch, hidden)
+        g = normal(rng, dtype, batch, hidden), normal(rng, dtype, batch, hidden)
+        aux = ours.lstm_gates(gates, cell)[2]
+        yield (
+            "lstm_gates",
+            size,
+            partial(ours.lstm_gates, gates, cell),
+            partial(lstm_gates, gates, cell),
+        )
+        yield (
+            "lstm_gates_vjp",
+            size,
+            partial(ours.lstm_gates_vjp, g, cell, aux),
+            partial(lstm_gates_vjp, *g, gates, cell),
+        )
+
+
+def embedding_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    ours = numba_backend
+    sizes = (16, 100, 16), (700, 10000, 200), (4096, 50000, 100), (20000, 20000, 300)
+    for count, rows, width in sizes:
+        size = f"{count} of {rows} x {width}"
+        index = rng.integers(0, rows, count)
+        table, values = normal(rng, dtype, rows, width), normal(rng, dtype, count, width)
+        yield (
+            "embedding",
+            size,
+            partial(ours.embedding, index, table, None),
+            partial(embedding, index, table),
+        )
+        yield (
+            "embedding_add",
+            size,
+            partial(ours.embedding_add, values, index, None, rows),
+            partial(embedding_add, values, index, rows),
+        )
+
+
+def optimizer_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    ours = numba_backend
+    for shapes in [(16, 2), (16,), (1, 16), (1,)], [(512, 784), (512,), (10, 512)], [(5_000_000,)]:
+        size = f"{len(shapes)} of {sum(int(np.prod(shape)) for shape in shapes):,} in all"
+        g = [normal(rng, dtype, *shape) for shape in shapes]
+        steps = [3] * len(shapes)
+
+        def ones(shapes: Any = shapes) -> list[Array]:
+            return [np.ones(shape, dtype) for shape in shapes]
+
+        # Each side steps arrays of its own: what is compared is where the first step led.
+        yield (
+            "sgd_step",
+            size,
+            partial(first_param, ours.sgd_step, ones(), g, None, **{**SGD, "momentum": 0.0}),
+            partial(first_param, sgd_step, ones(), g, None, **{**SGD, "momentum": 0.0}),
+        )
+        yield (
+            "sgd_step, momentum",
+            size,
+            partial(first_param, ours.sgd_step, ones(), g, ones(), **SGD),
+            partial(first_param, sgd_step, ones(), g, ones(), **SGD),
+        )
+        yield (
+            "adam_step",
+            size,
+            partial(first_param, ours.adam_step, ones(), g, ones(), ones(), None, steps, **ADAM),
+            partial(first_param, adam_step, ones(), g, ones(), ones(), steps, **ADAM),
+        )
+
+
+def random_cases(dtype: Any) -> Iterator[Case]:
+    for n in 16, 1000, 100_000, 5_000_000:
+        for name in "uniform", "normal":
+            arguments = (n,), dtype, 1, 0, CPU
+            ours, theirs = getattr(numba_backend, name), getattr(numpy_backend, name)
+            yield name, f"{n:,}", partial(ours, *arguments), partial(theirs, *arguments)
+        yield (
+            "random_bits",
+            f"{n:,}",
+            partial(numba_backend.random_bits, 1, 0, n, CPU),
+            partial(numpy_backend.random_bits, 1, 0, n, CPU),
+        )
+
+
+def first_of(function: Callable[..., Any], *arguments: Any) -> Any:
+    result = function(*arguments)
+    return result if result is NotImplemented else result[0]
+
+
+def first_param(step: Callable[..., Any], params: list[Array], *rest: Any, **options: Any) -> Any:
+    result = step(params, *rest, **options)
+    return params[0] if result is None else result
+
+
+def check(name: str, size: str, kernel: Call, composition: Call) -> bool:
+    """Whether there is a kernel for this size. Its first answer must be the composition's."""
+    got, want = kernel(), composition()
+    if got is NotImplemented:
+        return False
+    got = got if isinstance(got, tuple) else (got,)
+    want = want if isinstance(want, tuple) else (want,)
+    for a, b in zip(got, want, strict=False):  # the kernel may return `aux` too
+        if a.dtype != b.dtype or a.shape != b.shape:
+            raise SystemExit(
+                f"{name} at {size}: expected {b.dtype}{b.shape}, got {a.dtype}{a.shape}"
+            )
+        if not a.size:
+            continue
+        eps = np.finfo(a.dtype).eps if a.dtype.kind == "f" else 0
+        error = float(np.max(np.abs(a.astype("f8") - b.astype("f8"))))
+        if not error <= 100 * eps * max(1.0, float(np.max(np.abs(b)))):
+            raise SystemExit(f"{name} at {size}: kernel and composition differ by {error:.1e}")
+    return True
+
+
+def measure(kernel: Call, composition: Call, seconds: float) -> Any:
+    """Times of both in microseconds, taken in turn."""
+    times: tuple[list[float], list[float]] = ([], [])
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end or len(times[0]) < 5:
+        for call, record in zip((kernel, composition), times, strict=True):
+            call()  # its data in the cache, as after the op before it
+            start = time.perf_counter()
+            call()
+            record.append((time.perf_counter() - start) * 1e6)
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
+    parser.add_argument("--seconds", type=float, default=0.2, help="for each row")
+    parser.add_argument("--only", default="", help="part of a kernel's name")
+    options = parser.parse_args()
+    import numba
+
+    from tensorgrad.kernels.numba import runtime
+
+    runtime.can_launch()  # starts the threads, so that their layer can be named
+    threads = f"{numba.get_num_threads()} {numba.threading_layer()} threads"
+    print(
+        f"{platform.machine()}, {threads}; Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, Numba {numba.__version__}; {options.dtype}, microseconds"
+    )
+    head = f"{'kernel':26}{'size':24}{'kernel min':>11}{'median':>10}"
+    print(f"{head}{'NumPy min':>11}{'median':>10}{'ratio':>7}")
+    for name, size, kernel, composition in cases(options.dtype):
+        if options.only not in name:
+            continue
+        if not check(name, size, kernel, composition):
+            print(f"{name:26}{size:24}  left to the composition")
+            continue
+        ours, theirs = measure(kernel, composition, options.seconds)
+        print(
+            f"{name:26}{size:24}{min(ours):11.1f}{statistics.median(ours):10.1f}"
+            f"{min(theirs):11.1f}{statistics.median(theirs):10.1f}{min(theirs) / min(ours):7.1f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""Softmax, log-softmax and softmax cross-entropy over the last dimension. Knows arrays only.
+
+Memory traffic, in arrays of the input's size (the compositions: 8 to 12): forward reads 1 and
+writes 1, backward reads 2 and writes 1; cross-entropy reads 1 and writes none forward, reads 1 and
+writes 1 backward. A row is gone over two or three times, but from cache: up to about 200,000 floats
+fit the second level.
+Sums add blocks of BLOCK elements, each spread over vector lanes, so rounding
+grows with the block, not the row. Against the NumPy composition: 2 to 9 times on two threads.
+"""
+
+import numpy as np
+from numba import prange
+
+from tensorgrad.errors import IndexRangeError
+from tensorgrad.kernels.numba.math import exp, log
+from tensorgrad.kernels.numba.runtime import (
+    FLOATS,
+    INT64,
+    can_launch,
+    first_outside,
+    larger,
+    parallel,
+    plain,
+    serial,
+)
+
+BLOCK = 1024
+CHUNK = 4096  # elements a task
+PARALLEL = 65536  # elements from which two threads beat one
+
+
+# ------------------------------------------------------------------------------------------ softmax
+@serial
+def _peak(row):
+    peak = row[0]
+    for j in range(row.size):
+        peak = larger(peak, row[j])
+    return peak
+
+
+@serial
+def _sum_exp(row, peak):
+    total = row.dtype.type(0)
+    for start in range(0, row.size, BLOCK):
+        block = row[start : start + BLOCK]
+        part = row.dtype.type(0)
+        for j in range(block.size):
+            part += exp(block[j] - peak)
+        total += part
+    return total
+
+
+@serial
+def _softmax(x, out):
+    for i in range(x.shape[0]):
+        row, result = x[i], out[i]
+        peak = _peak(row)
+        total = x.dtype.type(0)
+        for start in range(0, row.size, BLOCK):
+            block, target = row[start : start + BLOCK], result[start : start + BLOCK]
+            part = x.dtype.type(0)
+            for j in range(block.size):
+                e = exp(block[j] - peak)
+                target[j] = e
+                part += e
+            total += part
+        scale = x.dtype.type(1) / total
+        for j in range(row.size):
+            result[j] *= scale
+
+
+@parallel
+def _softmax_parallel(x, out):
+    rows = max(1, CHUNK // x.shape[1])
+    for c in prange((x.shape[0] + rows - 1) // rows):
+        _softmax(x[c * rows : (c + 1) * rows], out[c * rows : (c + 1) * rows])
+
+
+@serial
+def _softmax_vjp(g, y, out):
+    for i in range(y.shape[0]):
+        g_row, y_row, result = g[i], y[i], out[i]
+        total = y.dtype.type(0)
+        for start in range(0, y_row.size, BLOCK):
+            g_block, y_block = g_row[start : start + BLOCK], y_row[start : start + BLOCK]
+            part = y.dtype.type(0)
+            for j in range(y_block.size):
+                part += g_block[j] * y_block[j]
+            total += part
+        for j in range(y_row.size):
+            result[j] = y_row[j] * (g_row[j] - total)
+
+
+@parallel
+def _softmax_vjp_parallel(g, y, out):
+    rows = max(1, CHUNK // y.shape[1])
+    for c in prange((y.shape[0] + rows - 1) // rows):
+        part = slice(c * rows, (c + 1) * rows)
+        _softmax_vjp(g[part], y[part], out[part])
+
+
+# -------------------------------------------------------------------------------------- log-softmax
+@serial
+def _log_softmax(x, out):
+    for i in range(x.shape[0]):
+        row, result = x[i], out[i]
+        peak = _peak(row)
+        log_total = log(_sum_exp(row, peak))
+        for j in range(row.size):
+            result[j] = (row[j] - peak) - log_total
+
+
+@parallel
+def _log_softmax_parallel(x, out):
+    rows = max(1, CHUNK // x.shape[1])
+    for c in prange((x.shape[0] + rows - 1) // rows):
+        _log_softmax(x[c * rows : (c + 1) * rows], out[c * rows : (c + 1) * rows])
+
+
+@serial
+def _log_softmax_vjp(g, y, out):
+    for i in range(y.shape[0]):
+        g_row, y_row, result = g[i], y[i], out[i]
+        total = y.dtype.type(0)
+        for start in range(0, g_row.size, BLOCK):
+            block = g_row[start : start + BLOCK]
+            part = y.dtype.type(0)
+            for j in range(block.size):
+                part += block[j]
+            total += part
+        for j in range(y_row.size):
+            result[j] = g_row[j] - exp(y_row[j]) * total
+
+
+@parallel
+def _log_softmax_vjp_parallel(g, y, out):
+    rows = max(1, CHUNK // y.shape[1])
+    for c in prange((y.shape[0] + rows - 1) // rows):
+        part = slice(c * rows, (c + 1) * rows)
+        _log_softmax_vjp(g[part], y[part], out[part])
+
+
+def _rows(array):
+    """The array as a C-contiguous matrix of its last dimension's rows."""
+    array = plain(array)
+    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
+
+
+def _forward(one, many, x, dim):
+    if x.dtype not in FLOATS or x.size == 0 or (dim != -1 and dim != x.ndim - 1):
+        return NotImplemented
+    rows = _rows(x)
+    out = np.empty_like(rows)
+    (many if x.size >= PARALLEL and can_launch() else one)(rows, out)
+    return out if x.ndim == 2 else out.reshape(x.shape)
+
+
+def _backward(one, many, g, y, dim):
+    if (
+        y.dtype not in FLOATS
+        or g.dtype is not y.dtype
+        or y.size == 0
+        or (dim != -1 and dim != y.ndim - 1)
+    ):
+        return NotImplemented
+    rows = _rows(y)
+    out = np.empty_like(rows)
+    (many if y.size >= PARALLEL and can_launch() else one)(_rows(g), rows, out)
+    return out if y.ndim == 2 else out.reshape(y.shape)
+
+
+def softmax(x, dim):
+    """exp(x) / sum(exp(x)) along the last dimension."""
+    return _forward(_softmax, _softmax_parallel, x, dim)
+
+
+def softmax_vjp(g, y, dim):
+    """y (g - sum(g y))."""
+    return _backward(_softmax_vjp, _softmax_vjp_parallel, g, y, dim)
+
+
+def log_softmax(x, dim):
+    """x - log(sum(exp(x))) along the last dimension."""
+    return _forward(_log_softmax, _log_softmax_parallel, x, dim)
+
+
+def log_softmax_vjp(g, y, dim):
+    """g - exp(y) sum(g)."""
+    return _backward(_log_softmax_vjp, _log_softmax_vjp_parallel, g, y, dim)
+
+
+# ------------------------------------------------------------------------------------ cross-entropy
+# What the backward pass needs of a row is its largest logit and 1 / sum(exp(x - largest)): with
+# their sum, log-sum-exp, alone it would lose the digits that subtracting the largest logit saves.
+@serial
+def _cross_entropy(x, target, ignore_index, loss, state):
+    for i in range(x.shape[0]):
+        loss[i] = 0
+        if target[i] != ignore_index:
+            row = x[i]
+            peak = _peak(row)
+            total = _sum_exp(row, peak)
+            state[i, 0] = peak
+            state[i, 1] = x.dtype.type(1) / total
+            loss[i] = log(total) - (row[target[i]] - peak)
+
+
+@parallel
+def _cross_entropy_parallel(x, target, ignore_index, loss, state):
+    rows = max(1, CHUNK // x.shape[1])
+    for c in prange((x.shape[0] + rows - 1) // rows):
+        part = slice(c * rows, (c + 1) * rows)
+        _cross_entropy(x[part], target[part], ignore_index, loss[part], state[part])
+
+
+@serial
+def _cross_entropy_vjp(g, x, target, ignore_index, state, out):
+    for i in range(x.shape[0]):
+        row, result = x[i], out[i]
+        if target[i] == ignore_index:
+            for j in range(row.size):
+                result[j] = 0
+        else:
+            peak, scale = state[i, 0], state[i, 1] * g[i]
+            for j in range(row.size):
+                result[j] = exp(row[j] - peak) * scale
+            result[target[i]] -= g[i]
+
+
+@parallel
+def _cross_entropy_vjp_parallel(g, x, target, ignore_index, state, out):
+    rows = max(1, CHUNK // x.shape[1])
+    for c in prange((x.shape[0] + rows - 1) // rows):
+        part = slice(c * rows, (c + 1) * rows)
+        _cross_entropy_vjp(g[part], x[part], target[part], ignore_index, state[part], out[part])
+
+
+def softmax_cross_entropy(x, target, ignore_index):
+    """(-log softmax(x)[target] by row, 0 where target == ignore_index; state for the gradient)."""
+    if (
+        x.dtype not in FLOATS
+        or target.dtype is not INT64
+        or x.ndim != 2
+        or x.size == 0
+        or target.shape != x.shape[:1]
+    ):
+        return NotImplemented
+    x, target = plain(x), plain(target)
+    bad = first_outside(target, x.shape[1], ignore_index)
+    if bad >= 0:
+        raise IndexRangeError(
+            f"softmax_cross_entropy: expected targets in [0, {x.shape[1]}), got {target[bad]}"
+        )
+    loss, state = np.empty(x.shape[0], x.dtype), np.empty((x.shape[0], 2), x.dtype)
+    kernel = _cross_entropy_parallel if x.size >= PARALLEL and can_launch() else _cross_entropy
+    kernel(x, target, ignore_index, loss, state)
+    return loss, state
+
+
+def softmax_cross_entropy_vjp(g, x, target, ignore_index, state):
+    """g (softmax(x) - one-hot(target)) of each row, 0 where target == ignore_index."""
+    if g.dtype is not x.dtype:
+        return NotImplemented
+    x = plain(x)
+    out = np.empty_like(x)
+    wide = x.size >= PARALLEL and can_launch()
+    kernel = _cross_entropy_vjp_parallel if wide else _cross_entropy_vjp
+    kernel(plain(g), x, plain(target), ignore_index, state, out)
+    return out

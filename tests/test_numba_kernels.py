@@ -1,0 +1,646 @@
+"""The Numba kernels against their compositions in NumPy, computed in float64, as arrays only.
+
+That the ops around them agree is the op table's business. Here are the cases that the table does
+not make: odd layouts and sizes, nan and infinities, the number of threads, threads and processes
+at once.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numba
+import numpy as np
+import pytest
+
+from bench import kernels as compose
+from tensorgrad.backend import CPU
+from tensorgrad.backends.numba_backend import NumbaBackend
+from tensorgrad.errors import IndexRangeError
+from tensorgrad.kernels.numba import embedding, lstm, optimizers, random, runtime, softmax
+from tensorgrad.kernels.numba import math as kernel_math
+
+backend = NumbaBackend()
+reference = compose.numpy_backend
+
+DTYPES = [np.float32, np.float64]
+# Around vector widths and blocks of the sums; the last, float32 only, is for the parallel twins.
+SIZES = [(1, 1), (3, 7), (2, 17), (5, 33), (2, 1024), (3, 1025), (70, 1000)]
+SGD = {**compose.SGD, "weight_decay": 0.1}
+ADAM = {**compose.ADAM, "weight_decay": 0.1}
+
+
+@pytest.fixture(params=DTYPES, ids=["float32", "float64"])
+def dtype(request):
+    return np.dtype(request.param)
+
+
+def sizes(dtype):
+    return [s for s in SIZES if dtype == np.float32 or s[0] * s[1] < softmax.PARALLEL]
+
+
+def sample(shape, dtype, seed=0, scale=3.0):
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape) * scale, dtype)
+
+
+def close(got, want, factor=20):
+    """Equal to some units in the last place of the largest number; nan and infinities in place."""
+    assert got.shape == want.shape
+    want = want.astype("f8")
+    finite = np.isfinite(want)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    infinite = ~finite & ~np.isnan(want)
+    np.testing.assert_array_equal(got[infinite], want[infinite])
+    if finite.any():
+        size = max(1.0, float(np.abs(want[finite]).max()))
+        bound = factor * np.finfo(got.dtype).eps * size
+        np.testing.assert_allclose(got[finite], want[finite], rtol=0, atol=bound)
+
+
+def layouts(array):
+    """The same numbers contiguous, transposed in memory, sliced, reversed, and read-only."""
+    yield array
+    yield np.asfortranarray(array)
+    wide = np.zeros((2 * array.shape[0], array.shape[1] + 3), array.dtype)
+    wide[::2, 2:-1] = array
+    yield wide[::2, 2:-1]
+    yield np.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1]
+    frozen = array.copy()
+    frozen.flags.writeable = False
+    yield frozen
+
+
+# ---- elementary functions
+
+LOOPS = {}
+
+
+def apply(name, x):
+    """The function over an array, in a loop that is compiled as a kernel is."""
+    if name not in LOOPS:
+        function = getattr(kernel_math, name.split()[0])
+        pick = name.split()[1:]
+        if not pick:
+
+            def loop(x, out):
+                for i in range(x.size):
+                    out[i] = function(x[i])
+        elif pick == ["cos"]:
+
+            def loop(x, out):
+                for i in range(x.size):
+                    out[i] = function(x[i])[0]
+        else:
+
+            def loop(x, out):
+                for i in range(x.size):
+                    out[i] = function(x[i])[1]
+
+        LOOPS[name] = numba.njit(loop, fastmath=runtime.FAST, error_model="numpy")
+    out = np.empty_like(x)
+    LOOPS[name](x, out)
+    return out
+
+
+def arguments(dtype, low, high):
+    """Every bit pattern's neighbourhood, a range where the function is not trivial, and corners."""
+    rng = np.random.default_rng(0)
+    bits = {4: np.uint32, 8: np.uint64}[dtype.itemsize]
+    info = np.finfo(dtype)
+    corners = [0.0, np.inf, np.nan, info.tiny, info.smallest_subnormal, info.max, 1.0, 88.7228]
+    corners += [88.723, 103.97, 87.3, 709.78, 709.79, 745.1, 745.2, 708.4]
+    return np.concatenate(
+        [
+            rng.integers(0, 2 ** (8 * dtype.itemsize), 300_000, dtype=bits).view(dtype),
+            rng.uniform(low, high, 300_000).astype(dtype),
+            rng.uniform(-2, 2, 300_000).astype(dtype),
+            np.array(corners, dtype),
+            -np.array(corners, dtype),
+        ]
+    )
+
+
+def stable_sigmoid(x):
+    return np.where(x < 0, np.exp(x), 1) / (1 + np.exp(-np.abs(x)))
+
+
+# The bounds are those stated in kernels/numba/math.py.
+@pytest.mark.parametrize(
+    ("name", "exact", "low", "high", "bound"),
+    [
+        ("exp", np.exp, -760, 720, 1.1),
+        ("log", np.log, 0, 4, 1.0),
+        ("tanh", np.tanh, -25, 25, 2.7),
+        ("sigmoid", stable_sigmoid, -760, 760, 2.5),
+    ],
+)
+def test_error_in_units_in_the_last_place(name, exact, low, high, bound, dtype):
+    wide = np.dtype(np.float64 if dtype == np.float32 else np.longdouble)
+    x = arguments(dtype, low, high)
+    got = apply(name, x)
+    with np.errstate(all="ignore"):
+        want = exact(x.astype(wide))
+        rounded = want.astype(dtype)
+        finite = np.isfinite(rounded) & np.isfinite(got)
+    np.testing.assert_array_equal(got[~finite], rounded[~finite])
+    if np.finfo(wide).nmant < np.finfo(dtype).nmant + 8:
+        bound += 1  # no wider type here: the reference itself is rounded
+    unit = np.spacing(np.abs(rounded[finite])).astype(wide)
+    error = np.abs(got[finite].astype(wide) - want[finite]) / unit
+    assert error.max() <= bound
+    if name == "tanh":
+        np.testing.assert_array_equal(np.signbit(apply(name, np.array([0.0, -0.0], dtype))), [0, 1])
+
+
+def test_cosine_and_sine_of_turns(dtype):
+    u = np.random.default_rng(0).random(200_000).astype(dtype)
+    u = np.concatenate(
+        [u[u < 1], np.array([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875], dtype)]
+    )
+    angle = 2 * np.longdouble("3.14159265358979323846264338327950288") * u.astype(np.longdouble)
+    bound = 1e-7 if dtype == np.float32 else 2.5e-16
+    assert np.abs(apply("cos_sin_turns cos", u) - np.cos(angle)).max() <= bound
+    assert np.abs(apply("cos_sin_turns sin", u) - np.sin(angle)).max() <= bound
+
+
+# ---- softmax and cross-entropy
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax(name, dtype):
+    for shape in sizes(dtype):
+        x, g = sample(shape, dtype), sample(shape, dtype, 1)
+        want = getattr(compose, name)(x.astype("f8"), -1)
+        for layout in layouts(x):
+            for dim in -1, 1:
+                close(getattr(backend, name)(layout, dim), want)
+        y = getattr(backend, name)(x, -1)
+        want = getattr(compose, f"{name}_vjp")(g.astype("f8"), y.astype("f8"), -1)
+        for layout in layouts(g):
+            close(getattr(backend, f"{name}_vjp")(layout, y, -1), want, 20 + shape[1] // 8)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_other_ranks_and_dims(name, dtype):
+    for shape in (5,), (2, 3, 4), (2, 1, 3, 5):
+        x = sample(shape, dtype)
+        close(getattr(backend, name)(x, -1), getattr(compose, name)(x.astype("f8"), -1))
+        turned = x.T
+        close(getattr(backend, name)(turned, -1), getattr(compose, name)(turned.astype("f8"), -1))
+    x = sample((3, 4), dtype)
+    assert getattr(backend, name)(x, 0) is NotImplemented
+    assert getattr(backend, name)(x, -2) is NotImplemented
+    assert getattr(backend, name)(x[:, :0], -1) is NotImplemented
+    assert getattr(backend, name)(x.astype(np.float16), -1) is NotImplemented
+    assert getattr(backend, f"{name}_vjp")(x.astype("f2"), x, -1) is NotImplemented
+
+
+SPECIAL = [
+    [1, np.nan, 2, 3],
+    [-np.nan, 1, 1, 1],
+    [np.inf, 0, 1, 2],
+    [np.inf, np.inf, 0, 1],
+    [-np.inf, 0, 1, 2],
+    [-np.inf] * 4,
+    [np.inf, -np.inf, 0, 0],
+    [1e30, -1e30, 1e30, 0],
+    [-1e30, -1e30, -1e30, -1e30],
+]
+
+
+@pytest.mark.parametrize("repeat", [1, 20])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_nan_and_infinity(name, repeat, dtype):
+    x = np.array([row * repeat for row in SPECIAL], dtype)
+    g = sample(x.shape, dtype, 1)
+    with np.errstate(all="ignore"):
+        y = getattr(compose, name)(x.astype("f8"), -1)
+        close(getattr(backend, name)(x, -1), y)
+        y = y.astype(dtype)
+        want = getattr(compose, f"{name}_vjp")(g.astype("f8"), y.astype("f8"), -1)
+        close(getattr(backend, f"{name}_vjp")(g, y, -1), want)
+
+
+def test_a_mean_over_many_elements_keeps_its_precision():
+    x = np.zeros((1, 1_000_000), np.float32)
+    np.testing.assert_allclose(backend.softmax(x, -1), 1e-6, rtol=1e-6)
+
+
+def test_cross_entropy(dtype):
+    for rows, classes in sizes(dtype):
+        x, g = sample((rows, classes), dtype), sample(rows, dtype, 1)
+        target = np.random.default_rng(2).integers(0, classes, rows)
+        target[::3] = -100
+        want = compose.softmax_cross_entropy(x.astype("f8"), target, -100)
+        want_g = compose.softmax_cross_entropy_vjp(g.astype("f8"), x.astype("f8"), target, -100)
+        for layout in layouts(x):
+            loss, aux = backend.softmax_cross_entropy(layout, target, -100)
+            close(loss, want)
+            got, none = backend.softmax_cross_entropy_vjp(g, layout, target, -100, aux)
+            close(got, want_g)
+            assert none is None
+        spread = np.repeat(target, 2)[::2]
+        loss, aux = backend.softmax_cross_entropy(x, spread, -100)
+        one = np.broadcast_to(np.array(0.5, dtype), (rows,))  # the gradient of a mean: no memory
+        got, _ = backend.softmax_cross_entropy_vjp(one, x, spread, -100, aux)
+        close(got, compose.softmax_cross_entropy_vjp(one, x.astype("f8"), target, -100))
+
+
+def test_cross_entropy_of_nan_infinity_and_large_logits(dtype):
+    x = np.array(SPECIAL + [[4000.25, 4000, 3999, -4000]], dtype)
+    g = sample(len(x), dtype, 1)
+    for column in range(4):
+        target = np.full(len(x), column)
+        with np.errstate(all="ignore"):
+            want = compose.softmax_cross_entropy(x.astype("f8"), target, -100)
+            g_want = compose.softmax_cross_entropy_vjp(g, x.astype("f8"), target, -100)
+        loss, aux = backend.softmax_cross_entropy(x, target, -100)
+        got, _ = backend.softmax_cross_entropy_vjp(g, x, target, -100, aux)
+        for row in range(len(x)):  # one by one: the tolerance goes with the size
+            close(loss[row : row + 1], want[row : row + 1])
+            close(got[row], g_want[row])
+
+
+def test_cross_entropy_ignores_an_index_that_is_a_class():
+    x, target = sample((4, 3), np.float32), np.array([0, 1, 2, 1])
+    loss, aux = backend.softmax_cross_entropy(x, target, 1)
+    close(loss, compose.softmax_cross_entropy(x.astype("f8"), target, 1))
+    assert loss[1] == loss[3] == 0
+    got, _ = backend.softmax_cross_entropy_vjp(np.ones(4, "f4"), x, target, 1, aux)
+    assert not got[[1, 3]].any()
+
+
+@pytest.mark.parametrize("bad", [3, -1, -100, 2**40, -(2**63)])
+def test_cross_entropy_refuses_a_class_out_of_range(bad):
+    x, target = sample((4, 3), np.float32), np.array([0, 1, bad, 2])
+    message = rf"softmax_cross_entropy: expected targets in \[0, 3\), got {bad}$"
+    with pytest.raises(IndexRangeError, match=message):
+        backend.softmax_cross_entropy(x, target, 5)
+
+
+def test_cross_entropy_leaves_what_it_does_not_serve():
+    x, target = sample((4, 3), np.float32), np.array([0, 1, 2, 1])
+    assert backend.softmax_cross_entropy(x.astype("f2"), target, -100) is NotImplemented
+    assert backend.softmax_cross_entropy(x, target.astype("i4"), -100) is NotImplemented
+    assert backend.softmax_cross_entropy(x[:0], target[:0], -100) is NotImplemented
+    assert backend.softmax_cross_entropy(x[0], target[:1], -100) is NotImplemented
+    assert backend.softmax_cross_entropy(x, target[:3], -100) is NotImplemented
+    assert backend.softmax_cross_entropy(x, target[:, None], -100) is NotImplemented
+
+
+# ---- recurrent gates
+
+
+def test_lstm_gates(dtype):
+    for rows, n in [(1, 1), (3, 5), (2, 17), (4, 64), (20, 33), (40, 256)]:
+        if dtype == np.float64 and rows * n >= lstm.PARALLEL:
+            continue
+        gates, cell = sample((rows, 4 * n), dtype), sample((rows, n), dtype, 1)
+        gh, gc = sample((rows, n), dtype, 2), sample((rows, n), dtype, 3)
+        exact = [array.astype("f8") for array in (gh, gc, gates, cell)]
+        want_h, want_c = compose.lstm_gates(*exact[2:])
+        for z, c in zip(layouts(gates), layouts(cell), strict=True):
+            hidden, new_cell, aux = backend.lstm_gates(z, c)
+            close(hidden, want_h)
+            close(new_cell, want_c)
+        for pair in (gh, gc), (gh, None), (None, gc):
+            full = [np.zeros((rows, n)) if part is None else part.astype("f8") for part in pair]
+            want = compose.lstm_gates_vjp(*full, *exact[2:])
+            for got, expected in zip(backend.lstm_gates_vjp(pair, cell, aux), want, strict=True):
+                close(got, expected)
+        for strided in layouts(gh):
+            got = backend.lstm_gates_vjp((strided, gc), cell, aux)[0]
+            close(got, compose.lstm_gates_vjp(*exact)[0])
+
+
+def test_lstm_gates_of_nan_and_infinity(dtype):
+    values = np.array([0.0, 1.0, -1.0, 1e4, -1e4, np.inf, -np.inf, np.nan], dtype)
+    gates = np.stack(np.meshgrid(values, values, [1, np.inf], [1, np.nan, -np.inf]), -1)
+    gates = np.ascontiguousarray(gates.reshape(-1, 4).astype(dtype))
+    for start in 1.0, np.inf, np.nan, 0.0:
+        cell = np.full((len(gates), 1), start, dtype)
+        with np.errstate(all="ignore"):
+            want = compose.lstm_gates(gates.astype("f8"), cell.astype("f8"))
+        for got, expected in zip(backend.lstm_gates(gates, cell), want, strict=False):
+            close(got, expected)
+
+
+def test_lstm_gates_leave_what_they_do_not_serve():
+    gates, cell = sample((2, 12), np.float32), sample((2, 3), np.float32)
+    assert backend.lstm_gates(gates.astype("f8"), cell) is NotImplemented
+    assert backend.lstm_gates(gates[:, :8], cell) is NotImplemented
+    assert backend.lstm_gates(gates[:0], cell[:0]) is NotImplemented
+    assert backend.lstm_gates(gates[0], cell[0]) is NotImplemented
+
+
+# ---- embedding
+
+
+def test_embedding(dtype):
+    table = sample((50, 7), dtype)
+    for index in (
+        np.array([3, 1, 3, 49, 0]),
+        np.arange(24).reshape(2, 3, 4),
+        np.arange(24).reshape(4, 6).T,
+        np.array(7),
+        np.zeros((0, 3), np.int64),
+    ):
+        for layout in layouts(table):
+            got = backend.embedding(index, layout, None)
+            np.testing.assert_array_equal(got, table[index])
+            assert got.shape == (*index.shape, 7)
+        values = sample((*index.shape, 7), dtype, 1)
+        want = reference.embedding_add(values, index, None, 50)
+        np.testing.assert_array_equal(backend.embedding_add(values, index, None, 50), want)
+        strided = np.repeat(values, 2, axis=-1)[..., ::2]
+        np.testing.assert_array_equal(backend.embedding_add(strided, index, None, 50), want)
+
+
+def test_a_large_embedding_runs_in_parallel_and_in_order():
+    index = np.random.default_rng(0).integers(0, 97, 2000)
+    table, values = sample((97, 100), np.float32), sample((2000, 100), np.float32)
+    np.testing.assert_array_equal(backend.embedding(index, table, None), table[index])
+    # the same order of additions: equal to the bit
+    want = reference.embedding_add(values, index, 5, 97)
+    got = backend.embedding_add(values, index, 5, 97)
+    np.testing.assert_array_equal(got, want)
+    assert not got[5].any()
+
+
+@pytest.mark.parametrize("bad", [50, -1, 2**40, -(2**63)])
+def test_embedding_refuses_an_index_out_of_range(bad):
+    index = np.array([[1, 2], [bad, 0]])
+    with pytest.raises(IndexRangeError, match=rf"embedding: expected .* \[0, 50\), got {bad}$"):
+        backend.embedding(index, sample((50, 3), np.float32), None)
+    with pytest.raises(IndexRangeError, match=rf"embedding: expected .* \[0, 50\), got {bad}$"):
+        backend.embedding_add(sample((2, 2, 3), np.float32), index, None, 50)
+
+
+def test_embedding_of_dtypes_without_a_kernel():
+    index = np.array([1, 0, 1])
+    table = np.arange(6.0).reshape(2, 3).astype(np.float16)
+    np.testing.assert_array_equal(backend.embedding(index, table, None), table[index])
+    got = backend.embedding(index.astype("i4"), table.astype("f4"), None)
+    np.testing.assert_array_equal(got, table[index])
+    assert backend.embedding_add(table[index], index, None, 2).dtype == np.float16
+
+
+# ---- optimizers
+
+SHAPES = [(1,), (5,), (3, 7), (2, 3, 4), (2, 3, 2, 2), (), (0, 3), (300, 250)]
+
+
+def parameters(dtype, count):
+    shapes = SHAPES if dtype == np.float32 else SHAPES[:-1]
+    return [[sample(s, dtype, seed, 1.0) for s in shapes] for seed in range(count)]
+
+
+def exactly(lists):
+    return [[array.astype("f8") for array in arrays] for arrays in lists]
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize("momentum", [None, False, True])
+def test_sgd_step(momentum, weight_decay, maximize, dtype):
+    params, grads, buffers = parameters(dtype, 3)
+    exact = exactly((params, grads, buffers))
+    options = {**SGD, "weight_decay": weight_decay, "maximize": maximize}
+    options |= {"nesterov": bool(momentum), "dampening": 0.0 if momentum else 0.3}
+    if momentum is None:
+        options["momentum"], buffers, exact[2] = 0.0, None, None
+    before = [g.copy() for g in grads]
+    for _ in range(3):
+        assert backend.sgd_step(params, grads, buffers, **options) is None
+        compose.sgd_step(*exact, **options)
+    np.testing.assert_equal(grads, before)
+    for got, want in zip(params + (buffers or []), exact[0] + (exact[2] or []), strict=True):
+        close(got, want)
+
+
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize(("weight_decay", "decoupled"), [(0.0, False), (0.1, False), (0.1, True)])
+def test_adam_step(weight_decay, decoupled, maximize, dtype):
+    params, grads, means, squares = parameters(dtype, 4)
+    squares = [np.abs(v, out=v) for v in squares]
+    exact = exactly((params, grads, means, squares))
+    options = {**ADAM, "weight_decay": weight_decay, "decoupled": decoupled, "maximize": maximize}
+    for t in range(1, 4):
+        steps = [t] * (len(params) - 1) + [t + 3]
+        assert backend.adam_step(params, grads, means, squares, None, steps, **options) is None
+        compose.adam_step(*exact, steps, **options)
+    for got, want in zip(params + means + squares, exact[0] + exact[2] + exact[3], strict=True):
+        close(got, want)
+
+
+def test_optimizers_take_gradients_of_any_layout(dtype):
+    p = sample((6, 5), dtype)
+    g = sample((6, 5), dtype, 1)
+    want = p.copy()
+    backend.sgd_step([want], [g], None, **{**SGD, "momentum": 0.0})
+    for layout in layouts(g):
+        got = p.copy()
+        assert backend.sgd_step([got], [layout], None, **{**SGD, "momentum": 0.0}) is None
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("fault", ["dtype", "gradient", "layout", "shape", "state", "frozen"])
+def test_optimizers_write_nothing_when_one_tensor_is_not_served(fault):
+    params, grads = [np.ones(3, "f4"), np.ones((2, 3), "f4")], [np.ones(3, "f4")] + [None]
+    grads[1], state = np.ones((2, 3), "f4"), [np.ones(3, "f4"), np.ones((2, 3), "f4")]
+    if fault == "dtype":
+        params[1], grads[1], state[1] = (a[1].astype("f2") for a in (params, grads, state))
+    elif fault == "gradient":
+        grads[1] = grads[1].astype("f8")
+    elif fault == "layout":
+        params[1] = np.asfortranarray(params[1])
+    elif fault == "shape":
+        grads[1] = grads[1].T
+    elif fault == "state":
+        state[1] = state[1].astype("f8")
+    else:
+        params[1].flags.writeable = False
+    steps = [1, 1]
+    assert backend.sgd_step(params, grads, state, **SGD) is NotImplemented
+    assert backend.adam_step(params, grads, state, state, None, steps, **ADAM) is NotImplemented
+    assert all((a == 1).all() for a in params + grads + state)
+
+
+def test_adam_leaves_amsgrad_to_the_composition():
+    p = [np.ones(3, "f4")]
+    assert backend.adam_step(p, p, p, p, p, [1], **ADAM) is NotImplemented
+
+
+# ---- random numbers
+
+
+def test_philox_known_answers():
+    """Test vectors of Philox 4x32-10 from the Random123 distribution (counter and key)."""
+    words = np.empty((4, 3), np.uint32)
+    random._words(np.uint64(0), np.uint64(0), words)
+    assert [f"{w:08x}" for w in words[:, 0]] == ["6627e8d5", "e169c58d", "bc57ac4c", "9b00dbd8"]
+    got = backend.random_bits(0, 0, 4, CPU)
+    assert [f"{w:08x}" for w in got] == ["6627e8d5", "e169c58d", "bc57ac4c", "9b00dbd8"]
+
+
+@pytest.mark.parametrize("key", [0, 1, 0xFFFFFFFF, 2**32, 0x123456789ABCDEF0, 2**64 - 1])
+@pytest.mark.parametrize("offset", [0, 1, 2**32 - 2, 2**40 + 3, 2**63 - 1, 2**64 - 2])
+def test_random_bits_are_those_of_the_reference(key, offset):
+    for count in 0, 1, 3, 4, 5, 1027:
+        with np.errstate(over="ignore"):
+            want = reference.random_bits(key, offset, count, CPU)
+        got = backend.random_bits(key, offset, count, CPU)
+        assert got.dtype == np.uint32
+        np.testing.assert_array_equal(got, want)
+
+
+def test_uniform_and_normal_are_those_of_the_reference(dtype):
+    for shape in (), (0,), (1,), (2, 0, 3), (7, 11), (1025,), (4 * random.PARALLEL + 3,):
+        if dtype == np.float64 and len(shape) == 1 and shape[0] > 5000:
+            continue
+        got = backend.uniform(shape, dtype, 2**40 + 5, 3, CPU)
+        np.testing.assert_array_equal(got, reference.uniform(shape, dtype, 2**40 + 5, 3, CPU))
+        assert got.dtype == dtype
+        assert got.shape == shape
+        got = backend.normal(shape, dtype, 2**40 + 5, 3, CPU)
+        assert got.shape == shape
+        want = reference.normal(shape, dtype, 2**40 + 5, 3, CPU)
+        # the reference rounds 2 pi u before its cosine, which costs up to 4 units of 1
+        np.testing.assert_allclose(got, want, rtol=0, atol=24 * np.finfo(dtype).eps)
+        assert np.isfinite(got).all()
+
+
+def test_random_numbers_of_dtypes_without_a_kernel():
+    for name in "uniform", "normal":
+        got = getattr(backend, name)((5,), np.dtype("f2"), 1, 0, CPU)
+        want = getattr(reference, name)((5,), np.dtype("f2"), 1, 0, CPU)
+        np.testing.assert_array_equal(got, want)
+
+
+# ---- threads and processes
+
+
+def everything():
+    """The result of every kernel that has a parallel twin, at a size where it runs."""
+    x, g = sample((130, 1023), np.float32), sample((130, 1023), np.float32, 1)
+    target = np.arange(130) * 7
+    results = []
+    for name in "softmax", "log_softmax":
+        y = getattr(backend, name)(x, -1)
+        results += [y, getattr(backend, f"{name}_vjp")(g, y, -1)]
+    loss, aux = backend.softmax_cross_entropy(x, target, -100)
+    results += [loss, backend.softmax_cross_entropy_vjp(loss, x, target, -100, aux)[0]]
+    gates, cell = sample((60, 4 * 201), np.float32), sample((60, 201), np.float32)
+    hidden, new_cell, aux = backend.lstm_gates(gates, cell)
+    results += [hidden, new_cell, *backend.lstm_gates_vjp((hidden, new_cell), cell, aux)]
+    results.append(backend.embedding(np.arange(1500) % 130, x[:, :101], None))
+    for options in {**SGD, "momentum": 0.0}, SGD:
+        p, buffer = sample((131, 777), np.float32), sample((131, 777), np.float32, 1)
+        backend.sgd_step([p], [p * 2], [buffer] if options["momentum"] else None, **options)
+        results += [p, buffer]
+    p, m, v = (sample((131, 777), np.float32, seed) for seed in range(3))
+    backend.adam_step([p], [p * 2], [m], [np.abs(v)], None, [2], **ADAM)
+    results += [p, m, v]
+    results.append(backend.random_bits(5, 1, 70_001, CPU))
+    results += [backend.uniform((70_001,), np.dtype("f4"), 5, 1, CPU)]
+    results += [backend.normal((70_001,), np.dtype("f4"), 5, 1, CPU)]
+    return results
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
+    most = numba.get_num_threads()
+    several = everything()
+    try:
+        numba.set_num_threads(1)
+        one = everything()
+    finally:
+        numba.set_num_threads(most)
+    for module in softmax, lstm, embedding, optimizers, random:
+        monkeypatch.setattr(module, "can_launch", lambda: False)
+    serial = everything()
+    for a, b, c in zip(several, one, serial, strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(a, c, rtol=1e-4, atol=1e-6)
+
+
+def test_two_python_threads_at_once():
+    want = everything()
+    faults = []
+
+    def work():
+        try:
+            for _ in range(5):
+                for a, b in zip(everything(), want, strict=True):
+                    np.testing.assert_array_equal(a, b)
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+
+
+def run(code, **environment):
+    """A Python process of this interpreter with the project on its path."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+WORK = """
+import numpy as np
+from tensorgrad.backends.numba_backend import NumbaBackend
+backend = NumbaBackend()
+x = np.arange(70_000, dtype="f4").reshape(7, 10_000) % 13
+def work():
+    y = backend.softmax(x, -1)
+    assert np.allclose(y.sum(-1), 1) and np.allclose(y, np.exp(x) / np.exp(x).sum(-1)[:, None])
+    assert backend.random_bits(0, 0, 4, None)[0] == 0x6627E8D5
+work()
+"""
+
+
+def test_processes_that_fill_one_cold_cache_at_once(tmp_path):
+    processes = [run(WORK, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(3)]
+    for process in processes:
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+    assert list(tmp_path.rglob("*.nbi"))
+    process = run(WORK, NUMBA_CACHE_DIR=str(tmp_path))  # and one that reads what they left
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_after_use():
+    code = """
+import os
+child = os.fork()
+work()
+if not child:
+    os._exit(0)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    process = run(WORK + code)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+
+
+def test_numba_is_imported_at_the_first_kernel_only():
+    code = """
+import sys
+from tensorgrad.backends.numba_backend import NumbaBackend
+backend = NumbaBackend()
+assert "numba" not in sys.modules
+"""
+    process = run(code)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
