@@ -88,7 +88,7 @@ class ArrayBackend:
         target[...] = value
 
     def own(self, input: Array, shared: bool) -> Array:
-        """An array whose memory is nobody else's: a copy if `shared` says so or `input` is a view."""
+        """An array of its own memory: a copy if `shared` says so or `input` is a view."""
         if shared or getattr(input, "base", None) is not None or not hasattr(input, "base"):
             return self.xp.array(input, copy=True)
         return input
@@ -150,7 +150,7 @@ class ArrayBackend:
         return self.xp.ceil(input)
 
     def round(self, input: Array) -> Array:
-        return self.xp.rint(input)
+        return input.copy() if input.dtype.kind in "biu" else self.xp.rint(input)
 
     def trunc(self, input: Array) -> Array:
         return self.xp.trunc(input)
@@ -291,6 +291,8 @@ class ArrayBackend:
         """Stable. Descending keeps equal elements in their order too, and puts NaN first, as
         PyTorch does.
         """
+        if not input.ndim:
+            return self.xp.zeros((), "int64")
         if not descending:
             return self.xp.argsort(input, axis=dim, kind="stable")
         flipped = self.xp.argsort(self.xp.flip(input, dim), axis=dim, kind="stable")
@@ -300,7 +302,9 @@ class ArrayBackend:
         return self.xp.cumsum(input, axis=dim, dtype=input.dtype)
 
     def matmul(self, input: Array, other: Array) -> Array:
-        return self.xp.matmul(input, other)
+        out = self.xp.matmul(input, other)
+        # NumPy multiplies bfloat16 as float32.
+        return out.astype(input.dtype) if input.dtype is dtypes.bfloat16 else out
 
     # ---- shape; all but cat, pad and flip are views
 
@@ -357,10 +361,15 @@ class ArrayBackend:
         return self.xp.stack(self.xp.nonzero(input), axis=-1)
 
     def gather(self, input: Array, index: Array, dim: int) -> Array:
+        if not input.ndim:
+            return self.gather(input.reshape(1), index.reshape(1), 0).reshape(())
         self._check_range("gather", index, input.shape[dim])
         return input[self._along(index, dim)]
 
     def scatter_add(self, input: Array, index: Array, src: Array, dim: int) -> Array:
+        if not input.ndim:
+            one, place, added = (array.reshape(1) for array in (input, index, src))
+            return self.scatter_add(one, place, added, 0).reshape(())
         self._check_range("scatter_add", index, input.shape[dim])
         out = input.copy()
         self.add_at(out, self._along(index, dim), src)
@@ -457,10 +466,17 @@ class ArrayBackend:
     def random_bits(self, key: int, offset: int, count: int, device: Device) -> Array:
         """`count` uint32 words: word i is word i % 4 of block offset + i // 4."""
         xp = self.xp
-        low, shift = xp.uint64(0xFFFFFFFF), xp.uint64(32)
         blocks = xp.arange(-(-count // 4), dtype="uint64") + xp.uint64(offset)
-        c0, c1 = blocks & low, blocks >> shift
-        c2, c3 = xp.zeros_like(c0), xp.zeros_like(c0)
+        zeros = xp.zeros_like(blocks)
+        counter = (blocks & xp.uint64(0xFFFFFFFF), blocks >> xp.uint64(32), zeros, zeros)
+        words = xp.stack(self._philox(counter, key), axis=-1)
+        return words.reshape(-1)[:count].astype("uint32")
+
+    def _philox(self, counter: tuple[Array, ...], key: int) -> tuple[Array, ...]:
+        """Four random words for each counter of four, the lowest first; all held in uint64."""
+        xp = self.xp
+        low, shift = xp.uint64(0xFFFFFFFF), xp.uint64(32)
+        c0, c1, c2, c3 = counter
         k0, k1 = key & 0xFFFFFFFF, key >> 32 & 0xFFFFFFFF
         for _ in range(PHILOX_ROUNDS):
             p0 = c0 * xp.uint64(PHILOX_MULTIPLIERS[0])
@@ -468,7 +484,7 @@ class ArrayBackend:
             c0, c1 = (p1 >> shift) ^ c1 ^ xp.uint64(k0), p1 & low
             c2, c3 = (p0 >> shift) ^ c3 ^ xp.uint64(k1), p0 & low
             k0, k1 = (k0 + PHILOX_WEYL[0]) & 0xFFFFFFFF, (k1 + PHILOX_WEYL[1]) & 0xFFFFFFFF
-        return xp.stack((c0, c1, c2, c3), axis=-1).reshape(-1)[:count].astype("uint32")
+        return c0, c1, c2, c3
 
     def uniform(
         self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device

@@ -27,7 +27,6 @@ UFUNCS: dict[str, Any] = {
     "tanh": np.tanh,
     "floor": np.floor,
     "ceil": np.ceil,
-    "round": np.rint,
     "trunc": np.trunc,
     "isnan": np.isnan,
     "isinf": np.isinf,

@@ -8,7 +8,7 @@ unless told).
 
 import warnings as _warnings
 
-from tensorgrad import autograd
+from tensorgrad import autograd, cuda
 from tensorgrad._tensor import Tensor
 from tensorgrad.autograd import (
     enable_grad,

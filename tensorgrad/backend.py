@@ -68,7 +68,8 @@ class Device:
 CPU = Device("cpu")
 
 _loaded: dict[str, Any] = {}
-_loading = threading.Lock()
+_loading = threading.RLock()  # a backend may load another one that it builds on
+REQUIRED = ("name", "device_type", "default_device", "array_types")
 
 
 def backend_names() -> list[str]:
@@ -77,42 +78,45 @@ def backend_names() -> list[str]:
     return sorted({*BUILT_IN, *(entry.name for entry in found)})
 
 
-def load_backend(name: str) -> Any:
-    """The backend called `name`, made at its first use.
+def load_backend(name: str, asked_by: str = "set_backend") -> Any:
+    """The backend called `name`, made at its first use; `asked_by` begins the messages.
 
     Raises BackendError if there is none of that name, or if it cannot run here; the message then
     says what is missing and the command that installs it.
     """
     with _loading:
         if name not in _loaded:
-            _loaded[name] = _make(name)
+            _loaded[name] = _make(name, asked_by)
         return _loaded[name]
 
 
-def _make(name: str) -> Any:
-    target = BUILT_IN.get(name)
-    if target is None:
+def _make(name: str, asked_by: str) -> Any:
+    if name in BUILT_IN:
+        entry = importlib.metadata.EntryPoint(name, BUILT_IN[name], GROUP)
+    else:
         entries = [e for e in importlib.metadata.entry_points(group=GROUP) if e.name == name]
         if not entries:
-            raise BackendError(f"set_backend: expected one of {backend_names()}, got {name!r}")
-        target = entries[0].value
-    module, _, attribute = target.partition(":")
+            raise BackendError(f"{asked_by}: expected one of {backend_names()}, got {name!r}")
+        entry = entries[0]
     try:
-        backend = getattr(importlib.import_module(module), attribute)()
+        backend = entry.load()()
     except BackendError:
         raise
     except Exception as error:
         raise BackendError(
-            f"set_backend: expected {target} to give the backend {name!r}, got "
+            f"{asked_by}: expected {entry.value} to give the backend {name!r}, got "
             f"{type(error).__name__}: {error}"
         ) from error
-    missing = [
-        part for part in ("name", "device_type", "array_types") if not hasattr(backend, part)
-    ]
+    return complete(backend, f"{asked_by}: expected the backend {name!r} ({entry.value})")
+
+
+def complete(backend: Any, expected: str) -> Any:
+    """The backend if it has what every one has; else BackendError, begun by `expected`."""
+    missing = [part for part in REQUIRED if not hasattr(backend, part)]
     if missing:
         raise BackendError(
-            f"set_backend: expected {target} to have {', '.join(missing)}, got "
-            f"{type(backend).__name__} without"
+            f"{expected} to have {', '.join(REQUIRED)}, got {type(backend).__name__} "
+            f"without {', '.join(missing)}"
         )
     return backend
 
@@ -143,7 +147,8 @@ class Backends(dict[type, Any]):
     def default(self) -> Any:
         """The chosen backend, by the environment variable if by nothing else."""
         if self.chosen is None:
-            self.choose(load_backend(os.environ.get(ENVIRONMENT_VARIABLE) or "numba"))
+            name = os.environ.get(ENVIRONMENT_VARIABLE) or "numba"
+            self.choose(load_backend(name, ENVIRONMENT_VARIABLE))
         return self.chosen
 
     def on(self, device_type: str) -> Any:
@@ -187,7 +192,13 @@ def set_backend(backend: str | Any) -> None:
     Holds for the whole process, except inside `use_backend`. Tensors stay where they are: NumPy and
     Numba share their arrays, and choosing "cupy" makes "cuda:0" the device of new tensors.
     """
-    backends().choose(load_backend(backend) if isinstance(backend, str) else backend)
+    backends().choose(_named("set_backend", backend))
+
+
+def _named(caller: str, backend: str | Any) -> Any:
+    if isinstance(backend, str):
+        return load_backend(backend, caller)
+    return complete(backend, f"{caller}: expected a backend")
 
 
 def get_backend() -> Any:
@@ -200,7 +211,7 @@ class use_backend(modes.ModeContext):
 
     def __init__(self, backend: str | Any) -> None:
         table = Backends(backends())
-        table.choose(load_backend(backend) if isinstance(backend, str) else backend)
+        table.choose(_named("use_backend", backend))
         super().__init__(backends=table)
 
 

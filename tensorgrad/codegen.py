@@ -75,10 +75,10 @@ COMPUTE = """
     m = mode()
     try:
         y = m.backends[{first}.__class__].{name}({arrays})
+        if y.__class__ is not {first}.__class__:
+            y = as_array(y, {first})
     except Exception as error:
         raise explain(op, error, ({args}), ({statics})) from error
-    if y.__class__ is not {first}.__class__:
-        y = as_array(y, {first})
     out = new(Tensor)
     out._array = y
     out._version = None

@@ -78,7 +78,9 @@ def _nested(data: Any) -> Any:
     """Lists in which 0-d tensors stand among the numbers."""
     if isinstance(data, list | tuple):
         return [_nested(item) for item in data]
-    return unwrap(data)
+    if isinstance(data, TensorCore):
+        return current().backends[data._array.__class__].to_numpy(data._array)
+    return data
 
 
 def tensor(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad import inplace, modes
 from tensorgrad.backend import Device
-from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
+from tensorgrad.errors import BackendError, DTypeError, IndexRangeError, ShapeError
 from tensorgrad.graph import Node, TensorCore, tick, unwrap, wrap
 from tensorgrad.op import OPS, TensorFunction, primitive
 from tensorgrad.ops.creation import rand_like, randn_like, zeros_of
@@ -76,6 +76,8 @@ def _convert(part: Any, backend: Any) -> list[Any]:
         array = backend.asarray(array, None, backend.default_device)
         if not array.size and array.dtype.kind == "f":
             array = array.astype("int64")
+    else:
+        array = _beside(array, backend)
     kind = array.dtype.kind
     if kind == "b":
         if not array.ndim:
@@ -90,6 +92,19 @@ def _convert(part: Any, backend: Any) -> list[Any]:
             "(tensors used as indices must be long, int, byte or bool tensors)"
         )
     return [int(array)] if not array.ndim else [array]
+
+
+def _beside(array: Any, backend: Any) -> Any:
+    """An index where the indexed tensor is; one on the CPU may name places on any device, as in PyTorch."""
+    source = modes.current().backends[array.__class__]
+    if source is backend:
+        return array
+    if source.device_type != "cpu":
+        raise BackendError(
+            "getitem: expected indices on the CPU or beside the indexed tensor, "
+            f"got {source.device_of(array)} and {backend.default_device}"
+        )
+    return backend.asarray(source.to_numpy(array), None, backend.default_device)
 
 
 def _check_masks(input: Any, index: Any) -> None:
@@ -133,6 +148,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
         backend = modes.current().backends[input._array.__class__]
         value = wrap(backend.asarray(value, None, backend.device_of(input._array)))
     inplace.check_writable(input, "setitem")
+    value = _on_device_of(input, value)
     if not arrays:
         inplace.set_item(input, basic, value)
         return
@@ -145,11 +161,7 @@ def copy_(input: Tensor, src: Tensor) -> Tensor:
     """Write `src` into this tensor, broadcast and converted."""
     if not isinstance(src, TensorCore):
         raise TypeError(f"copy_: expected a tensor, got {type(src).__name__}")
-    if (
-        modes.current().backends[src._array.__class__]
-        is not modes.current().backends[input._array.__class__]
-    ):
-        src = src.to(input.device)
+    src = _on_device_of(input, src)
     if src.dtype != input.dtype:
         src = OPS["cast"].call(src, input.dtype)
     inplace.set_item(input, (Ellipsis,), src)
@@ -217,6 +229,15 @@ def _moved(array: Any, device: Device) -> Any:
     table = modes.current().backends
     on_host = table[array.__class__].to_numpy(array)
     return table.on(device.type).asarray(on_host, None, device)
+
+
+def _on_device_of(input: Tensor, value: Any) -> Any:
+    """A tensor that is to be written into `input`, moved there if it lives elsewhere."""
+    if isinstance(value, TensorCore):
+        table = modes.current().backends
+        if table[value._array.__class__] is not table[input._array.__class__]:
+            return move(value, input.device)  # type: ignore[arg-type]
+    return value
 
 
 def move(input: Tensor, device: Device) -> Tensor:

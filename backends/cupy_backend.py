@@ -1,0 +1,207 @@
+"""The CuPy backend: the reference primitives on an NVIDIA GPU, overridden where CuPy is not NumPy.
+
+What differs: arrays live on a device and mix with NumPy's only through copies; indices outside
+their range wrap around in silence, so they are checked here (one small transfer a call); some of
+NumPy's functions are missing, or do not take what they take there. CuPy is imported when the
+backend is made. A process computes on one GPU, "cuda:0"; CUDA_VISIBLE_DEVICES says which one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backend import Device
+from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
+from tensorgrad.errors import BackendError, IndexRangeError
+
+INSTALL = 'pip install "tensorgrad[cuda13]" (or "tensorgrad[cuda12]" for a driver older than 580)'
+
+
+class CupyBackend(ArrayBackend):
+    name = "cupy"
+    device_type = "cuda"
+    default_device = Device("cuda", 0)
+
+    def __init__(self) -> None:
+        cupy = usable_cupy()
+        super().__init__(cupy)
+        self.array_types = (cupy.ndarray,)
+
+    # ---- data
+
+    def check_device(self, device: Device) -> Device:
+        if device.index not in (None, 0):
+            raise BackendError(
+                f"device: expected 'cuda' or 'cuda:0', got '{device}' "
+                "(a process computes on one GPU; CUDA_VISIBLE_DEVICES chooses it)"
+            )
+        return self.default_device
+
+    def to_numpy(self, input: Array) -> Any:
+        return self.xp.asnumpy(input)
+
+    def synchronize(self) -> None:
+        self.xp.cuda.Device().synchronize()
+
+    # ---- elementwise
+
+    def neg(self, input: Array) -> Array:
+        self._refuse_bool("neg", input)
+        return self.xp.negative(input)
+
+    def sub(self, input: Array, other: Array) -> Array:
+        self._refuse_bool("sub", input, other)
+        return self.xp.subtract(input, other)
+
+    @staticmethod
+    def _refuse_bool(op: str, *inputs: Array) -> None:
+        """CuPy computes modulo 2 where NumPy and PyTorch refuse."""
+        if all(isinstance(x, bool) or getattr(x, "dtype", None) == "bool" for x in inputs):
+            raise TypeError(f"{op} is not defined for bool")
+
+    def erf(self, input: Array) -> Array:
+        # CuPy has no erf of half precision and gives double.
+        return self._special.erf(input).astype(input.dtype, copy=False)
+
+    @cached_property
+    def _special(self) -> Any:
+        import cupyx.scipy.special
+
+        return cupyx.scipy.special
+
+    # ---- reductions: only add and multiply reduce, and a 0-d array has no axis -1
+
+    def sum(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        if input.dtype.kind == "V":  # bfloat16
+            return self.sum(input.astype("float32"), dim, keepdim).astype(input.dtype)
+        return self.xp.sum(input, axis=dim if input.ndim else None, keepdims=keepdim)
+
+    def prod(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.prod(input, axis=dim if input.ndim else None, keepdims=keepdim)
+
+    def amax(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.amax(input, axis=dim if input.ndim else None, keepdims=keepdim)
+
+    def amin(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.amin(input, axis=dim if input.ndim else None, keepdims=keepdim)
+
+    def any(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.any(input, axis=dim if input.ndim else None, keepdims=keepdim)
+
+    def all(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self.xp.all(input, axis=dim if input.ndim else None, keepdims=keepdim)
+
+    # ---- indexing
+
+    def index(self, input: Array, index: tuple[Any, ...]) -> Array:
+        self._check_indices(index, input.shape)
+        return input[index]
+
+    def assign_at(self, target: Array, index: tuple[Any, ...], value: Any) -> None:
+        self._check_indices(index, target.shape)
+        target[index] = value
+
+    def add_at(self, target: Array, index: Any, value: Array) -> None:
+        if isinstance(value, np.ndarray):  # CuPy would copy it over in silence
+            raise TypeError("add.at takes arrays of one device")
+        if target.dtype.itemsize >= 4:
+            self.xp.add.at(target, index, value)
+            return
+        # No atomic adds for narrow integers; those of half precision round every time.
+        wide = target.astype("int32" if target.dtype.kind in "biu" else "float32")
+        self.xp.add.at(wide, index, value)
+        target[...] = wide
+
+    def _check_indices(self, index: tuple[Any, ...], shape: tuple[int, ...]) -> None:
+        """The arrays of an index must broadcast and name places in [-size, size)."""
+        arrays = [(part, size) for part, size in zip(index, shape) if hasattr(part, "dtype")]
+        try:
+            np.broadcast_shapes(*[part.shape for part, _ in arrays])
+        except ValueError as error:
+            raise IndexError(str(error)) from error
+        checked = [(part, size) for part, size in arrays if part.size]
+        bounds = self._bounds([part for part, _ in checked])
+        for (_, size), low, high in zip(checked, bounds[0::2], bounds[1::2]):
+            if low < -size or high >= size:
+                wrong = low if low < -size else high
+                raise IndexRangeError(f"index: expected indices in [{-size}, {size}), got {wrong}")
+
+    def _check_range(self, op: str, index: Array, size: int) -> None:
+        if index.size:
+            low, high = self._bounds([index])
+            if low < 0 or high >= size:
+                raise IndexRangeError(
+                    f"{op}: expected indices in [0, {size}), got {low if low < 0 else high}"
+                )
+
+    def _bounds(self, arrays: Sequence[Array]) -> list[int]:
+        """Smallest and largest element of each array, brought to the host together."""
+        if not arrays:
+            return []
+        ends = [end.astype("int64") for array in arrays for end in (array.min(), array.max())]
+        return self.xp.stack(ends).tolist()  # type: ignore[no-any-return]
+
+    def windows(
+        self,
+        input: Array,
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+    ) -> Array:
+        # CuPy's as_strided forgets whose memory it shows; `own` must see that it is a view.
+        return super().windows(input, kernel, stride, dilation).view()
+
+
+def usable_cupy() -> Any:
+    """The module `cupy`, able to compute; else BackendError: what is missing, how to get it."""
+    try:
+        import cupy
+    except ModuleNotFoundError as error:
+        raise _missing(
+            f"the package {error.name}, got none", f"install it with {INSTALL}"
+        ) from error
+    except Exception as error:
+        raise _missing(
+            f"CuPy to import, got {_words(error)}", f"install it again with {INSTALL}"
+        ) from error
+    runtime = cupy.cuda.runtime
+    try:
+        count = runtime.getDeviceCount()
+    except runtime.CUDARuntimeError as error:
+        driver, needed = runtime.driverGetVersion() // 1000, runtime.runtimeGetVersion() // 1000
+        if driver and driver < needed:
+            raise _missing(
+                f"an NVIDIA driver for CUDA {needed}, got one for CUDA {driver}",
+                f'update the driver or pip install "tensorgrad[cuda{driver}]"',
+            ) from error
+        what = "a device that works" if driver else "an NVIDIA GPU and its driver"
+        raise _missing(f"{what}, got {_words(error)}", _NO_GPU) from error
+    if not count:
+        raise _missing("an NVIDIA GPU, got none", _NO_GPU)
+    try:
+        cupy.cuda.nvrtc.getVersion()
+        cupy.cuda.cublas.getVersion  # noqa: B018 - loads the library
+    except (ImportError, RuntimeError) as error:
+        raise _missing(
+            f"the CUDA libraries, got {_words(error)}", f"install them with {INSTALL}"
+        ) from error
+    return cupy
+
+
+_NO_GPU = (
+    "install the driver from https://www.nvidia.com/drivers (Ubuntu: sudo ubuntu-drivers install) "
+    "on a machine with a GPU, or choose TENSORGRAD_BACKEND=numba"
+)
+
+
+def _missing(expected: str, remedy: str) -> BackendError:
+    return BackendError(f"cupy: expected {expected}; {remedy}")
+
+
+def _words(error: Exception) -> str:
+    """The first line of an error's message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
