@@ -8,7 +8,7 @@ unless told).
 
 import warnings as _warnings
 
-from tensorgrad import autograd, cuda
+from tensorgrad import autograd, cuda, data, datasets, nn, optim
 from tensorgrad._tensor import Tensor
 from tensorgrad.autograd import (
     enable_grad,

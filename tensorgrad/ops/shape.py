@@ -6,6 +6,7 @@ mutating-ops
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import IndexRangeError, ShapeError
 from tensorgrad.graph import TensorCore
 from tensorgrad.op import TensorFunction, primitive
+from tensorgrad.ops.pieces import cut
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -235,6 +237,9 @@ concat = cat
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new dimension."""
+    for tensor in tensors:
+        if not hasattr(tensor, "shape"):
+            raise TypeError(f"stack: expected tensors only, got {type(tensor).__name__}")
     shapes = {tuple(tensor.shape) for tensor in tensors}
     if len(shapes) > 1:
         raise ShapeError(
@@ -290,9 +295,11 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Each place along `dim` as a tensor of its own; views."""
-    return tuple(
-        select(input, dim, i) for i in range(input.shape[one_dim("unbind", dim, input.ndim)])
-    )
+    place = one_dim("unbind", dim, input.ndim)
+    if not input.ndim:
+        raise IndexRangeError("unbind: expected a tensor with dimensions, got a 0-d tensor")
+    before = (slice(None),) * place
+    return cut(input, place, [(*before, i) for i in range(input.shape[place])], dropped=True)
 
 
 def split(
@@ -315,11 +322,9 @@ def split(
                 f"split: expected sizes that sum to {size} (dimension {dim} of "
                 f"{list(tensor.shape)}), got {sections}"
             )
-    pieces, start = [], 0
-    for length in sections:
-        pieces.append(take_slice(tensor, _slice(place, start, start + length)))
-        start += length
-    return tuple(pieces)
+    ends = [0, *itertools.accumulate(sections)]
+    indices = [_slice(place, start, stop) for start, stop in itertools.pairwise(ends)]
+    return cut(tensor, place, indices, dropped=False)
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:

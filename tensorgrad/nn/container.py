@@ -1,0 +1,255 @@
+"""Modules that hold modules or parameters: by number or by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from operator import index
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from tensorgrad.errors import IndexRangeError
+from tensorgrad.graph import TensorCore
+from tensorgrad.nn.module import Module, indented
+from tensorgrad.nn.parameter import Parameter
+from tensorgrad.nn.registry import MODULE, PARAMETER
+
+if TYPE_CHECKING:
+    from tensorgrad._tensor import Tensor
+
+Item = TypeVar("Item")
+Self = TypeVar("Self", bound="_Numbered[Any]")
+
+
+class _Numbered(Module, Generic[Item]):
+    """A list whose items are registered as "0", "1", ...
+
+    `_role` is what the items are.
+    """
+
+    _role = MODULE
+
+    def _names(self) -> list[str]:
+        return [name for name, role in self._roles.items() if role == self._role]
+
+    def _place(self, name: str, item: Any) -> None:
+        self.register_module(name, item)
+
+    def _renew(self, items: Iterable[Item]) -> None:
+        """Take the items anew, numbered from 0."""
+        items = list(items)
+        for name in self._names():
+            delattr(self, name)
+        for number, item in enumerate(items):
+            self._place(str(number), item)
+
+    def _number(self, key: Any) -> int:
+        count, number = len(self), index(key)
+        if not -count <= number < count:
+            raise IndexRangeError(
+                f"{type(self).__name__}: expected an index in [{-count}, {count}), got {number}"
+            )
+        return number % count
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter([item for _, item in self._own(self._role)])
+
+    def __contains__(self, item: object) -> bool:
+        return any(item is own for own in self)
+
+    def __getitem__(self, key: Any) -> Any:
+        """The item at a number; for a slice another container of the items in it."""
+        if isinstance(key, slice):
+            part = type(self)()
+            part._renew(list(self)[key])
+            return part
+        return list(self)[self._number(key)]
+
+    def __setitem__(self, key: int, item: Item) -> None:
+        self._place(self._names()[self._number(key)], item)
+
+    def __delitem__(self, key: int | slice) -> None:
+        items = list(self)
+        del items[key if isinstance(key, slice) else self._number(key)]
+        self._renew(items)
+
+    def append(self: Self, item: Any) -> Self:
+        self._place(str(len(self)), item)
+        return self
+
+    def extend(self: Self, items: Iterable[Any]) -> Self:
+        for item in list(items):
+            self.append(item)
+        return self
+
+    def insert(self, key: int, item: Item) -> None:
+        items = list(self)
+        if not -len(items) <= key <= len(items):
+            raise IndexRangeError(
+                f"insert: expected an index in [{-len(items)}, {len(items)}], got {key}"
+            )
+        items.insert(key, item)
+        self._renew(items)
+
+    def pop(self, key: int = -1) -> Item:
+        item: Item = self[key]
+        del self[key]
+        return item
+
+    def __iadd__(self: Self, items: Iterable[Any]) -> Self:
+        return self.extend(items)
+
+    def __add__(self: Self, items: Iterable[Any]) -> Self:
+        joined = type(self)()
+        joined._renew([*self, *items])
+        return joined
+
+
+class Sequential(_Numbered[Module]):
+    """Modules one after the other, given as arguments or as one dict of names and modules."""
+
+    def __init__(self, *modules: Any) -> None:
+        super().__init__()
+        if len(modules) == 1 and isinstance(modules[0], dict):
+            named = list(modules[0].items())
+        else:
+            named = [(str(number), module) for number, module in enumerate(modules)]
+        for name, module in named:
+            self.register_module(name, module)
+
+    def forward(self, input: Any) -> Any:
+        fields = self.__dict__
+        for name, role in self._roles.items():
+            if role == MODULE:
+                input = fields[name](input)
+        return input
+
+
+class ModuleList(_Numbered[Module]):
+    """A list of modules; it computes nothing by itself."""
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__()
+        self.extend(modules or [])
+
+    def __repr__(self) -> str:
+        """Equal neighbours on one line: (0-2): 3 x Linear(...)."""
+        groups: list[list[Any]] = []
+        for number, text in enumerate(map(repr, self)):
+            if groups and groups[-1][2] == text:
+                groups[-1][1] = number
+            else:
+                groups.append([number, number, text])
+        if not groups:
+            return f"{type(self).__name__}()"
+        lines = [
+            f"({first}): {indented(text)}"
+            if first == last
+            else f"({first}-{last}): {last - first + 1} x {indented(text)}"
+            for first, last, text in groups
+        ]
+        return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+class ParameterList(_Numbered[Parameter]):
+    """A list of parameters; tensors that are none are made into such."""
+
+    _role = PARAMETER
+
+    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
+        super().__init__()
+        self.extend(values or [])
+
+    def _place(self, name: str, item: Any) -> None:
+        self.register_parameter(name, _parameter(item))
+
+    def extra_repr(self) -> str:
+        return "\n".join(_line(name, value) for name, value in self._own(PARAMETER))
+
+
+class _Keyed(Module, Generic[Item]):
+    """A dict whose items are registered under their keys."""
+
+    _role = MODULE
+
+    def _place(self, key: str, item: Any) -> None:
+        self.register_module(key, item)
+
+    def __getitem__(self, key: str) -> Item:
+        if self._roles.get(key) != self._role:
+            raise KeyError(key)
+        return self.__dict__[key]  # type: ignore[no-any-return]
+
+    def __setitem__(self, key: str, item: Any) -> None:
+        self._place(key, item)
+
+    def __delitem__(self, key: str) -> None:
+        self[key]
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._own(self._role))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name, _ in self._own(self._role)])
+
+    def __contains__(self, key: object) -> bool:
+        return key in list(self)
+
+    def keys(self) -> list[str]:
+        return list(self)
+
+    def values(self) -> list[Item]:
+        return [item for _, item in self._own(self._role)]
+
+    def items(self) -> list[tuple[str, Item]]:
+        return self._own(self._role)
+
+    def update(self, items: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        for key, item in dict(items).items():
+            self[key] = item
+
+    def pop(self, key: str) -> Item:
+        item = self[key]
+        del self[key]
+        return item
+
+    def clear(self) -> None:
+        for key in self:
+            del self[key]
+
+
+class ModuleDict(_Keyed[Module]):
+    """A dict of modules; it computes nothing by itself."""
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        super().__init__()
+        self.update(modules or {})
+
+
+class ParameterDict(_Keyed[Parameter]):
+    """A dict of parameters; tensors that are none are made into such."""
+
+    _role = PARAMETER
+
+    def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
+        super().__init__()
+        self.update(parameters or {})
+
+    def _place(self, key: str, item: Any) -> None:
+        self.register_parameter(key, _parameter(item))
+
+    def extra_repr(self) -> str:
+        return "\n".join(_line(name, value) for name, value in self.items())
+
+
+def _parameter(value: Any) -> Any:
+    if isinstance(value, TensorCore) and not isinstance(value, Parameter):
+        return Parameter(value)
+    return value
+
+
+def _line(name: str, value: Parameter) -> str:
+    size = "x".join(map(str, value.shape))
+    return f"({name}): Parameter containing: [{value.dtype} of size {size}]"

@@ -1,0 +1,162 @@
+"""What runs around a module's forward and backward: the hooks that users register.
+
+Only modules with hooks come here. Knows `forward` and the graph's node hooks, nothing else of
+modules.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from tensorgrad import modes
+from tensorgrad.autograd.function import Function
+from tensorgrad.graph import HookHandle, TensorCore
+
+Hook = Callable[..., Any]
+
+
+class ModuleHooks:
+    """The hooks of one module, in the order in which they run."""
+
+    def __init__(self) -> None:
+        self.pre: OrderedDict[int, tuple[Hook, bool]] = OrderedDict()
+        self.post: OrderedDict[int, tuple[Hook, bool]] = OrderedDict()
+        self.backward_pre: OrderedDict[int, Hook] = OrderedDict()
+        self.backward: OrderedDict[int, Hook] = OrderedDict()
+
+    @staticmethod
+    def add(table: OrderedDict[int, Any], entry: Any, prepend: bool) -> HookHandle:
+        handle = HookHandle(table, entry)
+        if prepend:
+            table.move_to_end(handle.id, last=False)
+        return handle
+
+    def run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """`module.forward` with the hooks before, after and, through the graph, in its backward."""
+        for hook, with_kwargs in list(self.pre.values()):
+            if with_kwargs:
+                replaced = hook(module, args, kwargs)
+                if replaced is not None:
+                    if not isinstance(replaced, tuple) or len(replaced) != 2:
+                        raise RuntimeError(
+                            f"forward_pre_hook: expected None or (args, kwargs), got {replaced!r}"
+                        )
+                    args, kwargs = replaced
+            else:
+                args = _replaced(hook(module, args), args)
+        watch = None
+        if (self.backward or self.backward_pre) and modes.current().record:
+            watch = BackwardWatch(module, self)
+            args = watch.pass_inputs(args)
+        output = module.forward(*args, **kwargs)
+        for hook, with_kwargs in list(self.post.values()):
+            replaced = (
+                hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
+            )
+            if replaced is not None:
+                output = replaced
+        return output if watch is None else watch.pass_outputs(output)
+
+
+class Border(Function):
+    """The identity: one node through which a module's inputs, or its outputs, pass."""
+
+    @staticmethod
+    def forward(ctx: Any, *tensors: Any) -> Any:
+        ctx.set_materialize_grads(False)
+        return tuple([tensor.detach() for tensor in tensors])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return gradients
+
+
+class Crossing:
+    """Which of several values passed a border, and the way back for their gradients."""
+
+    def __init__(self, values: tuple[Any, ...]) -> None:
+        self.count = len(values)
+        self.places = [
+            i
+            for i, value in enumerate(values)
+            if isinstance(value, TensorCore) and value._node is not None
+        ]
+        mixed = list(values)
+        if self.places:
+            passed = Border.apply(*[values[i] for i in self.places])
+            for i, tensor in zip(self.places, passed, strict=True):
+                mixed[i] = tensor
+        self.passed = tuple(mixed)
+
+    def release(self) -> tuple[tuple[Any, ...], Any]:
+        """The values on the far side and the border's node; kept by neither, as the node's hooks
+        hold this object.
+        """
+        passed = self.passed
+        del self.passed
+        return passed, passed[self.places[0]].grad_fn if self.places else None
+
+    def spread(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Gradients at their places, None where no tensor passed."""
+        full = [None] * self.count
+        for i, gradient in zip(self.places, gradients, strict=True):
+            full[i] = gradient
+        return tuple(full)
+
+    def gathered(self, full: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple([full[i] for i in self.places])
+
+
+class BackwardWatch:
+    """One call of a module with backward hooks: nodes at its inputs and outputs see the gradients
+    pass.
+
+    The hooks run when the node at the inputs has the gradients of all of them; without an input
+    that requires grad, when those of the outputs are known.
+    """
+
+    def __init__(self, module: Any, hooks: ModuleHooks) -> None:
+        self.module = module
+        self.hooks = hooks
+        self.grad_output: tuple[Any, ...] = ()
+
+    def pass_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        self.inputs = Crossing(args)
+        passed, node = self.inputs.release()
+        if node is not None:
+            node.register_hook(self.after_inputs)
+        return passed
+
+    def pass_outputs(self, output: Any) -> Any:
+        several = isinstance(output, tuple)
+        self.outputs = Crossing(output if several else (output,))
+        passed, node = self.outputs.release()
+        if node is not None:
+            node.register_prehook(self.before_outputs)
+        return passed if several else passed[0]
+
+    def before_outputs(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+        full = self.outputs.spread(gradients)
+        for hook in list(self.hooks.backward_pre.values()):
+            full = _replaced(hook(self.module, full), full)
+        self.grad_output = full
+        if not self.inputs.places:
+            self.call_hooks((None,) * self.inputs.count)
+        return self.outputs.gathered(full)
+
+    def after_inputs(self, gradients: tuple[Any, ...], _: Any) -> tuple[Any, ...]:
+        return self.inputs.gathered(self.call_hooks(self.inputs.spread(gradients)))
+
+    def call_hooks(self, grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
+        for hook in list(self.hooks.backward.values()):
+            grad_input = _replaced(hook(self.module, grad_input, self.grad_output), grad_input)
+        return grad_input
+
+
+def _replaced(returned: Any, known: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What a hook returned, as a tuple; what was known where it returned None."""
+    if returned is None:
+        return known
+    return returned if isinstance(returned, tuple) else (returned,)

@@ -1,0 +1,274 @@
+"""The Module: a `forward` over named parameters, buffers and submodules.
+
+https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html. Knows tensors, and nothing of
+particular layers; how parts are registered is said in nn/registry.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from tensorgrad import dtypes
+from tensorgrad._tensor import Parameter, Tensor
+from tensorgrad.backend import Device
+from tensorgrad.graph import HookHandle, TensorCore
+from tensorgrad.nn.hooks import ModuleHooks
+from tensorgrad.nn.registry import BUFFER, MODULE, PARAMETER, Registry, joined
+
+Self = TypeVar("Self", bound="Module")
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict` found missing and unexpected."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+def indented(text: str) -> str:
+    return text.replace("\n", "\n  ")
+
+
+class Module(Registry):
+    """Base of all layers and models: subclasses make their parts in `__init__` and use them in
+    `forward`.
+
+    A Parameter, Module or Buffer that is assigned to an attribute is registered under the
+    attribute's name.
+    """
+
+    training: bool
+    _hooks: ModuleHooks | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.training = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What calling the module computes."""
+        raise NotImplementedError(f"{type(self).__name__}: expected the subclass to define forward")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._hooks is None:
+            return self.forward(*args, **kwargs)
+        return self._hooks.run(self, args, kwargs)
+
+    # ---- what is done to all parts
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Training mode on or off, here and in all modules below."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"train: expected a bool, got {mode!r}")
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
+        return self
+
+    def eval(self: Self) -> Self:
+        """`train(False)`."""
+        return self.train(False)
+
+    def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
+        """Let all parameters collect gradients, or none."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the parameters' gradients, or fill them with zeros."""
+        for parameter in self.parameters():
+            if parameter.grad is not None:
+                if set_to_none:
+                    parameter.grad = None
+                else:
+                    parameter.grad = parameter.grad.detach().zero_()
+
+    def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
+        """Call `fn` on all modules below, then on this one."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def _convert(self: Self, convert: Callable[[Tensor], Tensor]) -> Self:
+        """Give every parameter, its gradient and every buffer the memory that `convert` makes."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            gradient = tensor.grad
+            tensor.grad = None
+            tensor.data = convert(tensor.detach())
+            if gradient is not None:
+                tensor.grad = convert(gradient.detach())
+        return self
+
+    def to(self: Self, *args: Any, **kwargs: Any) -> Self:
+        """`to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`, in place; dtypes of
+        floating tensors only.
+        """
+        device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
+        for arg in args:
+            if isinstance(arg, TensorCore):
+                device, dtype = arg.device, arg.dtype  # type: ignore[attr-defined]
+            elif isinstance(arg, str | Device | int) and not isinstance(arg, bool):
+                device = arg
+            elif arg is not None and not isinstance(arg, bool):
+                dtype = arg
+        if dtype is not None and not dtypes.is_differentiable(np.dtype(dtype)):
+            raise TypeError(f"to: expected a floating-point dtype, got {np.dtype(dtype)}")
+        return self._convert(
+            lambda x: x.to(device=device, dtype=dtype if x.is_floating_point() else None)
+        )
+
+    def float(self: Self) -> Self:
+        return self.to(dtype=dtypes.float32)
+
+    def double(self: Self) -> Self:
+        return self.to(dtype=dtypes.float64)
+
+    def half(self: Self) -> Self:
+        return self.to(dtype=dtypes.float16)
+
+    def bfloat16(self: Self) -> Self:
+        return self.to(dtype=dtypes.bfloat16)
+
+    def cpu(self: Self) -> Self:
+        return self.to("cpu")
+
+    def cuda(self: Self, device: Any = None) -> Self:
+        return self.to("cuda" if device is None else device)
+
+    # ---- hooks
+
+    def _hook_table(self) -> ModuleHooks:
+        if self._hooks is None:
+            self._hooks = ModuleHooks()
+        return self._hooks
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> HookHandle:
+        """Call `hook(module, args)` before forward; what it returns replaces args.
+
+        with_kwargs: `hook(module, args, kwargs)`, which returns None or both. prepend: before the
+        others.
+        """
+        return ModuleHooks.add(self._hook_table().pre, (hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> HookHandle:
+        """Call `hook(module, args, output)` after forward; what it returns replaces the output.
+
+        with_kwargs: `hook(module, args, kwargs, output)`. prepend: before the others.
+        """
+        return ModuleHooks.add(self._hook_table().post, (hook, with_kwargs), prepend)
+
+    def register_full_backward_pre_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> HookHandle:
+        """Call `hook(module, grad_output)` before the module's backward; what it returns replaces
+        grad_output.
+        """
+        return ModuleHooks.add(self._hook_table().backward_pre, hook, prepend)
+
+    def register_full_backward_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> HookHandle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are known.
+
+        Both are tuples, aligned with forward's positional arguments and its outputs; a tuple that
+        the hook returns replaces grad_input.
+        """
+        return ModuleHooks.add(self._hook_table().backward, hook, prepend)
+
+    # ---- state
+
+    def _state(self) -> Iterator[tuple[str, Module, str]]:
+        """(key, owner, name) of what the state holds: each module's parameters, its buffers, then
+        its modules.
+        """
+        for path, owner in self.named_modules(remove_duplicate=False):
+            for role in (PARAMETER, BUFFER):
+                for name, value in owner._own(role):
+                    if value is not None and name not in owner._transient:
+                        yield joined(path, name), owner, name
+
+    def state_dict(
+        self,
+        *,
+        destination: dict[str, Any] | None = None,
+        prefix: str = "",
+        keep_vars: bool = False,
+    ) -> dict[str, Any]:
+        """Parameters and persistent buffers by dotted name, as tensors that share their memory.
+
+        prefix: stands before every name, its dot included. keep_vars: the tensors themselves, not
+        detached.
+        """
+        state = {} if destination is None else destination
+        for key, owner, name in self._state():
+            value = owner.__dict__[name]
+            state[prefix + key] = value if keep_vars else value.detach()
+        return state
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy the tensors of `state_dict` into the parameters and buffers of those names.
+
+        strict: missing and unexpected names are errors. assign: take the given tensors themselves.
+        Raises RuntimeError that lists all faults together; nothing has been written then.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"load_state_dict: expected a mapping, got {type(state_dict).__name__}")
+        places = {key: (owner, name) for key, owner, name in self._state()}
+        missing = [key for key in places if key not in state_dict]
+        unexpected = [key for key in state_dict if key not in places]
+        faults = []
+        if strict and missing:
+            faults.append(f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}.")
+        if strict and unexpected:
+            faults.append(f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}.")
+        found = [(key, *place) for key, place in places.items() if key in state_dict]
+        for key, owner, name in found:
+            new, shape = state_dict[key], list(owner.__dict__[name].shape)
+            if not isinstance(new, TensorCore):
+                faults.append(f"{key}: expected a tensor, got {type(new).__name__}.")
+            elif list(new._array.shape) != shape:
+                faults.append(
+                    f"size mismatch for {key}: expected shape {shape}, got "
+                    f"{list(new._array.shape)}."
+                )
+        if faults:
+            raise RuntimeError(
+                f"load_state_dict: expected the state of {type(self).__name__}, got Error(s):\n\t"
+                + "\n\t".join(faults)
+            )
+        for key, owner, name in found:
+            owner._load(name, state_dict[key], assign)
+        return IncompatibleKeys(missing, unexpected)
+
+    def _load(self, name: str, value: Any, assign: bool) -> None:
+        known = self.__dict__[name]
+        if not assign:
+            known.detach().copy_(value)
+        elif self._roles[name] == PARAMETER:
+            self.__dict__[name] = Parameter(value, known.requires_grad)
+        else:
+            self.__dict__[name] = value
+
+    # ---- text
+
+    def extra_repr(self) -> str:
+        """What `repr` shows between the parentheses; subclasses name their arguments here."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        children = [f"({name}): {indented(repr(child))}" for name, child in self._own(MODULE)]
+        if not children and len(lines) <= 1:
+            return f"{type(self).__name__}({extra})"
+        return f"{type(self).__name__}(\n  " + "\n  ".join(lines + children) + "\n)"

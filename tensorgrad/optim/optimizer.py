@@ -1,0 +1,266 @@
+"""What all optimizers share: parameter groups, state, and how a step is carried out.
+
+An optimizer is two short methods: `rule`, the new parameter and state arrays from the old, written
+in operators on arrays; and `update`, which makes the state of a group's parameters and names the
+numbers of its rule. A backend may have the whole step as a kernel, a method over lists of arrays
+with the rule's arguments that writes in place. Knows tensors and backends, no graph: an update is
+never recorded.
+
+https://docs.pytorch.org/docs/stable/optim.html
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import Any, TypeAlias
+
+from tensorgrad import modes
+from tensorgrad._tensor import Tensor
+from tensorgrad.graph import written
+from tensorgrad.ops.creation import tensor, zeros_like
+
+Group: TypeAlias = dict[str, Any]
+Params: TypeAlias = Iterable[Tensor] | Iterable[Group]
+
+
+class Optimizer:
+    """Base of all optimizers.
+
+    params: tensors, or dicts with "params" and the options in which a group differs from
+    `defaults`.
+    """
+
+    kernel = ""  # the method of a backend that makes the whole step
+
+    def __init__(self, params: Params, defaults: Group) -> None:
+        if isinstance(params, Tensor):
+            raise TypeError(f"{self._name}: expected an iterable of tensors or dicts, got a tensor")
+        self.defaults = defaults
+        self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[Group] = []
+        groups: list[Any] = list(params)
+        if not groups:
+            raise ValueError(f"{self._name}: expected parameters, got an empty parameter list")
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group(group)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    # ---- what a subclass defines
+
+    @staticmethod
+    def rule(param: Any, grad: Any, *state: Any, **numbers: Any) -> tuple[Any, ...]:
+        """The new parameter and the new state arrays, in the order of the arguments."""
+        raise NotImplementedError
+
+    def update(self, group: Group, params: list[Tensor]) -> None:
+        """Step the parameters of a group that have gradients."""
+        raise NotImplementedError
+
+    def check(self, options: Group) -> None:
+        """Raise ValueError for options outside their range."""
+
+    # ---- groups
+
+    def add_param_group(self, param_group: Group) -> None:
+        """Add parameters under "params", with options of their own; what is absent is taken from
+        `defaults`.
+        """
+        if not isinstance(param_group, dict):
+            raise TypeError(f"add_param_group: expected a dict, got {type(param_group).__name__}")
+        params = param_group["params"]
+        if isinstance(params, set):
+            raise TypeError("add_param_group: expected parameters in an order, got a set")
+        params = [params] if isinstance(params, Tensor) else list(params)
+        for param in params:
+            if not isinstance(param, Tensor):
+                raise TypeError(f"{self._name}: expected tensors, got {type(param).__name__}")
+            if not param.is_leaf:
+                raise ValueError(
+                    f"{self._name}: expected leaves, got a tensor with a history (can't optimize a "
+                    "non-leaf Tensor)"
+                )
+        if len(set(params)) != len(params):
+            warnings.warn(
+                f"{self._name}: expected each parameter once, got duplicates", stacklevel=3
+            )
+        known = set(chain.from_iterable(group["params"] for group in self.param_groups))
+        if not known.isdisjoint(params):
+            raise ValueError(
+                f"{self._name}: expected each parameter in one group, got some parameters in more "
+                "than one"
+            )
+        group = {**param_group, "params": params}
+        for name, default in self.defaults.items():
+            group.setdefault(name, default)
+        self.check(group)
+        self.param_groups.append(group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop all gradients, or fill them with zeros."""
+        for group in self.param_groups:
+            for param in group["params"]:
+                if set_to_none:
+                    param._grad = None
+                elif param.grad is not None:
+                    param.grad = param.grad.detach().zero_()
+
+    # ---- the step
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient. `closure` computes the loss first, and it is
+        returned.
+        """
+        loss = None
+        if closure is not None:
+            with modes.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            params = [param for param in group["params"] if param.grad is not None]
+            if params:
+                self.update(group, params)
+        return loss
+
+    def apply(
+        self,
+        group: Group,
+        params: Sequence[Tensor],
+        states: Sequence[Sequence[Any] | None],
+        **numbers: Any,
+    ) -> None:
+        """Step `params` by the backend's kernel, or by the rule where there is none or
+        group["fused"] is False.
+
+        states: for each state of the rule a list aligned with params, of tensors or numbers; or
+        None if it is unused.
+        """
+        arrays = [param._array for param in params]
+        grads = [param._grad._array for param in params]
+        lists = [
+            [getattr(value, "_array", value) for value in values] if values is not None else None
+            for values in states
+        ]
+        backend = modes.current().backends[arrays[0].__class__]
+        kernel = getattr(backend, self.kernel, None) if group["fused"] is not False else None
+        if kernel is None or kernel(arrays, grads, *lists, **numbers) is NotImplemented:
+            self.apply_rule(arrays, grads, lists, numbers)
+        for param in params:
+            written(param)
+
+    def apply_rule(
+        self, arrays: list[Any], grads: list[Any], lists: list[Any], numbers: Group
+    ) -> None:
+        table = modes.current().backends
+        for i, (array, grad) in enumerate(zip(arrays, grads, strict=True)):
+            state = [None if values is None else values[i] for values in lists]
+            backend = table[array.__class__]
+            results = self.rule(array, grad, *state, **numbers)
+            for target, value in zip([array, *state], results, strict=False):
+                if target is not None:
+                    backend.assign(target, value)
+
+    def tensors(self, params: Sequence[Tensor], name: str) -> list[Tensor]:
+        """The state called `name` of each parameter; zeros like it at the first time."""
+        found = []
+        for param in params:
+            state = self.state[param]
+            value = state.get(name)
+            if value is None:
+                value = state[name] = zeros_like(param)
+            found.append(value)
+        return found
+
+    def count_steps(self, params: Sequence[Tensor]) -> list[int]:
+        """The number of the coming step of each parameter, counted in the state "step".
+
+        Counters are tensors on the CPU: reading one never waits for a device.
+        """
+        counts = []
+        for param in params:
+            state = self.state[param]
+            step = state.get("step")
+            if step is None:
+                step = state["step"] = tensor(0.0, device="cpu")
+            array = step._array
+            count = int(array) + 1
+            modes.current().backends[array.__class__].assign(array, count)
+            counts.append(count)
+        return counts
+
+    # ---- state
+
+    def state_dict(self) -> Group:
+        """{"state": {number: {name: tensor}}, "param_groups": [...]}; parameters are named by their
+        number.
+        """
+        numbers: dict[Tensor, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for param in group["params"]:
+                numbers.setdefault(param, len(numbers))
+            options = {name: value for name, value in group.items() if name != "params"}
+            groups.append(options | {"params": [numbers[param] for param in group["params"]]})
+        state = {numbers.get(param, param): values for param, values in self.state.items()}
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Group) -> None:
+        """Continue from what `state_dict` gave: copies, in the dtypes and on the devices of these
+        parameters.
+        """
+        groups = state_dict["param_groups"]
+        if len(groups) != len(self.param_groups):
+            raise ValueError(
+                f"load_state_dict: expected {len(self.param_groups)} parameter groups, got "
+                f"{len(groups)}"
+            )
+        by_number: dict[int, Tensor] = {}
+        for group, saved in zip(self.param_groups, groups, strict=True):
+            if len(group["params"]) != len(saved["params"]):
+                raise ValueError(
+                    f"load_state_dict: expected a group of {len(group['params'])} parameters, "
+                    f"got {len(saved['params'])}"
+                )
+            by_number.update(zip(saved["params"], group["params"], strict=True))
+        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
+        for number, values in state_dict["state"].items():
+            param = by_number.get(number)
+            if param is not None:
+                state[param] = {
+                    name: _state_like(param, name, value) for name, value in values.items()
+                }
+        self.state = state
+        self.param_groups = [
+            {**group, **saved, "params": group["params"]}
+            for group, saved in zip(self.param_groups, groups, strict=True)
+        ]
+
+    def __repr__(self) -> str:
+        lines = [f"{self._name} ("]
+        for number, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {number}")
+            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+        return "\n".join([*lines, ")"])
+
+    # ---- checks that subclasses share
+
+    def expect(self, options: Group, condition: bool, name: str, what: str) -> None:
+        if not condition:
+            raise ValueError(f"{self._name}: expected {name} {what}, got {options[name]}")
+
+    def expect_not_negative(self, options: Group, *names: str) -> None:
+        for name in names:
+            self.expect(options, options[name] >= 0, name, ">= 0")
+
+
+def _state_like(param: Tensor, name: str, value: Any) -> Any:
+    """A copy of a saved state: a moment like its parameter, anything else as it is."""
+    if not isinstance(value, Tensor):
+        return value
+    if name == "step":
+        return value.detach().clone()
+    return value.detach().to(device=param.device, dtype=param.dtype, copy=True)

@@ -1,0 +1,104 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tensorgrad.optim.optimizer import Group, Optimizer, Params
+
+if TYPE_CHECKING:
+    from tensorgrad._tensor import Tensor
+
+
+class SGD(Optimizer):
+    """param -= lr * step; with momentum the step is the running average of Polyak 1964, or
+    Nesterov's.
+
+    step = grad + weight_decay * param; b = momentum * b + (1 - dampening) * step, at first b =
+    step; nesterov adds momentum * b to the step. maximize: ascend. fused=False: not by the
+    backend's kernel. https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+    """
+
+    kernel = "sgd_step"
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def check(self, options: Group) -> None:
+        self.expect_not_negative(options, "lr", "momentum", "weight_decay")
+        plain = options["momentum"] > 0 and options["dampening"] == 0
+        what = "with momentum > 0 and dampening 0 only"
+        self.expect(options, plain or not options["nesterov"], "nesterov", what)
+
+    def update(self, group: Group, params: list[Tensor]) -> None:
+        dampening = group["dampening"]
+        if not group["momentum"]:
+            self.step_with(group, params, None, dampening)
+        elif not dampening:
+            self.step_with(group, params, self.tensors(params, "momentum_buffer"), 0.0)
+        else:  # the first gradient is not dampened
+            for first in (True, False):
+                part = [p for p in params if ("momentum_buffer" not in self.state[p]) is first]
+                if part:
+                    buffers = self.tensors(part, "momentum_buffer")
+                    self.step_with(group, part, buffers, 0.0 if first else dampening)
+
+    def step_with(
+        self,
+        group: Group,
+        params: list[Tensor],
+        buffers: list[Tensor] | None,
+        dampening: float,
+    ) -> None:
+        self.apply(
+            group,
+            params,
+            (buffers,),
+            lr=group["lr"],
+            momentum=group["momentum"],
+            dampening=dampening,
+            weight_decay=group["weight_decay"],
+            nesterov=group["nesterov"],
+            maximize=group["maximize"],
+        )
+
+    @staticmethod
+    def rule(
+        param: Any,
+        grad: Any,
+        momentum_buffer: Any,
+        *,
+        lr: float,
+        momentum: float,
+        dampening: float,
+        weight_decay: float,
+        nesterov: bool,
+        maximize: bool,
+    ) -> tuple[Any, Any]:
+        step = -grad if maximize else grad
+        if weight_decay:
+            step = step + weight_decay * param
+        if momentum_buffer is not None:
+            momentum_buffer = momentum * momentum_buffer + (1 - dampening) * step
+            step = step + momentum * momentum_buffer if nesterov else momentum_buffer
+        return param - lr * step, momentum_buffer
