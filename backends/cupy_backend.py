@@ -49,20 +49,6 @@ class CupyBackend(ArrayBackend):
 
     # ---- elementwise
 
-    def neg(self, input: Array) -> Array:
-        self._refuse_bool("neg", input)
-        return self.xp.negative(input)
-
-    def sub(self, input: Array, other: Array) -> Array:
-        self._refuse_bool("sub", input, other)
-        return self.xp.subtract(input, other)
-
-    @staticmethod
-    def _refuse_bool(op: str, *inputs: Array) -> None:
-        """CuPy computes modulo 2 where NumPy and PyTorch refuse."""
-        if all(isinstance(x, bool) or getattr(x, "dtype", None) == "bool" for x in inputs):
-            raise TypeError(f"{op} is not defined for bool")
-
     def erf(self, input: Array) -> Array:
         # CuPy has no erf of half precision and gives double.
         return self._special.erf(input).astype(input.dtype, copy=False)
@@ -100,10 +86,6 @@ class CupyBackend(ArrayBackend):
     def index(self, input: Array, index: tuple[Any, ...]) -> Array:
         self._check_indices(index, input.shape)
         return input[index]
-
-    def assign_at(self, target: Array, index: tuple[Any, ...], value: Any) -> None:
-        self._check_indices(index, target.shape)
-        target[index] = value
 
     def add_at(self, target: Array, index: Any, value: Array) -> None:
         if isinstance(value, np.ndarray):  # CuPy would copy it over in silence
