@@ -89,7 +89,8 @@ class ArrayBackend:
 
     def own(self, input: Array, shared: bool) -> Array:
         """An array of its own memory: a copy if `shared` says so or `input` is a view."""
-        if shared or getattr(input, "base", None) is not None or not hasattr(input, "base"):
+        # A reduction to no dimensions gives NumPy's scalars, which cannot be written.
+        if shared or not isinstance(input, self.xp.ndarray) or input.base is not None:
             return self.xp.array(input, copy=True)
         return input
 
