@@ -1,0 +1,164 @@
+"""Trains four models on every backend that can run here: compares their losses, then their speed.
+
+    python -m bench [--model mlp ...] [--backend numpy ...] [--peer torch] [--seconds 3]
+                    [--json FILE] [--plot FILE]
+
+First the backends must agree: the first 20 losses of each model, from one seed, may differ from the
+first column's by at most `TOLERANCE`, relatively. If they do not, the exit status is 1 and nothing
+is timed. Then each model is trained on the columns in turn, in short slices, so that whatever else
+the machine does falls on all of them. A step is timed from the batch at hand to the updated
+weights. The held-out figure is taken after a fixed number of steps, the same on every column.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from bench.machine import headline, machine
+from bench.measure import CHECKED, PEERS, Failed, Unavailable, Worker
+from bench.models import TASKS, Task
+from bench.table import add_speed_ups, plot, row, table
+
+TOLERANCE = 1e-3
+SLICE = 0.25  # seconds
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    facts = machine()
+    print(headline(facts), flush=True)
+    tasks = [TASKS[name] for name in options.model]
+    unavailable: dict[str, str] = {}
+    with ExitStack() as stack:
+        try:
+            workers = start(tasks, [*options.backend, *options.peer], unavailable, stack)
+            agreement = [compare(first, other) for first, *others in workers for other in others]
+            if not report(agreement):
+                return 1
+            rows = measure(workers, options.seconds)
+        except Failed as failure:
+            print(failure, file=sys.stderr)
+            return 1
+    add_speed_ups(rows)
+    print(table(rows, unavailable))
+    if options.json:
+        document = {
+            "machine": facts,
+            "tolerance": TOLERANCE,
+            "seconds": options.seconds,
+            "agreement": agreement,
+            "results": rows,
+            "unavailable": unavailable,
+        }
+        options.json.write_text(json.dumps(document, indent=2) + "\n")
+    if options.plot:
+        plot(rows, headline(facts), options.plot)
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    import tensorgrad as tg
+
+    first = ["numpy", "numba", "cupy"]
+    names = first + [name for name in tg.backend_names() if name not in first]
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    parser.add_argument("--model", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--backend", nargs="+", choices=names, default=names)
+    parser.add_argument("--peer", nargs="+", choices=PEERS, default=[])
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=3.0,
+        help="to time each model on each backend (%(default)s)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG or SVG, by the suffix")
+    options = parser.parse_args(arguments)
+    if options.plot:
+        if options.plot.suffix not in (".png", ".svg"):
+            parser.error(f"--plot: expected a name ending in .png or .svg, got {options.plot}")
+        if importlib.util.find_spec("matplotlib") is None:
+            parser.error("--plot needs matplotlib: pip install matplotlib")
+    return options
+
+
+def start(
+    tasks: list[Task], columns: list[str], unavailable: dict[str, str], stack: ExitStack
+) -> list[list[Worker]]:
+    """Each model's workers after their first steps; who cannot run goes to `unavailable`."""
+    workers: list[list[Worker]] = []
+    with tqdm(total=len(tasks) * len(columns), desc="first steps", leave=False) as bar:
+        for task in tasks:
+            running = []
+            for column in columns:
+                bar.set_postfix_str(f"{task.name} on {column}")
+                if column not in unavailable:
+                    try:
+                        running.append(Worker(task, column))
+                        stack.callback(running[-1].stop)
+                    except Unavailable as reason:
+                        unavailable[column] = str(reason)
+                bar.update()
+            if not running:
+                raise Failed("; ".join(f"{name}: {reason}" for name, reason in unavailable.items()))
+            workers.append(running)
+    return workers
+
+
+def compare(first: Worker, other: Worker) -> dict[str, Any]:
+    """How far the losses of one column are from the first one's, relatively; nan if one is."""
+    losses = zip(first.losses, other.losses, strict=True)
+    worst = max((abs(a - b) / abs(a) for a, b in losses), key=lambda d: (d != d, d))
+    return {
+        "model": first.task.name,
+        "backend": other.column,
+        "reference": first.column,
+        "difference": worst,
+        "agrees": worst <= TOLERANCE,
+    }
+
+
+def report(agreement: list[dict[str, Any]]) -> bool:
+    """Say how far the columns agree; whether they all do."""
+    if not agreement:
+        print("One backend: no other to compare its losses with.")
+        return True
+    print(
+        f"First {CHECKED} losses, largest relative difference (at most {TOLERANCE:g} is allowed):"
+    )
+    for a in agreement:
+        verdict = "" if a["agrees"] else "  DISAGREES"
+        pair = f"{a['model']:9} {a['backend']:>6} from {a['reference']}"
+        print(f"  {pair}: {a['difference']:.1e}{verdict}")
+    if all(a["agrees"] for a in agreement):
+        return True
+    print("The backends do not agree, so nothing is timed.")
+    return False
+
+
+def measure(workers: list[list[Worker]], seconds: float) -> list[dict[str, Any]]:
+    """Train each model on its columns in turn until each has had its seconds and its steps."""
+    rows = []
+    with tqdm(total=sum(map(len, workers)), desc="timing", leave=False, bar_format=BAR) as bar:
+        for running in workers:
+            bar.set_postfix_str(running[0].task.name)
+            while waiting := [worker for worker in running if worker.progress(seconds) < 1]:
+                for worker in waiting:
+                    before = worker.progress(seconds)
+                    worker.run(min(SLICE, seconds))
+                    bar.update(worker.progress(seconds) - before)
+            rows += [row(worker.task, worker.column, worker.finish()) for worker in running]
+    return rows
+
+
+if __name__ == "__main__":
+    sys.exit(main())

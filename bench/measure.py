@@ -1,0 +1,224 @@
+"""Runs one model on one column (a backend, or a peer library) in a process of its own.
+
+A process each gives a peak memory that is the model's own and thread pools that meet no others.
+`Worker` is the parent's end: it starts the process, which trains the first `CHECKED` steps and
+sends their losses; then each `run` trains on for a while and sends how far it has come. Knows
+nothing of what is compared with what, nor of printing.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.models import TASKS, Array, Task
+
+SEED = 1
+CHECKED = 20
+PEERS = ("torch",)
+
+
+class Unavailable(Exception):
+    """A column that cannot run on this machine, with the reason."""
+
+
+class Failed(Exception):
+    """A column that broke down while training."""
+
+
+# ---- the parent's end
+
+
+class Worker:
+    """One process. `losses` are those of the first `CHECKED` steps."""
+
+    def __init__(self, task: Task, column: str) -> None:
+        self.task = task
+        self.column = column
+        self.steps = 0
+        self.seconds = 0.0
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, task.name, column), daemon=True)
+        self.process.start()
+        theirs.close()
+        try:
+            self.losses: list[float] = self.receive()
+        except BaseException:
+            self.stop()
+            raise
+
+    def receive(self) -> Any:
+        try:
+            kind, value = self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            code = self.process.exitcode
+            kind, value = "failed", f"its process ended with exit status {code}"
+        if kind == "unavailable":
+            raise Unavailable(value)
+        if kind == "failed":
+            raise Failed(f"{self.task.name} on {self.column}: {value}")
+        return value
+
+    def progress(self, seconds: float) -> float:
+        """1 where it has trained this long, and the steps before the held-out figure."""
+        return min(1.0, self.seconds / seconds, self.steps / self.task.steps)
+
+    def run(self, seconds: float) -> None:
+        """Train on for a while."""
+        self.pipe.send(seconds)
+        self.steps, self.seconds = self.receive()
+
+    def finish(self) -> dict[str, Any]:
+        """End the process; the time of each step, the held-out figure, the peak memory."""
+        self.pipe.send(None)
+        result: dict[str, Any] = self.receive()
+        self.stop()
+        return result
+
+    def stop(self) -> None:
+        self.pipe.close()
+        self.process.join(timeout=5)
+        self.process.kill()
+
+
+# ---- the process's end
+
+
+def serve(pipe: Any, name: str, column: str) -> None:
+    try:
+        training = Training(TASKS[name], column)
+        pipe.send(("losses", [training.step().item() for _ in range(CHECKED)]))
+        while (seconds := pipe.recv()) is not None:
+            pipe.send(("progress", training.run(seconds)))
+        result = {"times": training.times, "held_out": training.held_out, "memory": peak_memory()}
+        pipe.send(("result", result))
+    except Unavailable as reason:
+        pipe.send(("unavailable", str(reason)))
+    except EOFError:
+        pass  # the parent has gone
+    except Exception:
+        pipe.send(("failed", traceback.format_exc()))
+
+
+class Training:
+    """A model being trained: its library, its batches, and what has been measured."""
+
+    def __init__(self, task: Task, column: str) -> None:
+        self.task = task
+        lib, model, convert, synchronize = (
+            in_torch(task) if column == "torch" else in_tensorgrad(task, column)
+        )
+        self.lib = lib
+        self.model = model
+        self.convert = convert
+        self.synchronize = synchronize
+        self.optimizer = task.optimizer(lib, model.parameters())
+        self.batches = self.endless_batches()
+        self.count = 0
+        self.spent = 0.0
+        self.times: list[float] = []
+        self.held_out: float | None = None
+
+    def step(self) -> Any:
+        """One step, timed from the batch at hand to the updated weights; the loss."""
+        batch = next(self.batches)
+        start = time.perf_counter()
+        self.optimizer.zero_grad()
+        loss = self.task.loss(self.lib, self.model, *batch)
+        loss.backward()
+        self.optimizer.step()
+        self.synchronize()
+        self.latest = time.perf_counter() - start
+        self.count += 1
+        if self.count == self.task.steps:
+            self.held_out = self.evaluate()
+        return loss
+
+    def run(self, seconds: float) -> tuple[int, float]:
+        """Train for `seconds`; the number of steps and the seconds of all slices so far."""
+        self.step()  # wakes the threads and fills the caches, and is not counted
+        start = now = time.perf_counter()
+        while now - start < seconds:
+            self.step()
+            self.times.append(self.latest)
+            now = time.perf_counter()
+        self.spent += now - start
+        return self.count, self.spent
+
+    def endless_batches(self) -> Iterator[list[Any]]:
+        """Batches in the same shuffled order in every library."""
+        import tensorgrad as tg
+
+        loader = self.loader(train=True, shuffle=True, generator=tg.Generator().manual_seed(SEED))
+        while True:
+            for batch in loader:
+                yield [self.convert(tensor) for tensor in batch]
+
+    def loader(self, train: bool, **options: Any) -> Any:
+        import tensorgrad as tg
+
+        dataset = tg.data.TensorDataset(*map(tg.tensor, self.task.data(train)))
+        return tg.data.DataLoader(dataset, self.task.batch_size, drop_last=train, **options)
+
+    def evaluate(self) -> float:
+        """The held-out figure, the mean over all items."""
+        self.model.eval()
+        total = items = 0.0
+        with self.lib.no_grad():
+            for batch in self.loader(train=False):
+                tensors = [self.convert(tensor) for tensor in batch]
+                figure = self.task.evaluate(self.lib, self.model, *tensors).item()
+                total += figure * len(batch[0])
+                items += len(batch[0])
+        self.model.train()
+        return total / items
+
+
+Setup = tuple[Any, Any, Callable[[Any], Any], Callable[[], None]]
+
+
+def in_tensorgrad(task: Task, backend: str) -> Setup:
+    """The library, the model with its initial weights, and how a batch gets there."""
+    import tensorgrad as tg
+
+    try:
+        tg.set_backend(backend)
+    except tg.BackendError as reason:
+        raise Unavailable(reason) from None
+    tg.manual_seed(SEED)
+    return tg, task.model(tg), lambda tensor: tensor, tg.get_backend().synchronize
+
+
+def in_torch(task: Task) -> Setup:
+    """The same model with the same weights in torch, fed from the NumPy backend."""
+    try:
+        import torch
+    except ImportError:
+        raise Unavailable("torch is not installed (pip install torch)") from None
+    _, source, _, _ = in_tensorgrad(task, "numpy")
+    weights: dict[str, Array] = {k: v.numpy() for k, v in source.state_dict().items()}
+    model = task.model(torch)
+    model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in weights.items()})
+    return torch, model, lambda tensor: torch.from_numpy(tensor.numpy()), lambda: None
+
+
+def peak_memory() -> int | None:
+    """Bytes: the most memory that this process has held, libraries and data included."""
+    status = Path("/proc/self/status")
+    if status.exists():  # `getrusage` on Linux starts from the parent's peak
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,110 @@
+"""Turns results into rows, rows into the table and the picture.
+
+Knows nothing of how they were measured.
+"""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+from bench.models import Task
+
+Row = dict[str, Any]
+REFERENCE = "numpy"
+
+
+def row(task: Task, column: str, result: dict[str, Any]) -> Row:
+    """What is reported of one model on one column; times in seconds, memory in bytes."""
+    fastest, median = min(result["times"]), statistics.median(result["times"])
+    return {
+        "model": task.name,
+        "backend": column,
+        "step_min": fastest,
+        "step_median": median,
+        "unit": task.unit,
+        "units_per_second": task.units(task.batch_size) / median,
+        "peak_memory": result["memory"],
+        "figure": task.figure,
+        "held_out": result["held_out"],
+        "steps_before_held_out": task.steps,
+        "steps_timed": len(result["times"]),
+        "speed_up": None,
+    }
+
+
+def add_speed_ups(rows: list[Row]) -> None:
+    """Each row's median step against the reference backend's on the same model."""
+    reference = {r["model"]: r["step_median"] for r in rows if r["backend"] == REFERENCE}
+    for r in rows:
+        if r["model"] in reference:
+            r["speed_up"] = reference[r["model"]] / r["step_median"]
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:.{2 if seconds < 0.01 else 1}f} ms"
+
+
+def cells(r: Row) -> list[tuple[str, str]]:
+    """(label, value) of each figure of a row, from top to bottom."""
+    memory, speed_up = r["peak_memory"], r["speed_up"]
+    return [
+        ("step, median", milliseconds(r["step_median"])),
+        ("step, minimum", milliseconds(r["step_min"])),
+        (f"{r['unit']}/s", f"{r['units_per_second']:,.0f}"),
+        ("peak memory", "unknown" if memory is None else f"{memory / 2**20:.0f} MiB"),
+        (f"{r['figure']} after {r['steps_before_held_out']} steps", f"{r['held_out']:.3f}"),
+        (f"speed-up over {REFERENCE}", "-" if speed_up is None else f"{speed_up:.2f}"),
+    ]
+
+
+def table(rows: list[Row], unavailable: dict[str, str]) -> str:
+    """Models down, backends across; below, each backend that could not run, with the reason."""
+    columns = list(dict.fromkeys(r["backend"] for r in rows))
+    lines = [["model", "", *columns]]
+    for model in dict.fromkeys(r["model"] for r in rows):
+        found = {r["backend"]: cells(r) for r in rows if r["model"] == model}
+        for i, (label, _) in enumerate(next(iter(found.values()))):
+            values = [found[c][i][1] if c in found else "" for c in columns]
+            lines.append([model if i == 0 else "", label, *values])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    text = []
+    for line in lines:
+        if line[0]:
+            text.append("-" * (sum(widths) + 2 * len(widths) - 2))
+        left = [cell.ljust(width) for cell, width in zip(line[:2], widths[:2], strict=True)]
+        right = [cell.rjust(width) for cell, width in zip(line[2:], widths[2:], strict=True)]
+        text.append("  ".join(left + right).rstrip())
+    text[0] = ""
+    text.append("")
+    text += [f"{name}: cannot run here: {reason}" for name, reason in unavailable.items()]
+    return "\n".join(text)
+
+
+def plot(rows: list[Row], title: str, path: Path) -> None:
+    """Bars of the median step of each model; PNG or SVG by the path's suffix."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    models = list(dict.fromkeys(r["model"] for r in rows))
+    columns = list(dict.fromkeys(r["backend"] for r in rows))
+    step = {(r["model"], r["backend"]): r["step_median"] for r in rows}
+    figure, axes = plt.subplots(1, len(models), figsize=(2.2 * len(models) + 0.6, 2.6))
+    for axis, model in zip(axes if len(models) > 1 else [axes], models, strict=True):
+        present = [c for c in columns if (model, c) in step]
+        heights = [step[model, c] * 1e3 for c in present]
+        bars = axis.bar(present, heights, color=[f"C{columns.index(c)}" for c in present])
+        axis.bar_label(bars, fmt="%.3g", fontsize=8)
+        axis.set_title(model, fontsize=10)
+        axis.set_ylim(0, 1.15 * max(heights))
+        axis.tick_params(labelsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+    axes_of_first = axes[0] if len(models) > 1 else axes
+    axes_of_first.set_ylabel("median training step, ms", fontsize=8)
+    figure.suptitle(title, fontsize=7, y=0.02, va="bottom")
+    figure.tight_layout(rect=(0, 0.05, 1, 1))
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    plt.close(figure)

@@ -1,0 +1,178 @@
+"""`python -m bench` from its options to its exit status, with a backend of the test's own."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bench import __main__ as bench
+from bench import overhead
+from bench.models import TASKS
+
+PACKAGE = """
+from tensorgrad.backends.numpy_backend import NumpyBackend
+from tensorgrad.errors import BackendError
+
+
+class Wrong(NumpyBackend):
+    name = "wrong"
+
+    def matmul(self, input, other):
+        return super().matmul(input, other) * input.dtype.type(1.01)
+
+
+class Broken(NumpyBackend):
+    name = "broken"
+
+    def matmul(self, input, other):
+        raise RuntimeError("no matrix product today")
+
+
+class Absent(NumpyBackend):
+    def __init__(self):
+        raise BackendError("absent: expected an abacus, got none")
+"""
+ENTRY_POINTS = "".join(
+    f"{name} = bench_backends:{name.capitalize()}\n" for name in ("wrong", "broken", "absent")
+)
+RESULT_TYPES = {
+    "model": str,
+    "backend": str,
+    "step_min": float,
+    "step_median": float,
+    "unit": str,
+    "units_per_second": float,
+    "peak_memory": int,
+    "figure": str,
+    "held_out": float,
+    "steps_before_held_out": int,
+    "steps_timed": int,
+    "speed_up": float,
+}
+
+
+@pytest.fixture(autouse=True)
+def backends(tmp_path, monkeypatch):
+    """Three installed backends that the library knows nothing of; children inherit the path."""
+    (tmp_path / "bench_backends.py").write_text(PACKAGE)
+    info = tmp_path / "bench_backends-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bench_backends\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[tensorgrad.backends]\n{ENTRY_POINTS}")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_a_short_run(tmp_path, capfd):
+    path = tmp_path / "results.json"
+    options = ["--model", "mlp", "--backend", "numpy", "numba", "absent"]
+    assert bench.main([*options, "--seconds", "0.05", "--json", str(path)]) == 0
+    out = capfd.readouterr().out
+    assert "absent: cannot run here: absent: expected an abacus, got none\n" in out
+    assert "accuracy after" in out
+    document = json.loads(path.read_text())
+    assert document["unavailable"] == {"absent": "absent: expected an abacus, got none"}
+    assert document["machine"]["versions"]["numpy"]
+    (agreement,) = document["agreement"]
+    assert agreement["agrees"]
+    assert agreement["backend"] == "numba"
+    rows = {row["backend"]: row for row in document["results"]}
+    assert list(rows) == ["numpy", "numba"]
+    for row in rows.values():
+        assert {key: type(value) for key, value in row.items()} == RESULT_TYPES
+        assert 0 < row["step_min"] <= row["step_median"]
+        assert row["steps_timed"] > TASKS["mlp"].steps // 2
+        assert 0.8 < row["held_out"] <= 1
+        assert 20e6 < row["peak_memory"] < 2e9
+    assert rows["numpy"]["speed_up"] == 1
+    # Trained the same number of steps, from the same weights, on the same batches.
+    assert rows["numpy"]["held_out"] == pytest.approx(rows["numba"]["held_out"], abs=0.01)
+
+
+def test_backends_that_disagree(capfd):
+    assert bench.main(["--model", "mlp", "--backend", "numpy", "wrong"]) == 1
+    out = capfd.readouterr().out
+    assert "DISAGREES" in out
+    assert "nothing is timed" in out
+    assert "peak memory" not in out
+
+
+def test_losses_that_are_no_numbers_disagree():
+    class Run:
+        task = TASKS["mlp"]
+        column = "any"
+
+        def __init__(self, *losses):
+            self.losses = losses
+
+    good = Run(2.0, 1.0)
+    assert bench.compare(good, Run(2.0, 1.0))["agrees"]
+    for bad in (Run(float("nan"), 1.0), Run(2.0, float("nan")), Run(2.0, float("inf"))):
+        assert not bench.compare(good, bad)["agrees"]
+        assert not bench.compare(bad, good)["agrees"]
+
+
+def test_a_backend_that_breaks_down(capfd):
+    assert bench.main(["--model", "mlp", "--backend", "numpy", "broken"]) == 1
+    assert "mlp on broken" in (error := capfd.readouterr().err)
+    assert "no matrix product today" in error
+
+
+def test_no_backend_can_run(capfd):
+    assert bench.main(["--model", "mlp", "--backend", "absent"]) == 1
+    assert "absent: absent: expected an abacus, got none" in capfd.readouterr().err
+
+
+def test_every_model_runs_from_the_command_line():
+    """All four, on the reference backend, as a user starts it."""
+    command = [sys.executable, "-m", "bench", "--backend", "numpy", "--seconds", "0.01"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    for name in TASKS:
+        assert f"\n{name} " in done.stdout
+
+
+def test_torch_starts_from_the_same_weights(capfd):
+    pytest.importorskip("torch")
+    options = ["--model", "mlp", "--backend", "numpy", "--peer", "torch", "--seconds", "0.01"]
+    assert bench.main(options) == 0
+    assert "mlp        torch from numpy: " in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_plot(tmp_path, suffix):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"plot.{suffix}"
+    options = ["--model", "mlp", "--backend", "numpy", "--seconds", "0.01", "--plot", str(path)]
+    assert bench.main(options) == 0
+    assert path.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
+
+
+def test_plot_without_matplotlib(monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="2"):
+        bench.main(["--plot", "a.png"])
+    assert "pip install matplotlib" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--plot", "a.pdf"], ["--model", "x"], ["--backend", "y"]])
+def test_options_that_are_refused(options, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        bench.main(options)
+    assert options[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["elementwise", "chain", "mlp_step", "long_chain", "leftovers"])
+def test_overhead_finds_its_answers_right(part, monkeypatch):
+    """The figures themselves depend on the machine and are not tested."""
+    monkeypatch.setattr(overhead, "times", lambda *calls, number: [1.0 for _ in calls])
+    for figure in getattr(overhead, part)(None):
+        assert figure.measured
+
+
+def test_nothing_outlives_a_step():
+    (figure,) = overhead.leftovers(None)
+    assert figure.measured == "0"
