@@ -56,7 +56,6 @@ UFUNCS: dict[str, Any] = {
     "bitwise_and": np.bitwise_and,
     "bitwise_or": np.bitwise_or,
     "bitwise_xor": np.bitwise_xor,
-    "matmul": np.matmul,
 }
 
 

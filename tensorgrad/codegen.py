@@ -51,6 +51,12 @@ UNWRAP_TWO = """
     else:
         return coerce(({a}, {b}), ({statics}))
 """
+SAME_DTYPE = """
+    if {a}.__class__ is not Tensor or {b}.__class__ is not Tensor:
+        return coerce(({a}, {b}), ({statics}))
+    if {a}._array.dtype is not {b}._array.dtype:
+        return coerce(({a}, {b}), ({statics}))
+"""
 FIRST_IS_TENSOR = """
     if {a}.__class__ is not Tensor:
         return coerce(({args}), ({statics}))
@@ -142,7 +148,25 @@ def fill_in_tensor_class() -> None:
 
 # What generated code calls its own variables; an op's parameters must have other names.
 LOCAL_NAMES = set(
-    ["b", "c", "everything", "g", "k", "keep", "m", "needs", "node", "offer", "out", "plain", "recording", "saved", "t", "v", "y"]
+    [
+        "b",
+        "c",
+        "everything",
+        "g",
+        "k",
+        "keep",
+        "m",
+        "needs",
+        "node",
+        "offer",
+        "out",
+        "plain",
+        "recording",
+        "saved",
+        "t",
+        "v",
+        "y",
+    ]
 )
 
 
@@ -216,6 +240,8 @@ class Writer:
             first = FIRST_IS_TENSOR.format(a=self.args[0], args=comma(self.args), statics=statics)
             return self.raw() + first + self.core()
         a, b = self.args
+        if self.kind == "same":
+            return self.raw() + SAME_DTYPE.format(a=a, b=b, statics=statics) + self.core()
         float_test = " or (t is not F32 and t is not F64)" if self.kind == "float" else ""
         body = UNWRAP_TWO.format(a=a, b=b, statics=statics, or_not_float=float_test)
         return body + self.compute("x0")

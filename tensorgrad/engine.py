@@ -248,12 +248,22 @@ def backward(
             tensor = holders.get(node) or (node.tensor() if isinstance(node, Leaf) else None)
             if tensor is None:
                 continue  # nobody can see its gradient any more
-            _accumulate(tensor, g, create_graph, node in walk.shared)
+            _accumulate(tensor, _in_dtype_of(tensor, g), create_graph, node in walk.shared)
             if node.hooks is not None and node.hooks.accumulated:
                 finished.append((node.hooks, tensor))
     for hooks, tensor in finished:
         for hook in list(hooks.accumulated.values()):
             hook(tensor)
+
+
+def _in_dtype_of(tensor: Any, g: Any) -> Any:
+    """The gradient in the tensor's dtype: rules may compute narrow floats wider."""
+    dtype = tensor._array.dtype
+    if g.dtype == dtype:
+        return g
+    if isinstance(g, TensorCore):
+        return g.to(dtype)  # type: ignore[attr-defined]
+    return modes.current().backends[g.__class__].cast(g, dtype)
 
 
 def _accumulate(tensor: Any, g: Any, create_graph: bool, shared: bool) -> None:
@@ -293,6 +303,8 @@ def grad(
                 "(One of the differentiated Tensors appears to not have been used in the graph; "
                 "pass allow_unused=True to get None for it)"
             )
+        if g is not None:
+            g = _in_dtype_of(inputs[number], g)
         results.append(g if g is None or create_graph else wrap(g))
     return tuple(results)
 

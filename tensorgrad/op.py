@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tensorgrad import dtypes, graph, modes
 from tensorgrad.codegen import Writer, check_names, define, new_space, node_class
+from tensorgrad.errors import DTypeError
 from tensorgrad.explain import explain
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
 
@@ -57,7 +58,9 @@ class Op:
         if not any(isinstance(value, TensorCore) for value in tensors):
             return self.call_raw(tensors, tensors, statics)
         operands = [self.lift(value) for value in tensors]
-        if self.kind != "any":
+        if self.kind == "same":
+            self.check_same_dtype(operands)
+        elif self.kind != "any":
             operands = self.promote(operands)
         return self.core(*operands, *statics)
 
@@ -83,7 +86,7 @@ class Op:
         if isinstance(value, TensorCore):
             return alias(value)
         if hasattr(value, "dtype") and hasattr(value, "ndim"):
-            return wrap(value) if value.ndim or self.kind == "any" else value.item()
+            return wrap(value) if value.ndim or self.kind in ("any", "same") else value.item()
         if isinstance(value, int | float | complex):
             return value
         raise TypeError(f"{self.name}: expected tensors or numbers, got {type(value).__name__}")
@@ -91,6 +94,8 @@ class Op:
     def promote(self, operands: list[Any]) -> list[Any]:
         """Convert operands to their common dtype by PyTorch's table; the conversions are recorded."""
         common = dtypes.result_type(*[unwrap(value) for value in operands if value is not None])
+        if self.kind == "signed":
+            self.refuse_bools(operands)
         if self.kind == "float" and not dtypes.is_differentiable(common):
             common = dtypes.get_default_dtype()
         cast = OPS["cast"].call
@@ -99,8 +104,26 @@ class Op:
             if isinstance(value, TensorCore):
                 results.append(value if value._array.dtype == common else cast(value, common))
             else:
-                results.append(_number(value, common))
+                results.append(number_of(value, common))
         return results
+
+    def check_same_dtype(self, operands: list[Any]) -> None:
+        for value in operands:
+            if not isinstance(value, TensorCore):
+                raise TypeError(f"{self.name}: expected tensors, got {type(value).__name__}")
+        kinds = [str(value._array.dtype) for value in operands]
+        if len(set(kinds)) > 1:
+            raise DTypeError(
+                f"{self.name}: expected tensors of one dtype, got {' and '.join(kinds)}"
+            )
+
+    def refuse_bools(self, operands: list[Any]) -> None:
+        for value in operands:
+            if isinstance(value, bool) or getattr(unwrap(value), "dtype", None) == dtypes.bool_:
+                raise DTypeError(
+                    f"{self.name}: expected numbers, got bool (to invert a mask use ~ or "
+                    "logical_not)"
+                )
 
     def lift_sequence(self, tensors: Sequence[Any], statics: tuple[Any, ...]) -> Sequence[Any]:
         """A list of tensors of one dtype, or the plain arrays as they are."""
@@ -112,14 +135,19 @@ class Op:
             raise ValueError(f"{self.name}: expected a non-empty list of tensors, got an empty one")
         if not any(isinstance(value, TensorCore) for value in tensors):
             return list(tensors)
+        for value in tensors:
+            if not isinstance(value, TensorCore):
+                raise TypeError(f"{self.name}: expected tensors only, got {type(value).__name__}")
         return self.promote([self.lift(value) for value in tensors])
 
 
-def _number(value: Any, dtype: dtypes.DType) -> Any:
+def number_of(value: Any, dtype: dtypes.DType) -> Any:
     """A Python number in the category of `dtype`, so that the array library computes in that dtype."""
     kind = dtypes.category(dtype)
     if value is None or kind in (dtypes.BOOL, dtypes.COMPLEX):
         return value
+    if dtype == dtypes.bfloat16:  # beside a Python number NumPy would compute in float32
+        return dtype.type(value)
     return float(value) if kind == dtypes.FLOATING else int(value)
 
 
@@ -147,9 +175,9 @@ def primitive(
     args: the tensor arguments, by PyTorch's names, separated by spaces; "*tensors" takes a sequence
     of tensors.
     statics: the other parameters, as in a Python signature ("dim=None, keepdim=False").
-    kind: how dtypes meet. "number": PyTorch's promotion; "float": the same, and integers become the
-    default
-        floating type; "any": as they are.
+    kind: how dtypes meet. "number": PyTorch's promotion; "signed": the same, and bools are refused;
+        "float": the same, and integers become the default floating type; "same": all must have one
+        dtype; "any": as they are.
     view: the result may share the input's memory.
     expects: what shapes or types the op takes, for the message when it fails.
     rules: a gradient rule for each differentiable argument.

@@ -25,7 +25,9 @@ class TensorOps(TensorCore):
     __truediv__ = elementwise.true_divide
     __rtruediv__ = elementwise.rdiv
     __floordiv__ = elementwise.floor_divide
+    __rfloordiv__ = elementwise.rfloordiv
     __mod__ = elementwise.remainder
+    __rmod__ = elementwise.rmod
     __pow__ = elementwise.pow
     __rpow__ = elementwise.rpow
     __neg__ = elementwise.neg

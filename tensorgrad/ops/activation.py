@@ -18,7 +18,6 @@ from tensorgrad.ops.elementwise import (
     expm1,
     log1p,
     maximum,
-    minimum,
     sigmoid,
     tanh,
     where,
@@ -36,7 +35,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """input where positive, alpha * (exp(input) - 1) elsewhere."""
-    return where(input > 0, input, alpha * expm1(minimum(input, 0)))
+    return where(input > 0, input, alpha * expm1(where(input > 0, 0, input)))
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
+from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore, unwrap
-from tensorgrad.op import TensorFunction, primitive
+from tensorgrad.op import TensorFunction, number_of, primitive
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -38,8 +39,14 @@ cast: TensorFunction = primitive(
 plus: TensorFunction = _number(
     "add", "input other", "", "input + other.", input=lambda g: g, other=lambda g: g
 )
-minus: TensorFunction = _number(
-    "sub", "input other", "", "input - other.", input=lambda g: g, other=lambda g: -g
+minus: TensorFunction = primitive(
+    "sub",
+    "input other",
+    "",
+    "input - other.",
+    kind="signed",
+    input=lambda g: g,
+    other=lambda g: -g,
 )
 mul: TensorFunction = _number(
     "mul",
@@ -86,12 +93,11 @@ def _pow_input(g: Any, input: Any, exponent: Any) -> Any:
 
 def _pow_exponent(g: Any, y: Any, input: Any, exponent: Any) -> Any:
     # d/de 0**e is 0 for e >= 0, though log(0) is not finite
-    base = input if not isinstance(input, Number) else full_like(y, input)
-    return g * where((base == 0) & (exponent >= 0), 0.0, y * log(base))
-
-
-def full_like(like: Any, value: Number) -> Any:
-    return like * 0 + value
+    if not isinstance(input, Number):
+        return g * where((input == 0) & (exponent >= 0), 0.0, y * log(input))
+    if input == 0:
+        return g * where(exponent >= 0, 0.0, y * -math.inf)
+    return g * (y * (math.log(input) if input > 0 else math.nan))
 
 
 pow = _number(
@@ -139,6 +145,16 @@ def rdiv(input: Tensor, other: Tensor | Number) -> Tensor:
     return true_divide(other, input)
 
 
+def rfloordiv(input: Tensor, other: Tensor | Number) -> Tensor:
+    """other // input."""
+    return floor_divide(other, input)
+
+
+def rmod(input: Tensor, other: Tensor | Number) -> Tensor:
+    """other % input."""
+    return remainder(other, input)
+
+
 def rpow(input: Tensor, other: Tensor | Number) -> Tensor:
     """other ** input."""
     return pow(other, input)
@@ -175,16 +191,28 @@ floor: TensorFunction = _number(
     "floor", "input", "", "Largest integer <= input.", input=lambda g: g * 0
 )
 ceil = _number("ceil", "input", "", "Smallest integer >= input.", input=lambda g: g * 0)
-round = _number("round", "input", "", "Nearest integer, ties to even.", input=lambda g: g * 0)
+nearest = _number("round", "input", "", "Nearest integer, ties to even.", input=lambda g: g * 0)
 trunc: TensorFunction = _number("trunc", "input", "", "Integer part.", input=lambda g: g * 0)
+
+
+def _square_distance(input: Any, other: Any) -> Any:
+    square = input * input + other * other
+    return where(square == 0, 1, square)  # so that the gradient at the origin is 0
+
+
 atan2 = _float(
     "atan2",
     "input other",
     "",
-    "Angle of the point (other, input), in radians.",
-    input=lambda g, input, other: g * other / (input * input + other * other),
-    other=lambda g, input, other: -g * input / (input * input + other * other),
+    "Angle of the point (other, input), in radians; gradient 0 at the origin.",
+    input=lambda g, input, other: g * other / _square_distance(input, other),
+    other=lambda g, input, other: -g * input / _square_distance(input, other),
 )
+
+
+def round(input: Tensor) -> Tensor:
+    """Nearest integer, ties to even; integers as they are."""
+    return nearest(input) if dtypes.is_differentiable(input.dtype) else plus(input, 0)
 
 
 def square(input: Tensor) -> Tensor:
@@ -211,7 +239,7 @@ def relu(input: Tensor) -> Tensor:
 @fused(input=lambda g, y: g * (y * (1 - y)))
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input)), without overflow on either side."""
-    small = exp(-abs(input))
+    small = exp(abs(input) * -1.0)  # a product, for bools have no negative
     return where(input >= 0, 1.0, small) / (1 + small)
 
 
@@ -222,16 +250,16 @@ maximum = _number(
     "input other",
     "",
     "The larger of two; NaN if either is. At a tie each gets half the gradient.",
-    input=lambda g, input, other: where(input > other, g, where(input == other, g / 2, 0)),
-    other=lambda g, input, other: where(other > input, g, where(input == other, g / 2, 0)),
+    input=lambda g, input, other: where(input < other, 0, where(input == other, g / 2, g)),
+    other=lambda g, input, other: where(other < input, 0, where(input == other, g / 2, g)),
 )
 minimum = _number(
     "minimum",
     "input other",
     "",
     "The smaller of two; NaN if either is. At a tie each gets half the gradient.",
-    input=lambda g, input, other: where(input < other, g, where(input == other, g / 2, 0)),
-    other=lambda g, input, other: where(other < input, g, where(input == other, g / 2, 0)),
+    input=lambda g, input, other: where(input > other, 0, where(input == other, g / 2, g)),
+    other=lambda g, input, other: where(other > input, 0, where(input == other, g / 2, g)),
 )
 eq = _number("eq", "input other", "", "input == other, as bool.")
 ne = _number("ne", "input other", "", "input != other, as bool.")
@@ -267,14 +295,33 @@ def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> 
     """
     if isinstance(input, TensorCore) or isinstance(other, TensorCore):
         dtype = dtypes.result_type(unwrap(input), unwrap(other))
-        if isinstance(input, TensorCore) and input.dtype != dtype:
-            input = cast(input, dtype)
-        if isinstance(other, TensorCore) and other.dtype != dtype:
-            other = cast(other, dtype)
+        input, other = _in(input, dtype), _in(other, dtype)
     elif isinstance(condition, TensorCore):
         dtype = dtypes.result_type(input, other)
         return cast(choose(condition, input, other), dtype)
     return choose(condition, input, other)
+
+
+def _in(value: Any, dtype: dtypes.DType) -> Any:
+    if isinstance(value, TensorCore):
+        return value if value._array.dtype == dtype else cast(value, dtype)
+    return number_of(value, dtype) if isinstance(value, Number) else value
+
+
+def _within(g: Any, input: Any, min: Any, max: Any) -> Any:
+    if min is None or max is None:
+        inside = input <= max if min is None else input >= min
+    else:
+        inside = (input >= min) & (input <= max)
+    return where(inside, g, 0)
+
+
+@fused(input=_within)
+def clamp_to(input: Tensor, min: Any, max: Any) -> Tensor:
+    """input limited by two numbers."""
+    if min is not None:
+        input = maximum(input, min)
+    return input if max is None else minimum(input, max)
 
 
 def clamp(
@@ -285,6 +332,8 @@ def clamp(
     """
     if min is None and max is None:
         raise ValueError("clamp: expected min or max, got neither")
+    if not isinstance(min, TensorCore) and not isinstance(max, TensorCore):
+        return clamp_to(input, min, max)
     result = input
     if min is not None:
         result = where(result < min, min, result)
@@ -294,7 +343,15 @@ def clamp(
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
-    """value where mask (bool) holds, input elsewhere, in input's dtype."""
-    if isinstance(value, TensorCore) and value.dtype != input.dtype:
-        value = cast(value, input.dtype)
-    return where(mask, value, input)
+    """value (a number or a 0-d tensor) where mask (bool) holds, input elsewhere, in input's
+    dtype.
+    """
+    shape = getattr(value, "shape", ())
+    if shape:
+        raise ShapeError(f"masked_fill: expected a 0-d value, got shape {list(shape)}")
+    if isinstance(value, Number):
+        kind = dtypes.category(input.dtype)
+        if kind == dtypes.INTEGRAL and not math.isfinite(value):
+            raise DTypeError(f"masked_fill: expected a value for {input.dtype}, got {value}")
+        value = bool(value) if kind == dtypes.BOOL else value
+    return where(mask, _in(value, input.dtype), input)

@@ -28,16 +28,17 @@ def one_form(input: Any, index: Any) -> tuple[Index, Index]:
     """An index as (basic part, arrays and full slices): the second is empty where there are no
     arrays.
     """
-    parts = index if isinstance(index, tuple) else (index,)
-    if isinstance(index, list):
-        parts = (index,)
     backend = modes.current().backends[input._array.__class__]
+    parts = [_as_array(part, backend) for part in (index if isinstance(index, tuple) else (index,))]
+    _check_masks(input, parts)
     converted: list[Any] = []
     for part in parts:
         converted.extend(_convert(part, backend))
-    if not any(hasattr(part, "dtype") for part in converted):
+    choices = [part for part in converted if isinstance(part, Choice)]
+    if not choices and not any(hasattr(part, "dtype") for part in converted):
         return tuple(converted), ()
-    consumed = sum(1 for part in converted if part is not None and part is not Ellipsis)
+    new = (None, Ellipsis, *choices)
+    consumed = sum(1 for part in converted if not any(part is one for one in new))
     if Ellipsis in [part for part in converted if not hasattr(part, "dtype")]:
         place = next(i for i, part in enumerate(converted) if part is Ellipsis)
         converted[place : place + 1] = [slice(None)] * (input.ndim - consumed)
@@ -46,7 +47,11 @@ def one_form(input: Any, index: Any) -> tuple[Index, Index]:
             f"getitem: expected at most {input.ndim} indices for shape "
             f"{list(input.shape)}, got {consumed}"
         )
-    basic = tuple(slice(None) if hasattr(part, "dtype") else part for part in converted)
+    basic = tuple(
+        slice(None) if hasattr(part, "dtype") else None if isinstance(part, Choice) else part
+        for part in converted
+    )
+    converted = [part.rows if isinstance(part, Choice) else part for part in converted]
     # An int takes its dimension away in the basic step; everything else leaves one behind.
     arrays = tuple(
         part if hasattr(part, "dtype") else slice(None)
@@ -58,11 +63,31 @@ def one_form(input: Any, index: Any) -> tuple[Index, Index]:
     return basic, arrays
 
 
+class Choice:
+    """A boolean without dimensions as an index: a new dimension of one place, or of none."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+
+def _as_array(part: Any, backend: Any) -> Any:
+    """A list or bool in an index as an array; tensors as theirs, beside the indexed one."""
+    if isinstance(part, list | tuple | bool):
+        array = backend.asarray(
+            [unwrap(value) for value in part] if not isinstance(part, bool) else part,
+            None,
+            backend.default_device,
+        )
+        return array.astype("int64") if not array.size and array.dtype.kind == "f" else array
+    part = unwrap(part)
+    return _beside(part, backend) if hasattr(part, "dtype") else part
+
+
 def _convert(part: Any, backend: Any) -> list[Any]:
     """One entry of an index as numbers, slices and integer arrays; a boolean array becomes one a
     dimension.
     """
-    if part is None or part is Ellipsis or (isinstance(part, int) and not isinstance(part, bool)):
+    if part is None or part is Ellipsis or isinstance(part, int):
         return [part]
     if isinstance(part, slice):
         start, stop, step = (
@@ -71,27 +96,19 @@ def _convert(part: Any, backend: Any) -> list[Any]:
         if step is not None and step <= 0:
             raise ValueError(f"getitem: expected a slice step > 0, got {step}")
         return [slice(start, stop, step)]
-    array = unwrap(part)
-    if not hasattr(array, "dtype"):
-        array = backend.asarray(array, None, backend.default_device)
-        if not array.size and array.dtype.kind == "f":
-            array = array.astype("int64")
-    else:
-        array = _beside(array, backend)
-    kind = array.dtype.kind
+    kind = getattr(getattr(part, "dtype", None), "kind", None)
     if kind == "b":
-        if not array.ndim:
-            raise IndexRangeError(
-                "getitem: expected a boolean mask with dimensions, got one number"
-            )
-        found = backend.nonzero(array)
-        return [found[:, d] for d in range(array.ndim)]
-    if kind not in "iu":
+        found = backend.nonzero(part.reshape(1) if not part.ndim else part)
+        if not part.ndim:
+            return [Choice(found[:, 0])]
+        return [found[:, d] for d in range(part.ndim)]
+    if kind not in ("i", "u"):
         raise IndexRangeError(
-            f"getitem: expected integer, bool or slice indices, got {array.dtype} "
+            "getitem: expected integer, bool or slice indices, got "
+            f"{getattr(part, 'dtype', type(part).__name__)} "
             "(tensors used as indices must be long, int, byte or bool tensors)"
         )
-    return [int(array)] if not array.ndim else [array]
+    return [int(part)] if not part.ndim else [part]
 
 
 def _beside(array: Any, backend: Any) -> Any:
@@ -107,18 +124,17 @@ def _beside(array: Any, backend: Any) -> Any:
     return backend.asarray(source.to_numpy(array), None, backend.default_device)
 
 
-def _check_masks(input: Any, index: Any) -> None:
+def _check_masks(input: Any, parts: list[Any]) -> None:
     """A boolean mask has the shape of the dimensions that it picks from."""
     place = 0
-    for part in index if isinstance(index, tuple) else (index,):
-        array = unwrap(part)
-        if getattr(getattr(array, "dtype", None), "kind", "") == "b":
-            expected = tuple(input.shape[place : place + array.ndim])
-            if tuple(array.shape) != expected:
+    for part in parts:
+        if getattr(getattr(part, "dtype", None), "kind", "") == "b":
+            expected = tuple(input.shape[place : place + part.ndim])
+            if tuple(part.shape) != expected:
                 raise IndexRangeError(
-                    f"getitem: expected a mask of shape {list(expected)}, got {list(array.shape)}"
+                    f"getitem: expected a mask of shape {list(expected)}, got {list(part.shape)}"
                 )
-            place += array.ndim
+            place += part.ndim
         elif part is Ellipsis:
             return  # what follows counts from the end; NumPy checks it
         elif part is not None:
@@ -131,7 +147,6 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     """
     if index.__class__ is int:
         return take_slice(input, (index,))
-    _check_masks(input, index)
     basic, arrays = one_form(input, index)
     if not arrays:
         return take_slice(input, basic)
@@ -142,7 +157,6 @@ def getitem(input: Tensor, index: Any) -> Tensor:
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
     """input[index] = value, in place; the value broadcasts and is converted to the tensor's dtype."""
-    _check_masks(input, index)
     basic, arrays = one_form(input, index)
     if not isinstance(value, TensorCore | int | float | bool | complex):
         backend = modes.current().backends[input._array.__class__]
@@ -158,7 +172,9 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
 
 
 def copy_(input: Tensor, src: Tensor) -> Tensor:
-    """Write `src` into this tensor, broadcast and converted."""
+    """Write `src`, a tensor or a number, into this tensor, broadcast and converted."""
+    if isinstance(src, int | float):
+        return fill_(input, src)
     if not isinstance(src, TensorCore):
         raise TypeError(f"copy_: expected a tensor, got {type(src).__name__}")
     src = _on_device_of(input, src)
@@ -313,8 +329,13 @@ def nonzero(input: Tensor) -> Tensor:
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where the mask (bool, of the input's shape) holds, in one dimension."""
-    return getitem(input, mask)
+    """The elements where the mask (bool) holds, in one dimension; the two shapes broadcast."""
+    if unwrap(mask).dtype.kind != "b":
+        raise DTypeError(f"masked_select: expected a mask of dtype bool, got {mask.dtype}")
+    rank = max(input.ndim, mask.ndim)
+    sizes = [(1,) * (rank - x.ndim) + tuple(x.shape) for x in (input, mask)]
+    shape = tuple([m if n == 1 else n for n, m in zip(*sizes)])
+    return getitem(expand(input, shape), expand(mask, shape))
 
 
 # ---- rows of a table

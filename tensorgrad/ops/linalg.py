@@ -54,6 +54,7 @@ matmul = primitive(
     "input other",
     "",
     "Matrix product of the last two dimensions, the others broadcast; 1-d tensors are vectors.",
+    kind="same",
     expects="matrices whose inner sizes agree",
     input=_matmul_input,
     other=_matmul_other,

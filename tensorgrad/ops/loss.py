@@ -68,6 +68,22 @@ def smooth_l1_loss(
     return reduce("smooth_l1_loss", where(d < beta, d * d * (0.5 / beta), d - beta / 2), reduction)
 
 
+def _log_odds(g: Any, input: Any, target: Any) -> Any:
+    spread = input * (1 - input)
+    return g * (input - target) / where(spread < 1e-12, 1e-12, spread)
+
+
+def _log_ratio(g: Any, input: Any) -> Any:
+    return g * (clamp(log(1 - input), min=-100.0) - clamp(log(input), min=-100.0))
+
+
+@fused(input=_log_odds, target=_log_ratio)
+def surprise(input: Tensor, target: Tensor) -> Tensor:
+    """-(target log(input) + (1 - target) log(1 - input)), with a finite gradient at 0 and 1."""
+    certain = clamp(log(input), min=-100.0)
+    return -(target * certain + (1 - target) * clamp(log(1 - input), min=-100.0))
+
+
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
@@ -79,9 +95,7 @@ def binary_cross_entropy(
             "binary_cross_entropy: expected a target of the input's size "
             f"{list(input.shape)}, got {list(target.shape)}"
         )
-    loss = -(
-        target * clamp(log(input), min=-100.0) + (1 - target) * clamp(log(1 - input), min=-100.0)
-    )
+    loss = surprise(input, target)
     return reduce("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
 
 

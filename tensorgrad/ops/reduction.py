@@ -26,11 +26,12 @@ from tensorgrad.ops.elementwise import (
     minimum,
     minus,
     pow,
+    sign,
     sqrt,
     where,
 )
 from tensorgrad.ops.indexing import gather
-from tensorgrad.ops.shape import expand, flip, reshape
+from tensorgrad.ops.shape import expand, flip, one_dim, reshape
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -143,6 +144,16 @@ def var(
     return sum(centred * centred, dim, keepdim) / builtins.max(degrees, 0)
 
 
+def _through_root(g: Any, y: Any) -> Any:
+    return where(y == 0, 0, g / where(y == 0, 1, 2 * y))
+
+
+@fused(input=_through_root)
+def root(input: Tensor) -> Tensor:
+    """Square root with gradient 0 at 0."""
+    return sqrt(input)
+
+
 def std(
     input: Tensor,
     dim: Dim = None,
@@ -151,8 +162,8 @@ def std(
     *,
     correction: float | None = None,
 ) -> Tensor:
-    """Square root of `var`."""
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    """Square root of `var`; gradient 0 where that is 0."""
+    return root(var(input, dim, unbiased, keepdim, correction=correction))
 
 
 def _product_rest(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
@@ -188,7 +199,9 @@ def _shared_among_ties(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> A
     return chosen * share
 
 
-largest: TensorFunction = primitive("amax", "input", "dim=None, keepdim=False", input=_shared_among_ties)
+largest: TensorFunction = primitive(
+    "amax", "input", "dim=None, keepdim=False", input=_shared_among_ties
+)
 smallest = primitive("amin", "input", "dim=None, keepdim=False", input=_shared_among_ties)
 
 
@@ -257,23 +270,30 @@ def argsort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True
 ) -> Tensor:
     """Indices that sort along `dim`. Always stable."""
-    return order(input, dim, descending)
+    axis = one_dim("argsort", dim, input.ndim)
+    return order(input, axis, descending) if input.ndim else index_of_largest(input, None, False)
 
 
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = True
 ) -> ValuesIndices:
     """(values, indices) sorted along `dim`. Always stable."""
-    indices = order(input, dim, descending)
-    return ValuesIndices(gather(input, dim, indices), indices)
+    axis = one_dim("sort", dim, input.ndim)
+    if not input.ndim:
+        return ValuesIndices(reshape(input, ()), index_of_largest(input, None, False))
+    indices = order(input, axis, descending)
+    return ValuesIndices(gather(input, axis, indices), indices)
 
 
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True) -> ValuesIndices:
     """(values, indices) of the k largest (or smallest) along `dim`, in order."""
-    if not 0 <= k <= input.shape[dim]:
-        raise RuntimeError(f"topk: expected k in [0, {input.shape[dim]}], got {k}")
-    sorted_indices = order(input, dim, largest)
-    axis = dim % input.ndim
+    axis = one_dim("topk", dim, input.ndim)
+    size = input.shape[axis] if input.ndim else 1
+    if not 0 <= k <= size:
+        raise RuntimeError(f"topk: expected k in [0, {size}], got {k}")
+    if not input.ndim:
+        return sort(input)
+    sorted_indices = order(input, axis, largest)
     indices = sorted_indices[(slice(None),) * axis + (slice(k),)]
     return ValuesIndices(gather(input, dim, indices), indices)
 
@@ -321,12 +341,15 @@ def _finite_largest(input: Any, dim: Any) -> Any:
 
 def _softmax_of_input(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
     level = restore(y, input.shape, dim, keepdim)
-    return restore(g, input.shape, dim, keepdim) * exp(input - where(isfinite(level), level, 0))
+    safe = where(level == -math.inf, 0, level)  # nothing but -inf there: gradient 0
+    return restore(g, input.shape, dim, keepdim) * exp(input - safe)
 
 
 @fused(input=_softmax_of_input)
 def logsumexp(input: Tensor, dim: int | tuple[int, ...], keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over `dim`, without overflow."""
+    if 0 in input.shape:
+        return log(total(exp(input), dim, keepdim))
     top = _finite_largest(input, dim)
     summed = log(total(exp(input - top), dim, True)) + top
     return summed if keepdim else total(summed, dim, False)
@@ -339,6 +362,8 @@ def _through_softmax(g: Any, y: Any, dim: int) -> Any:
 @fused(input=_through_softmax)
 def softmax(input: Tensor, dim: int) -> Tensor:
     """exp(input) / sum(exp(input)) along `dim`, without overflow."""
+    if 0 in input.shape:
+        return exp(input)
     e = exp(minus(input, largest(input, dim, True)))
     return e / total(e, dim, True)
 
@@ -351,6 +376,8 @@ def _through_log_softmax(g: Any, y: Any, dim: int) -> Any:
 @fused(input=_through_log_softmax)
 def log_softmax(input: Tensor, dim: int) -> Tensor:
     """input - log(sum(exp(input))) along `dim`, without overflow."""
+    if 0 in input.shape:
+        return exp(input)
     centred = minus(input, largest(input, dim, True))
     return centred - log(total(exp(centred), dim, True))
 
@@ -370,6 +397,21 @@ def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = Fal
         return smallest(abs(input), dim, keepdim)
     if p == 1:
         return total(abs(input), dim, keepdim)
+    if p == 0:
+        return total(where(input != 0, 1, input * 0), dim, keepdim)
+    return root_of_powers(input, float(p), dim, keepdim)
+
+
+def _along_powers(g: Any, input: Any, y: Any, p: float, dim: Any, keepdim: bool) -> Any:
+    length = restore(y, input.shape, dim, keepdim)
+    flat = (input == 0) | (length == 0)
+    share = pow(where(flat, 1, abs(input)) / where(flat, 1, length), p - 1)
+    return restore(g, input.shape, dim, keepdim) * where(flat, 0, sign(input) * share)
+
+
+@fused(input=_along_powers)
+def root_of_powers(input: Tensor, p: float, dim: Any, keepdim: bool) -> Tensor:
+    """(sum |input|^p)^(1/p) over `dim`; its gradient at 0 is 0."""
     return pow(total(pow(abs(input), p), dim, keepdim), 1 / p)
 
 

@@ -1,0 +1,43 @@
+"""What the comparisons with PyTorch share: conversion, and what counts as the same."""
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+
+torch = pytest.importorskip("torch")
+
+NAN, INF = float("nan"), float("inf")
+
+
+def as_torch(array):
+    if array.dtype == tg.bfloat16:
+        return torch.from_numpy(array.astype("float32")).bfloat16()
+    return torch.from_numpy(array.copy())
+
+
+def torch_numpy(tensor):
+    tensor = tensor.detach()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def assert_same(mine, other, scale, what):
+    """Same shape and dtype, and values within a few roundings of PyTorch's."""
+    assert tuple(mine.shape) == tuple(other.shape), what
+    assert str(mine.dtype) == str(other.dtype).removeprefix("torch."), what
+    value, wanted = mine.detach().numpy(), torch_numpy(other)
+    eps = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
+    tolerance = 16 * eps.get(str(mine.dtype), 0) * scale
+    np.testing.assert_allclose(
+        value.astype("float64"), wanted.astype("float64"), rtol=0, atol=tolerance, err_msg=what
+    )
+
+
+# PyTorch says that it copies there.
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+def outcome(function, *args):
+    """What a call gives: its result, or the exception that it raises."""
+    try:
+        return function(*args)
+    except Exception as error:
+        return error
