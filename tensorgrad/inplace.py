@@ -75,7 +75,7 @@ def check_writable(input: Any, name: str) -> None:
     The gradient of an overwritten leaf, or of a leaf of which a view is overwritten, would be undefined.
     """
     array = input._array
-    if 0 in array.strides and any(
+    if array.size and 0 in array.strides and any(
         step == 0 and n > 1 for n, step in zip(array.shape, array.strides)
     ):
         raise ShapeError(

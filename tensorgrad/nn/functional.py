@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
+from tensorgrad.inplace import inplace as inplace_of
 from tensorgrad.ops import activation, elementwise, reduction
 from tensorgrad.ops.activation import gelu, logsigmoid, softplus
 from tensorgrad.ops.convolution import avg_pool2d, conv1d, conv2d, max_pool2d
@@ -73,6 +74,11 @@ __all__ = [
 
 # ---- activations that may write over their input
 
+_leaky_relu_ = inplace_of(activation.leaky_relu)
+_elu_ = inplace_of(activation.elu)
+_silu_ = inplace_of(activation.silu)
+_dropout_ = inplace_of(activation.dropout)
+
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(input, 0)."""
@@ -81,24 +87,24 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """input where positive, negative_slope * input elsewhere."""
-    return _written(input, activation.leaky_relu(input, negative_slope), inplace)
+    return (_leaky_relu_ if inplace else activation.leaky_relu)(input, negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """input where positive, alpha * (exp(input) - 1) elsewhere."""
-    return _written(input, activation.elu(input, alpha), inplace)
+    return (_elu_ if inplace else activation.elu)(input, alpha)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """input * sigmoid(input)."""
-    return _written(input, activation.silu(input), inplace)
+    return (_silu_ if inplace else activation.silu)(input)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zero each element with probability p and scale the others by 1 / (1 - p); the identity when
     not training.
     """
-    return _written(input, activation.dropout(input, p, training), inplace)
+    return (_dropout_ if inplace and training else activation.dropout)(input, p, training)
 
 
 # ---- along a dimension
@@ -217,9 +223,3 @@ _BORDERS: dict[str, Any] = {
     "circular": lambda place, size: place % size,
 }
 
-
-def _written(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    """The result, written over the input if so wished."""
-    if not inplace or result is input:
-        return result
-    return input.copy_(result)

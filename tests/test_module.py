@@ -1,0 +1,477 @@
+"""Module: registration, walks, modes, conversion, hooks, state, text, copies, containers."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import nn
+
+
+class Scale(nn.Module):
+    """input * factor, with a running count that is state and a scratch value that is not."""
+
+    def __init__(self, factor=2.0):
+        super().__init__()
+        self.factor = nn.Parameter(tg.tensor(factor))
+        self.register_buffer("count", tg.tensor(0))
+        self.register_buffer("scratch", tg.zeros(2), persistent=False)
+
+    def forward(self, input, power=1):
+        return input * self.factor**power
+
+    def extra_repr(self):
+        return "scale"
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 4)
+        self.scale = Scale()
+        self.body = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+        self.nothing = None
+        self.tied = self.first
+
+    def forward(self, input):
+        return self.body(self.scale(self.first(input)))
+
+
+NAMES = [
+    "first.weight",
+    "first.bias",
+    "scale.factor",
+    "body.0.weight",
+    "body.0.bias",
+]
+
+
+# ---- registration
+
+
+def test_parameters_are_named_in_order_of_registration_and_once():
+    net = Net()
+    assert [name for name, _ in net.named_parameters()] == NAMES
+    assert next(net.named_parameters(prefix="net"))[0] == "net.first.weight"
+    every = [name for name, _ in net.named_parameters(remove_duplicate=False)]
+    assert every == [*NAMES, "tied.weight", "tied.bias"]
+    assert list(net.parameters(recurse=False)) == []
+    assert [name for name, _ in net.named_buffers()] == ["scale.count", "scale.scratch"]
+
+
+def test_children_and_modules():
+    net = Net()
+    assert [name for name, _ in net.named_children()] == ["first", "scale", "body"]
+    paths = [path for path, _ in net.named_modules()]
+    assert paths == ["", "first", "scale", "body", "body.0", "body.1"]
+    assert net.get_submodule("body.0") is net.body[0]
+    assert net.get_parameter("body.0.bias") is net.body[0].bias
+    assert net.get_buffer("scale.count") is net.scale.count
+    for path in ("body.7", "first.weight", "nothing"):
+        with pytest.raises(AttributeError, match="get_submodule: expected"):
+            net.get_submodule(path)
+
+
+def test_assignment_keeps_the_role_of_a_name():
+    layer = nn.Linear(2, 2)
+    with pytest.raises(TypeError, match=r"Linear.weight: expected a Parameter or None, got Tensor"):
+        layer.weight = tg.ones(2, 2)
+    layer.bias = None
+    assert layer.bias is None
+    assert [name for name, _ in layer.named_parameters()] == ["weight"]
+    layer.bias = nn.Parameter(tg.ones(2))
+    assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
+    scale = Scale()
+    scale.count = tg.tensor(5)
+    assert scale.state_dict()["count"].item() == 5
+    with pytest.raises(TypeError, match=r"Scale.count: expected a Tensor or None, got int"):
+        scale.count = 5
+    net = Net()
+    with pytest.raises(TypeError, match=r"Net.first: expected a Module or None, got int"):
+        net.first = 3
+
+
+def test_a_name_may_change_its_role():
+    module = nn.Module()
+    module.part = nn.Linear(1, 1)
+    module.part = nn.Parameter(tg.ones(3))
+    assert [name for name, _ in module.named_parameters()] == ["part"]
+    assert list(module.children()) == []
+    del module.part
+    assert list(module.parameters()) == []
+    assert not hasattr(module, "part")
+    module.part = 3
+    assert module.part == 3
+
+
+def test_plain_tensors_are_not_registered_and_buffers_are():
+    module = nn.Module()
+    module.plain = tg.ones(2)
+    module.kept = nn.Buffer(tg.ones(2))
+    module.scratch = nn.Buffer(tg.ones(2), persistent=False)
+    assert [name for name, _ in module.named_buffers()] == ["kept", "scratch"]
+    assert list(module.state_dict()) == ["kept"]
+    assert list(module.parameters()) == []
+
+
+def test_parts_before_init_are_refused():
+    class Hasty(nn.Module):
+        def __init__(self):
+            self.layer = nn.Linear(1, 1)
+
+    with pytest.raises(AttributeError, match=r"Hasty: expected super\(\).__init__\(\) before"):
+        Hasty()
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda m: m.register_parameter("x", tg.ones(2)), TypeError),
+        (lambda m: m.register_parameter("x", nn.Parameter(tg.ones(2)) * 2), TypeError),
+        (lambda m: m.register_parameter("a.b", nn.Parameter(tg.ones(2))), KeyError),
+        (lambda m: m.register_parameter("", nn.Parameter(tg.ones(2))), KeyError),
+        (lambda m: m.register_parameter(3, nn.Parameter(tg.ones(2))), TypeError),
+        (lambda m: m.register_parameter("forward", nn.Parameter(tg.ones(2))), KeyError),
+        (lambda m: m.register_buffer("x", 3), TypeError),
+        (lambda m: m.register_buffer("first", tg.ones(2)), KeyError),
+        (lambda m: m.register_module("x", 3), TypeError),
+        (lambda m: m.register_module("training", nn.ReLU()), KeyError),
+        (lambda m: m.train("yes"), ValueError),
+        (lambda m: m.to(tg.int64), TypeError),
+        (lambda m: m.load_state_dict([1]), TypeError),
+        (lambda m: nn.Module()(tg.ones(1)), NotImplementedError),
+    ],
+)
+def test_wrong_use_is_refused_and_leaves_the_module_as_it_was(call, error):
+    net = Net()
+    before = repr(net), list(net.state_dict())
+    with pytest.raises(error, match="expected"):
+        call(net)
+    assert (repr(net), list(net.state_dict())) == before
+
+
+# ---- modes, gradients, conversion
+
+
+def test_train_and_eval_reach_every_module():
+    net = Net()
+    assert net.eval() is net
+    assert not any(module.training for module in net.modules())
+    net.body.train()
+    assert net.body[0].training
+    assert not net.first.training
+
+
+def test_requires_grad_and_zero_grad(backend):
+    net = Net().requires_grad_(False)
+    assert not any(parameter.requires_grad for parameter in net.parameters())
+    net.requires_grad_()
+    net(tg.ones(2, 3)).sum().backward()
+    net.zero_grad(set_to_none=False)
+    assert all(float(p.grad.abs().sum()) == 0 for p in net.parameters())
+    net.zero_grad()
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_apply_visits_children_first():
+    seen = []
+    net = nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.ReLU()))
+    assert net.apply(lambda module: seen.append(type(module).__name__)) is net
+    assert seen == ["Linear", "ReLU", "Sequential", "Sequential"]
+
+
+def test_dtype_conversion_keeps_the_parameters_and_spares_integers(backend):
+    net = Net()
+    parameters = list(net.parameters())
+    net(tg.ones(2, 3)).sum().backward()
+    assert net.double() is net
+    assert all(a is b for a, b in zip(net.parameters(), parameters, strict=True))
+    assert all(p.dtype == p.grad.dtype == tg.float64 for p in parameters)
+    assert net.scale.count.dtype == tg.int64
+    assert net.scale.scratch.dtype == tg.float64
+    assert net.tied.weight is net.first.weight
+    net.zero_grad()
+    net(tg.ones(2, 3, dtype=tg.float64)).sum().backward()
+    assert parameters[0].grad.dtype == tg.float64
+    assert net.to(tg.float16).first.weight.dtype == tg.float16
+    assert net.float().to("cpu", tg.float64).to(tg.ones(1)).first.weight.dtype == tg.float32
+
+
+# ---- hooks
+
+
+def test_forward_hooks_replace_inputs_and_outputs():
+    scale = Scale()
+    calls = []
+    first = scale.register_forward_pre_hook(lambda m, args: (args[0] + 1,))
+    scale.register_forward_hook(lambda m, args, out: calls.append((args[0].item(), out.item())))
+    last = scale.register_forward_hook(lambda m, args, out: out * 10)
+    assert scale(tg.tensor(1.0)).item() == 40
+    assert calls == [(2, 4)]
+    first.remove()
+    last.remove()
+    assert scale(tg.tensor(1.0)).item() == 2
+
+
+def test_forward_hooks_see_keywords_and_may_go_first():
+    scale, order = Scale(), []
+    scale.register_forward_pre_hook(
+        lambda m, args, kwargs: (args, {"power": kwargs["power"] + 1}), with_kwargs=True
+    )
+    scale.register_forward_hook(lambda m, args, out: order.append("second"))
+    scale.register_forward_hook(
+        lambda m, args, kwargs, out: order.append(kwargs["power"]), prepend=True, with_kwargs=True
+    )
+    assert scale(tg.tensor(1.0), power=2).item() == 8
+    assert order == [3, "second"]
+
+
+def test_backward_hooks_see_and_replace_gradients(backend):
+    layer, seen = nn.Linear(2, 3), {}
+
+    def after(module, grad_input, grad_output):
+        seen["after"] = [None if g is None else g.tolist() for g in (*grad_input, *grad_output)]
+        return (grad_input[0] * 2,)
+
+    layer.register_full_backward_pre_hook(lambda m, grad_output: (grad_output[0] * 3,))
+    handle = layer.register_full_backward_hook(after)
+    x = tg.ones(1, 2, requires_grad=True)
+    layer(x).sum().backward()
+    plain = 3 * layer.weight.detach().numpy().sum(0)
+    np.testing.assert_allclose(seen["after"][0], [plain], rtol=1e-6)
+    assert seen["after"][1] == [[3, 3, 3]]
+    np.testing.assert_allclose(x.grad.numpy(), [2 * plain], rtol=1e-6)
+    np.testing.assert_array_equal(layer.bias.grad.numpy(), [3, 3, 3])
+    handle.remove()
+    seen.clear()
+    layer(x).sum().backward()
+    assert not seen
+
+
+def test_backward_hook_without_an_input_that_requires_grad():
+    layer, seen = nn.Linear(2, 3), []
+    layer.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go[0].tolist())))
+    layer(tg.ones(1, 2)).sum().backward()
+    assert seen == [((None,), [[1, 1, 1]])]
+    with tg.no_grad():
+        layer(tg.ones(1, 2))
+    assert len(seen) == 1
+
+
+# ---- state
+
+
+def test_state_dict_names_shapes_and_memory():
+    net = Net()
+    state = net.state_dict()
+    assert list(state) == [
+        "first.weight",
+        "first.bias",
+        "scale.factor",
+        "scale.count",
+        "body.0.weight",
+        "body.0.bias",
+        "tied.weight",
+        "tied.bias",
+    ]
+    assert not state["first.weight"].requires_grad
+    assert net.state_dict(keep_vars=True)["first.weight"] is net.first.weight
+    assert list(net.body.state_dict(prefix="body.")) == ["body.0.weight", "body.0.bias"]
+    with tg.no_grad():
+        net.first.bias.fill_(7)
+    assert state["first.bias"].tolist() == [7] * 4
+
+
+def test_load_state_dict_copies(backend):
+    source, target = Net(), Net().double()
+    weight = target.first.weight
+    result = target.load_state_dict(source.state_dict())
+    assert result.missing_keys == result.unexpected_keys == []
+    assert target.first.weight is weight
+    assert weight.dtype == tg.float64
+    assert weight.requires_grad
+    assert not np.shares_memory(weight.detach().numpy(), source.first.weight.detach().numpy())
+    x = tg.ones(2, 3)
+    np.testing.assert_allclose(
+        target(x.double()).detach().numpy(), source(x).detach().numpy(), rtol=1e-5
+    )
+
+
+def test_a_failed_load_reports_all_and_writes_nothing():
+    net = Net()
+    before = {key: value.tolist() for key, value in net.state_dict().items()}
+    wrong = {key: value.clone() + 1 for key, value in net.state_dict().items()}
+    del wrong["first.bias"]
+    wrong["extra"] = tg.ones(1)
+    wrong["scale.factor"] = tg.ones(3)
+    wrong["body.0.bias"] = [1, 2, 3, 4]
+    with pytest.raises(RuntimeError) as caught:
+        net.load_state_dict(wrong)
+    text = str(caught.value)
+    for part in (
+        "load_state_dict: expected the state of Net",
+        "Missing key(s) in state_dict: 'first.bias'",
+        "Unexpected key(s) in state_dict: 'extra'",
+        "size mismatch for scale.factor: expected shape [], got [3]",
+        "body.0.bias: expected a tensor, got list",
+    ):
+        assert part in text
+    assert {key: value.tolist() for key, value in net.state_dict().items()} == before
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        net.load_state_dict(wrong, strict=False)
+    assert {key: value.tolist() for key, value in net.state_dict().items()} == before
+
+
+def test_non_strict_load_takes_what_fits():
+    net = nn.Linear(2, 2)
+    result = net.load_state_dict({"bias": tg.tensor([5.0, 6.0]), "extra": tg.ones(1)}, strict=False)
+    assert result == (["weight"], ["extra"])
+    assert net.bias.tolist() == [5, 6]
+
+
+def test_load_with_assign_takes_the_tensors_themselves():
+    net = nn.Linear(2, 2)
+    given = {"weight": tg.ones(2, 2, dtype=tg.float64), "bias": tg.ones(2, dtype=tg.float64)}
+    net.load_state_dict(given, assign=True)
+    assert isinstance(net.weight, nn.Parameter)
+    assert net.weight.dtype == tg.float64
+    assert np.shares_memory(net.weight.detach().numpy(), given["weight"].numpy())
+
+
+def test_a_load_is_noticed_by_a_graph_that_saved_the_old_values():
+    net = nn.Linear(2, 2)
+    out = net(tg.ones(1, 2, requires_grad=True)).sum()
+    net.load_state_dict(nn.Linear(2, 2).state_dict())
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.backward()
+
+
+# ---- copies and text
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_are_whole_and_apart(copied):
+    net = Net()
+    twin = copied(net)
+    assert [name for name, _ in twin.named_parameters()] == NAMES
+    assert twin.tied.weight is twin.first.weight
+    assert all(isinstance(p, nn.Parameter) and p.requires_grad for p in twin.parameters())
+    x = tg.ones(2, 3)
+    np.testing.assert_array_equal(twin(x).detach().numpy(), net(x).detach().numpy())
+    with tg.no_grad():
+        twin.first.weight.zero_()
+    assert float(net.first.weight.abs().sum()) > 0
+
+
+def test_repr_is_pytorchs():
+    expected = """Net(
+  (first): Linear(in_features=3, out_features=4, bias=True)
+  (scale): Scale(scale)
+  (body): Sequential(
+    (0): Linear(in_features=4, out_features=4, bias=True)
+    (1): ReLU()
+  )
+  (tied): Linear(in_features=3, out_features=4, bias=True)
+)"""
+    assert repr(Net()) == expected
+
+
+def test_reprs_match_torchs():
+    torch = pytest.importorskip("torch")
+    makers = [
+        lambda nn: nn.Linear(2, 3, bias=False),
+        lambda nn: nn.Conv2d(4, 6, 3, padding=1, groups=2, bias=False),
+        lambda nn: nn.Conv1d(4, 6, 3, dilation=2, padding_mode="circular"),
+        lambda nn: nn.MaxPool2d(2, padding=1),
+        lambda nn: nn.AvgPool2d((2, 3)),
+        lambda nn: nn.Dropout(0.2),
+        lambda nn: nn.Embedding(5, 3, padding_idx=-1),
+        lambda nn: nn.LSTM(3, 4, 2, bidirectional=True, dropout=0.1, proj_size=2),
+        lambda nn: nn.LSTMCell(3, 4, bias=False),
+        lambda nn: nn.Flatten(),
+        lambda nn: nn.Unflatten(1, (2, 3)),
+        lambda nn: nn.LeakyReLU(0.2, inplace=True),
+        lambda nn: nn.GELU(approximate="tanh"),
+        lambda nn: nn.Softmax(dim=1),
+        lambda nn: nn.Softplus(),
+        lambda nn: nn.ELU(),
+        lambda nn: nn.CrossEntropyLoss(),
+        lambda nn: nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2), nn.Sequential(nn.ReLU())]),
+        lambda nn: nn.ModuleDict({"a": nn.ReLU(inplace=True)}),
+        lambda nn: nn.Sequential(),
+    ]
+    for make in makers:
+        assert repr(make(nn)) == repr(make(torch.nn))
+
+
+def test_reprs_of_norms():
+    assert repr(nn.BatchNorm2d(3, momentum=None)) == (
+        "BatchNorm2d(3, eps=1e-05, momentum=None, affine=True, bias=True, track_running_stats=True)"
+    )
+    assert repr(nn.LayerNorm((3, 4), bias=False)) == (
+        "LayerNorm((3, 4), eps=1e-05, elementwise_affine=True, bias=False)"
+    )
+
+
+# ---- containers
+
+
+def test_sequential_is_a_list_that_runs():
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    assert len(net) == 3
+    assert net[-1] is list(net)[2]
+    assert list(net[:2].state_dict()) == ["0.weight", "0.bias"]
+    net[1] = nn.Tanh()
+    net.append(nn.Sigmoid())
+    net.insert(0, nn.Identity())
+    names = [type(module).__name__ for module in net]
+    assert names == ["Identity", "Linear", "Tanh", "Linear", "Sigmoid"]
+    del net[0]
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert isinstance(net.pop(), nn.Sigmoid)
+    named = nn.Sequential({"up": nn.Linear(1, 2), "down": nn.Linear(2, 1)})
+    assert list(named.state_dict()) == ["up.weight", "up.bias", "down.weight", "down.bias"]
+    assert named(tg.ones(1, 1)).shape == (1, 1)
+    with pytest.raises(IndexError, match=r"expected an index in \[-2, 2\), got 2"):
+        named[2]
+
+
+def test_module_list_and_dict():
+    layers = nn.ModuleList([nn.Linear(1, 1)])
+    layers += [nn.ReLU(), nn.Linear(1, 2)]
+    assert [len(layers), len(layers[1:]), len(layers + [nn.Tanh()])] == [3, 2, 4]
+    assert layers[1] in layers
+    assert list(layers.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    table = nn.ModuleDict({"a": nn.Linear(1, 1)})
+    table["b"] = nn.ReLU()
+    assert list(table) == list(table.keys()) == ["a", "b"]
+    assert "b" in table
+    assert isinstance(table.pop("b"), nn.ReLU)
+    assert list(table.state_dict()) == ["a.weight", "a.bias"]
+    with pytest.raises(KeyError):
+        table["b"]
+
+
+def test_parameter_list_and_dict():
+    several = nn.ParameterList([tg.ones(2), nn.Parameter(tg.ones(3))])
+    assert [p.requires_grad for p in several] == [True, True]
+    assert list(several.state_dict()) == ["0", "1"]
+    table = nn.ParameterDict({"w": tg.ones(2)})
+    table.update({"b": tg.zeros(1)})
+    assert [name for name, _ in table.named_parameters()] == ["w", "b"]
+    assert isinstance(table["w"], nn.Parameter)
+
+
+def test_parameters_roles_and_sharing():
+    array = tg.ones(3)
+    parameter, buffer = nn.Parameter(array), nn.Buffer(array)
+    assert isinstance(parameter, nn.Parameter)
+    assert not isinstance(parameter, nn.Buffer)
+    assert isinstance(buffer, nn.Buffer)
+    assert not isinstance(array, nn.Parameter)
+    assert not isinstance(parameter * 2, nn.Parameter)
+    buffer.fill_(5)
+    assert parameter.tolist() == [5, 5, 5]
+    assert not nn.Parameter(array, requires_grad=False).requires_grad
