@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from tensorgrad.backends.array_backend import Array, ArrayBackend
@@ -61,7 +62,15 @@ UFUNCS: dict[str, Any] = {
 
 class NumpyBackend(ArrayBackend):
     name = "numpy"
-    array_types = (np.ndarray, np.float32, np.float64, np.float16, np.int64, np.bool_)
+    array_types = (
+        np.ndarray,
+        np.float32,
+        np.float64,
+        np.float16,
+        ml_dtypes.bfloat16,
+        np.int64,
+        np.bool_,
+    )
 
     def __init__(self) -> None:
         super().__init__(np)

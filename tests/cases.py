@@ -58,7 +58,7 @@ def distinct(*size: int) -> Sample:
 
     def draw(rng: np.random.Generator) -> np.ndarray:
         count = math.prod(size)
-        return ((rng.permutation(count) - count // 2) * 0.31 + 0.155).reshape(size)
+        return ((rng.permutation(count) - count // 2) * 0.31 + 0.137).reshape(size)
 
     return Sample(draw)
 
