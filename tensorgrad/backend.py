@@ -9,7 +9,7 @@ array library and no op.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
+import operator
 import os
 import threading
 from typing import Any
@@ -72,9 +72,16 @@ _loading = threading.RLock()  # a backend may load another one that it builds on
 REQUIRED = ("name", "device_type", "default_device", "array_types")
 
 
+def _entry_points() -> Any:
+    """What installed packages declare."""
+    import importlib.metadata  # here, as it takes longer to import than half of this library
+
+    return importlib.metadata.entry_points(group=GROUP)
+
+
 def backend_names() -> list[str]:
     """Every name that `set_backend` knows: the built-in ones and those of installed packages."""
-    found = importlib.metadata.entry_points(group=GROUP)
+    found = _entry_points()
     return sorted({*BUILT_IN, *(entry.name for entry in found)})
 
 
@@ -91,23 +98,23 @@ def load_backend(name: str, asked_by: str = "set_backend") -> Any:
 
 
 def _make(name: str, asked_by: str) -> Any:
-    if name in BUILT_IN:
-        entry = importlib.metadata.EntryPoint(name, BUILT_IN[name], GROUP)
-    else:
-        entries = [e for e in importlib.metadata.entry_points(group=GROUP) if e.name == name]
+    target = BUILT_IN.get(name)
+    if target is None:
+        entries = [e for e in _entry_points() if e.name == name]
         if not entries:
             raise BackendError(f"{asked_by}: expected one of {backend_names()}, got {name!r}")
-        entry = entries[0]
+        target = entries[0].value
+    module, _, attribute = target.partition(":")
     try:
-        backend = entry.load()()
+        backend = operator.attrgetter(attribute)(importlib.import_module(module))()
     except BackendError:
         raise
     except Exception as error:
         raise BackendError(
-            f"{asked_by}: expected {entry.value} to give the backend {name!r}, got "
+            f"{asked_by}: expected {target} to give the backend {name!r}, got "
             f"{type(error).__name__}: {error}"
         ) from error
-    return complete(backend, f"{asked_by}: expected the backend {name!r} ({entry.value})")
+    return complete(backend, f"{asked_by}: expected the backend {name!r} ({target})")
 
 
 def complete(backend: Any, expected: str) -> Any:

@@ -185,6 +185,22 @@ def define(space: Space, title: str, head: str, body: str) -> Callable[..., Any]
     return function  # type: ignore[no-any-return]
 
 
+def backward_method(
+    space: Space, title: str, name: str, write: Callable[[], str]
+) -> Callable[..., Any]:
+    """The method `name(node, g)` of a node class, compiled at its first call.
+
+    A program differentiates few of the ops: compiling every backward pass took half of the import.
+    """
+
+    def first_call(node: Node, g: Any) -> Any:
+        method = define(space, f"{title} backward", f"def {name}(node, g):", write())
+        setattr(type(node), name, method)
+        return method(node, g)
+
+    return first_call
+
+
 def comma(names: list[str]) -> str:
     """Names as the inside of a tuple display."""
     return "".join(f"{name}, " for name in names)

@@ -22,10 +22,19 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from tensorgrad import engine, modes
-from tensorgrad.codegen import check_names, comma, define, new_space, node_class, rule_needs
+from tensorgrad.codegen import (
+    backward_method,
+    check_names,
+    comma,
+    define,
+    new_space,
+    node_class,
+    rule_needs,
+)
 from tensorgrad.explain import explain
 from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, alias, as_array, call_stack
@@ -357,15 +366,14 @@ def fused(
         op.call = define(space, op.name, f"def {op.name}{bare}:", op.forward_source())
         op.call.__doc__ = composition.__doc__
         op.call.__wrapped__ = composition  # type: ignore[attr-defined]
-        title = f"{op.name} backward"
         space["OpNode"] = node_class(
             op.name,
             outputs == 1,
             FusedNode,
             op=op,
-            pull=define(space, title, "def pull(node, g):", op.backward_source(False)),
-            pull_tensors=define(
-                space, title, "def pull_tensors(node, g):", op.backward_source(True)
+            pull=backward_method(space, op.name, "pull", partial(op.backward_source, False)),
+            pull_tensors=backward_method(
+                space, op.name, "pull_tensors", partial(op.backward_source, True)
             ),
         )
         OPS[op.name] = op

@@ -22,10 +22,18 @@ import ast
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tensorgrad import dtypes, graph, modes
-from tensorgrad.codegen import Writer, check_names, define, new_space, node_class
+from tensorgrad.codegen import (
+    Writer,
+    backward_method,
+    check_names,
+    define,
+    new_space,
+    node_class,
+)
 from tensorgrad.errors import DTypeError
 from tensorgrad.explain import explain
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
@@ -51,7 +59,12 @@ class Op:
         self.expects = expects
         self.rules: dict[str, Callable[..., Any]] = {}
         self.call: Callable[..., Any]
-        self.core: Callable[..., Any]
+        self.compile_core: Callable[[], Callable[..., Any]]
+
+    @cached_property
+    def core(self) -> Callable[..., Any]:
+        """The call without its checks, for arguments that have been made to fit."""
+        return self.compile_core()
 
     def coerce(self, tensors: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
         """The call with arguments that are not all tensors of one dtype."""
@@ -203,14 +216,17 @@ def primitive(
         **{f"rule_{arg}": rule for arg, rule in rules.items()},
     )
     signature = ", ".join([*names, statics] if statics else names)
-    op.core = define(space, name, f"def {name}({', '.join(names + static_names)}):", writer.core())
+    head = f"def {name}({', '.join(names + static_names)}):"
+    op.compile_core = lambda: define(space, name, head, writer.core())
     op.call = define(space, name, f"def {name}({signature}):", writer.call())
     op.call.__doc__ = doc
     if rules:
-        pull = define(space, f"{name} backward", "def pull(node, g):", writer.pull(False))
-        tensors = define(space, f"{name} backward", "def pull_tensors(node, g):", writer.pull(True))
-        saves_output = "y" in writer.keep
-        space["OpNode"] = node_class(name, saves_output, pull=pull, pull_tensors=tensors)
+        space["OpNode"] = node_class(
+            name,
+            "y" in writer.keep,
+            pull=backward_method(space, name, "pull", partial(writer.pull, False)),
+            pull_tensors=backward_method(space, name, "pull_tensors", partial(writer.pull, True)),
+        )
     OPS[name] = op
     return op.call
 

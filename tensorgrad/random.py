@@ -9,8 +9,9 @@ everywhere, to the bit, and normals to a few units in the last place.
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
+from operator import index
 from typing import Any
 
 from tensorgrad.graph import wrap
@@ -26,15 +27,15 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of `seed` (taken modulo 2^64) from its beginning."""
-        if not isinstance(seed, int):
+        if not hasattr(seed, "__index__"):
             raise TypeError(f"manual_seed: expected an int, got {type(seed).__name__}")
-        self._seed = seed % 2**64
+        self._seed = index(seed) % 2**64
         self._offset = 0
         return self
 
     def seed(self) -> int:
         """Start a stream of an unforeseeable seed, and return the seed."""
-        self.manual_seed(secrets.randbits(64))
+        self.manual_seed(int.from_bytes(os.urandom(8)))
         return self._seed
 
     def initial_seed(self) -> int:
@@ -49,6 +50,12 @@ class Generator:
         return wrap(np.array([self._seed, self._offset], "uint64").view("int64"))
 
     def set_state(self, state: Any) -> None:
+        """Continue from a state that `get_state` gave."""
+        if tuple(state.shape) != (2,) or state.dtype != "int64":
+            raise TypeError(
+                "set_state: expected a state from get_state (2 of int64), "
+                f"got shape {list(state.shape)} of {state.dtype}"
+            )
         seed, offset = state.numpy().view("uint64")
         self._seed, self._offset = int(seed), int(offset)
 
