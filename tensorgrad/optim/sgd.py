@@ -57,11 +57,12 @@ class SGD(Optimizer):
         elif not dampening:
             self.step_with(group, params, self.tensors(params, "momentum_buffer"), 0.0)
         else:  # the first gradient is not dampened
-            for first in (True, False):
-                part = [p for p in params if ("momentum_buffer" not in self.state[p]) is first]
+            new = [p for p in params if "momentum_buffer" not in self.state[p]]
+            known = [p for p in params if "momentum_buffer" in self.state[p]]
+            for part, factor in ((new, 0.0), (known, dampening)):
                 if part:
                     buffers = self.tensors(part, "momentum_buffer")
-                    self.step_with(group, part, buffers, 0.0 if first else dampening)
+                    self.step_with(group, part, buffers, factor)
 
     def step_with(
         self,

@@ -1,0 +1,356 @@
+"""Optimizers: formulas, PyTorch's trajectories, groups, state, errors."""
+
+import math
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import optim
+
+OPTIONS = {
+    "sgd": ("SGD", {"lr": 0.05}),
+    "sgd, decay": ("SGD", {"lr": 0.05, "weight_decay": 0.1}),
+    "sgd, maximize": ("SGD", {"lr": 0.001, "weight_decay": 0.1, "maximize": True}),
+    "momentum": ("SGD", {"lr": 0.02, "momentum": 0.9}),
+    "momentum, dampening": (
+        "SGD",
+        {"lr": 0.05, "momentum": 0.8, "dampening": 0.3, "weight_decay": 0.1},
+    ),
+    "nesterov": ("SGD", {"lr": 0.02, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    "momentum, maximize": ("SGD", {"lr": 0.001, "momentum": 0.5, "maximize": True}),
+    "adam": ("Adam", {"lr": 0.05}),
+    "adam, decay": ("Adam", {"lr": 0.05, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
+    "adam, amsgrad": ("Adam", {"lr": 0.05, "amsgrad": True}),
+    "adam, maximize": ("Adam", {"lr": 0.01, "maximize": True}),
+    "adamw": ("AdamW", {"lr": 0.05}),
+    "adamw, amsgrad": ("AdamW", {"lr": 0.05, "weight_decay": 0.2, "amsgrad": True}),
+    "rmsprop": ("RMSprop", {"lr": 0.02}),
+    "rmsprop, all": (
+        "RMSprop",
+        {"alpha": 0.9, "eps": 1e-4, "weight_decay": 0.1, "momentum": 0.5, "centered": True},
+    ),
+    "rmsprop, maximize": ("RMSprop", {"lr": 0.001, "maximize": True}),
+}
+START = [np.linspace(-1, 1, 12).reshape(3, 4), np.linspace(0.5, -0.5, 3), np.array(0.7)]
+
+
+def quadratic(library, dtype="float64"):
+    """Parameters of 0, 1 and 2 dimensions, and a loss over them that is no sum over elements."""
+    parameters = [library.tensor(a.astype(dtype), requires_grad=True) for a in START]
+    x = library.tensor(np.random.default_rng(1).normal(size=(5, 4)).astype(dtype))
+
+    def loss():
+        weight, bias, scale = parameters
+        return ((x @ weight.T * scale + bias) ** 2).mean() + (scale - 2) ** 2
+
+    return parameters, loss
+
+
+def descend(optimizer, loss, steps):
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+
+def host(tensors):
+    return [tensor.detach().numpy().copy() for tensor in tensors]
+
+
+def close(actual, expected, tolerance=1e-6):
+    for ours, theirs in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance * 1e-3)
+
+
+@pytest.mark.parametrize("fused", [None, False])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_trajectory_beside_torch(name, fused, backend):
+    torch = pytest.importorskip("torch")
+    kind, options = OPTIONS[name]
+    results = []
+    for library, more in ((tg, {"fused": fused}), (torch, {})):
+        parameters, loss = quadratic(library)
+        optimizer = getattr(library.optim, kind)(parameters, **options, **more)
+        descend(optimizer, loss, 50)
+        state = optimizer.state_dict()["state"]
+        results.append((host(parameters), state))
+    (ours, state), (theirs, torch_state) = results
+    close(ours, theirs)
+    assert list(state) == list(torch_state)
+    for number, values in torch_state.items():
+        known = {key: value for key, value in values.items() if value is not None}
+        assert sorted(state[number]) == sorted(known)
+        for key, value in known.items():
+            assert state[number][key].shape == tuple(value.shape)
+            close([state[number][key].numpy()], [value.numpy()])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_backends_and_the_rule_agree(name, dtype):
+    kind, options = OPTIONS[name]
+    results = []
+    for backend, fused in (("numpy", None), ("numba", None), ("numba", False)):
+        with tg.use_backend(backend):
+            parameters, loss = quadratic(tg, dtype)
+            descend(getattr(optim, kind)(parameters, **options, fused=fused), loss, 4)
+            results.append(host(parameters))
+    close(results[1], results[0], 1e-5 if dtype == "float32" else 2e-2)
+    close(results[2], results[0], 1e-5 if dtype == "float32" else 2e-2)
+
+
+# ---- formulas, on gradients that are given
+
+
+def steps_on(optimizer, parameter, gradients):
+    for gradient in gradients:
+        parameter.grad = tg.tensor(gradient)
+        optimizer.step()
+    return parameter.detach().numpy()
+
+
+GRADIENTS = np.random.default_rng(2).normal(size=(6, 3))
+
+
+def test_momentum_starts_undampened(backend):
+    p, b = np.array([1.0, 2.0, 3.0]), None
+    parameter = tg.tensor(p, requires_grad=True)
+    for g in GRADIENTS:
+        g = g + 0.1 * p
+        b = g if b is None else 0.9 * b + 0.6 * g
+        p = p - 0.05 * b
+    options = {"momentum": 0.9, "dampening": 0.4, "weight_decay": 0.1}
+    close([steps_on(optim.SGD([parameter], 0.05, **options), parameter, GRADIENTS)], [p], 1e-12)
+
+
+def test_nesterov_looks_ahead(backend):
+    p, b = np.array([1.0, 2.0, 3.0]), 0.0
+    parameter = tg.tensor(p, requires_grad=True)
+    for g in GRADIENTS:
+        b = 0.9 * b + g
+        p = p - 0.05 * (g + 0.9 * b)
+    optimizer = optim.SGD([parameter], 0.05, momentum=0.9, nesterov=True)
+    close([steps_on(optimizer, parameter, GRADIENTS)], [p], 1e-12)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_adam(decoupled, backend):
+    p, m, v = np.array([1.0, 2.0, 3.0]), 0.0, 0.0
+    parameter = tg.tensor(p, requires_grad=True)
+    for t, g in enumerate(GRADIENTS, 1):
+        if decoupled:
+            p = p * (1 - 0.05 * 0.1)
+        else:
+            g = g + 0.1 * p
+        m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g * g
+        p = p - 0.05 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
+    make = optim.AdamW if decoupled else optim.Adam
+    optimizer = make([parameter], 0.05, (0.9, 0.99), weight_decay=0.1)
+    close([steps_on(optimizer, parameter, GRADIENTS)], [p], 1e-12)
+    assert optimizer.state[parameter]["step"].item() == 6
+
+
+def test_rmsprop(backend):
+    p, v, mean, b = np.array([1.0, 2.0, 3.0]), 0.0, 0.0, 0.0
+    parameter = tg.tensor(p, requires_grad=True)
+    for g in GRADIENTS:
+        v, mean = 0.9 * v + 0.1 * g * g, 0.9 * mean + 0.1 * g
+        b = 0.5 * b + g / (np.sqrt(v - mean**2) + 1e-8)
+        p = p - 0.05 * b
+    optimizer = optim.RMSprop([parameter], 0.05, 0.9, momentum=0.5, centered=True)
+    close([steps_on(optimizer, parameter, GRADIENTS)], [p], 1e-12)
+
+
+# ---- what a step does and leaves alone
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW", "RMSprop"])
+def test_a_step_writes_in_place_and_is_not_recorded(kind, backend):
+    used, unused = (tg.ones(3, requires_grad=True) for _ in range(2))
+    memory = used.detach().numpy()
+    optimizer = getattr(optim, kind)([used, unused], lr=0.1)
+    (used * 2).sum().backward()
+    assert optimizer.step() is None
+    assert used.is_leaf
+    assert used.requires_grad
+    assert (memory < 1).all()
+    assert unused.tolist() == [1, 1, 1]
+    assert unused not in optimizer.state
+
+
+@pytest.mark.parametrize("fused", [None, False])
+def test_a_graph_notices_that_a_step_overwrote_what_it_saved(fused, backend):
+    parameter = tg.ones(3, requires_grad=True)
+    optimizer = optim.SGD([parameter], lr=0.1, fused=fused)
+    loss = (parameter * parameter).sum()
+    loss.backward(retain_graph=True)
+    optimizer.step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_layouts_that_no_kernel_serves(backend):
+    start = np.arange(12.0).reshape(3, 4)
+    gradient = np.random.default_rng(0).normal(size=(4, 3))
+    results = []
+    for array in (start.T, start.T.copy()):
+        parameter = tg.from_numpy(array.copy(order="K")).requires_grad_()
+        parameter.grad = tg.from_numpy(gradient[::-1])
+        for optimizer in (optim.Adam([parameter], 0.1), optim.SGD([parameter], 0.1, 0.9)):
+            optimizer.step()
+        results.append(parameter.detach().numpy())
+    close(results[:1], results[1:], 1e-12)
+
+
+def test_closure_is_called_with_gradients_on(backend):
+    parameters, loss = quadratic(tg)
+    optimizer = optim.SGD(parameters, lr=0.1)
+    before = host(parameters)
+
+    def closure():
+        optimizer.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    with tg.no_grad():
+        returned = optimizer.step(closure)
+    assert returned.item() > loss().item()
+    assert not np.array_equal(host(parameters)[0], before[0])
+
+
+def test_zero_grad(backend):
+    parameter = tg.ones(2, requires_grad=True)
+    optimizer = optim.SGD([parameter])
+    optimizer.zero_grad(set_to_none=False)
+    assert parameter.grad is None
+    parameter.sum().backward()
+    optimizer.zero_grad(set_to_none=False)
+    assert parameter.grad.tolist() == [0, 0]
+    optimizer.zero_grad()
+    assert parameter.grad is None
+
+
+def test_groups_have_options_of_their_own(backend):
+    first, second, third = (tg.ones(1, requires_grad=True) for _ in range(3))
+    optimizer = optim.SGD([{"params": first}, {"params": [second], "lr": 0.5}], lr=0.1)
+    optimizer.add_param_group({"params": [third], "lr": 1.0, "maximize": True})
+    for parameter in (first, second, third):
+        parameter.grad = tg.ones(1)
+    optimizer.step()
+    assert [p.item() for p in (first, second, third)] == pytest.approx([0.9, 0.5, 2.0])
+    optimizer.param_groups[0]["lr"] = 0.2
+    optimizer.step()
+    assert first.item() == pytest.approx(0.7)
+
+
+# ---- state
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_loaded_state_continues_the_trajectory(name, backend):
+    kind, options = OPTIONS[name]
+    whole, whole_loss = quadratic(tg)
+    descend(getattr(optim, kind)(whole, **options), whole_loss, 9)
+    parameters, loss = quadratic(tg)
+    optimizer = getattr(optim, kind)(parameters, **options)
+    descend(optimizer, loss, 5)
+    saved = optimizer.state_dict()
+    fresh = getattr(optim, kind)(parameters, lr=77)
+    fresh.load_state_dict(saved)
+    assert fresh.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
+    kept = {k: v.tolist() for values in saved["state"].values() for k, v in values.items()}
+    descend(fresh, loss, 4)
+    np.testing.assert_equal(host(parameters), host(whole))
+    after = {k: v.tolist() for values in saved["state"].values() for k, v in values.items()}
+    assert kept == after  # copies were taken
+
+
+def test_state_dict_names_parameters_by_number(backend):
+    parameters, loss = quadratic(tg)
+    optimizer = optim.Adam([{"params": parameters[:1]}, {"params": parameters[1:], "lr": 0.5}])
+    descend(optimizer, loss, 1)
+    state = optimizer.state_dict()
+    assert [group["params"] for group in state["param_groups"]] == [[0], [1, 2]]
+    assert [group["lr"] for group in state["param_groups"]] == [1e-3, 0.5]
+    assert sorted(state["state"][2]) == ["exp_avg", "exp_avg_sq", "step"]
+    assert state["state"][0]["exp_avg"].shape == (3, 4)
+    assert state["state"][0]["step"].dtype == tg.float32
+
+
+def test_state_is_loaded_in_the_parameters_dtype():
+    parameters, loss = quadratic(tg)
+    source = optim.Adam(parameters)
+    descend(source, loss, 1)
+    narrow, _ = quadratic(tg, "float32")
+    target = optim.Adam(narrow)
+    target.load_state_dict(source.state_dict())
+    assert target.state[narrow[0]]["exp_avg"].dtype == tg.float32
+
+
+def test_a_state_of_other_groups_is_refused():
+    parameters, loss = quadratic(tg)
+    optimizer = optim.SGD(parameters, momentum=0.9)
+    descend(optimizer, loss, 1)
+    for other in (
+        optim.SGD(parameters[:2]),
+        optim.SGD([{"params": parameters[:2]}, {"params": parameters[2:]}]),
+    ):
+        with pytest.raises(ValueError, match="load_state_dict: expected"):
+            optimizer.load_state_dict(other.state_dict())
+    assert "momentum_buffer" in optimizer.state[parameters[0]]
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        ("SGD", {"lr": -1}, "SGD: expected lr >= 0, got -1"),
+        ("SGD", {"momentum": -1}, "SGD: expected momentum >= 0, got -1"),
+        ("SGD", {"weight_decay": -1}, "SGD: expected weight_decay >= 0, got -1"),
+        ("SGD", {"nesterov": True}, "SGD: expected nesterov with momentum > 0"),
+        ("SGD", {"nesterov": True, "momentum": 1, "dampening": 1}, "and dampening 0"),
+        ("Adam", {"betas": (0.9, 1.0)}, r"Adam: expected betas in \[0, 1\)"),
+        ("Adam", {"eps": -1}, "Adam: expected eps >= 0, got -1"),
+        ("AdamW", {"lr": -1}, "AdamW: expected lr >= 0, got -1"),
+        ("AdamW", {"weight_decay": -1}, "AdamW: expected weight_decay >= 0, got -1"),
+        ("RMSprop", {"alpha": -1}, "RMSprop: expected alpha >= 0, got -1"),
+        ("RMSprop", {"momentum": math.nan}, "RMSprop: expected momentum >= 0, got nan"),
+    ],
+)
+def test_options_out_of_range(kind, options, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(optim, kind)([tg.ones(1, requires_grad=True)], **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (lambda p: optim.SGD(p), TypeError),
+        (lambda p: optim.SGD([]), ValueError),
+        (lambda p: optim.SGD([1.0]), TypeError),
+        (lambda p: optim.SGD([p * 2]), ValueError),
+        (lambda p: optim.SGD([{"params": {p}}]), TypeError),
+        (lambda p: optim.SGD([{"params": p}, {"params": [p]}]), ValueError),
+        (lambda p: optim.SGD([{"params": p, "lr": -1}]), ValueError),
+        (lambda p: optim.SGD([p]).add_param_group([p]), TypeError),
+    ],
+)
+def test_parameters_that_cannot_be_optimized(make, error):
+    with pytest.raises(error, match="expected"):
+        make(tg.ones(2, requires_grad=True))
+
+
+def test_duplicates_in_a_group_are_reported():
+    parameter = tg.ones(1, requires_grad=True)
+    with pytest.warns(UserWarning, match="SGD: expected each parameter once"):
+        optim.SGD([parameter, parameter])
+
+
+def test_repr():
+    text = repr(optim.SGD([tg.ones(1, requires_grad=True)], lr=0.5))
+    assert text.startswith("SGD (\nParameter Group 0\n    dampening: 0\n")
+    assert "    lr: 0.5\n" in text
