@@ -77,8 +77,8 @@ class ArrayBackend:
         return (start + step * self.xp.arange(count, dtype="float64")).astype(dtype)
 
     def copy(self, input: Array) -> Array:
-        """A C-contiguous copy."""
-        return input.copy()
+        """A C-contiguous copy; of NumPy's scalars, too, an array."""
+        return self.xp.array(input, order="C")
 
     def cast(self, input: Array, dtype: Any) -> Array:
         return input.astype(dtype)

@@ -305,7 +305,9 @@ def grad(
             )
         if g is not None:
             g = _in_dtype_of(inputs[number], g)
-        results.append(g if g is None or create_graph else wrap(g))
+        if g is not None and not create_graph:
+            g = wrap(modes.current().backends[g.__class__].own(g, False))
+        results.append(g)
     return tuple(results)
 
 

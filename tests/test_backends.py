@@ -154,6 +154,18 @@ def test_switching_copies_nothing() -> None:
         np.testing.assert_allclose(x.grad.numpy(), 2 * np.exp(array), rtol=1e-6)
 
 
+def test_results_without_dimensions_can_be_written(backend: str) -> None:
+    """NumPy computes scalars, which nobody can write into."""
+    x = tg.tensor(2.0, requires_grad=True)
+    (x * x).backward()
+    (slope,) = tg.autograd.grad(x * x * x, x)
+    with tg.no_grad():
+        results = [x.grad, slope, slope.clone(), x.sum(), x.exp(), x.reshape(1)[0]]
+        for result in results:
+            result.add_(1)
+    assert [r.item() for r in results[:3]] == [5, 13, 13]
+
+
 # ---- names that lead nowhere
 
 

@@ -100,13 +100,13 @@ def tensor(
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Where = None) -> Tensor:
-    """As `tensor`, without a copy where the data is a tensor or array of that dtype on that device."""
+    """As `tensor`, without a copy where the data has that dtype and is on that device."""
     if isinstance(data, TensorCore):
         known: Any = data
-        return known.to(device=device or known.device, dtype=dtype or known.dtype)  # type: ignore[no-any-return]
-    if isinstance(data, np.ndarray) and dtype in (None, data.dtype) and data.dtype.kind in "biufcV":
-        if backend_for(device)[1].type == "cpu":
-            return wrap(data)
+        return known.to(device=device, dtype=dtype)  # type: ignore[no-any-return]
+    same = isinstance(data, np.ndarray) and dtype in (None, data.dtype)
+    if same and data.dtype.kind in "biufcV" and backend_for(device)[1].type == "cpu":
+        return wrap(data)
     return wrap(_data("as_tensor", data, dtype, device))
 
 
@@ -174,14 +174,15 @@ def full_like(
         tuple(input.shape),
         fill_value,
         dtype=dtype or input.dtype,
-        device=device or input.device,
+        device=input.device if device is None else device,
         requires_grad=requires_grad,
     )
 
 
 def like(input: Tensor, options: Options) -> Options:
     """Options that follow the input's dtype and device unless told."""
-    return {"dtype": input.dtype, "device": input.device, **options}
+    told = {name: value for name, value in options.items() if value is not None}
+    return {"dtype": input.dtype, "device": input.device, **told}
 
 
 def zeros_like(input: Tensor, **options: Any) -> Tensor:
@@ -283,16 +284,30 @@ def _drawn(
     float32.
     """
     dtype = dtype or dtypes.get_default_dtype()
+    if not dtypes.is_floating_point(dtype):
+        op = "rand" if method == "uniform" else "randn"
+        raise DTypeError(f"{op}: expected a floating point dtype, got {dtype}")
     wide = dtypes.float64 if dtype == dtypes.float64 else dtypes.float32
     words = math.prod(size) * (2 if wide == dtypes.float64 else 1)
     if method == "normal":  # whole pairs
         words += words % 4 if wide == dtypes.float64 else words % 2
     backend, place = backend_for(device)
-    key, offset = (generator or default_generator).draw(words)
+    key, offset = _stream(generator).draw(words)
     array = getattr(backend, method)(size, wide, key, offset, place)
     if dtype != wide:
+        if method == "uniform":  # cut, for rounding would reach 1
+            steps = 2.0 ** (8 if dtype == dtypes.bfloat16 else 11)
+            array = backend.div(backend.floor(backend.mul(array, steps)), steps)
         array = backend.cast(array, dtype)
     return finish(array, requires_grad)
+
+
+def _stream(generator: Generator | None) -> Generator:
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        raise TypeError(f"generator: expected a Generator, got {type(generator).__name__}")
+    return generator
 
 
 def rand(
@@ -329,7 +344,7 @@ def randn_like(input: Tensor, **options: Any) -> Tensor:
 
 def _words64(count: int, generator: Generator | None, backend: Any, place: Device) -> Any:
     """`count` random 64-bit words; word i has the 32-bit words 2i (high) and 2i + 1 (low)."""
-    key, offset = (generator or default_generator).draw(2 * count)
+    key, offset = _stream(generator).draw(2 * count)
     words = backend.random_bits(key, offset, 2 * count, place).astype("uint64")
     return words[0::2] * 2**32 + words[1::2]
 
@@ -342,17 +357,22 @@ def randint(
     generator: Generator | None = None,
     dtype: DType | None = None,
     device: Where = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Integers in [low, high): a random 64-bit word modulo the range, plus `low`."""
     if size is None:  # randint(high, size)
         low, high, size = 0, low, high
     if high <= low:
         raise RuntimeError(f"randint: expected low < high, got {low} and {high}")
+    dtype = np.dtype(dtype or dtypes.int64)
+    held = np.iinfo(dtype if dtype.kind in "iu" else dtypes.int64)
+    if low < held.min or high - 1 > held.max:
+        raise RuntimeError(f"randint: expected a range that {dtype} holds, got [{low}, {high})")
     shape = sizes((size,))
     backend, place = backend_for(device)
     words = _words64(math.prod(shape), generator, backend, place)
     values = (words % (high - low)).astype("int64") + low
-    return wrap(backend.cast(values.reshape(shape), dtype or dtypes.int64))
+    return finish(backend.cast(values.reshape(shape), dtype), requires_grad)
 
 
 def randperm(
@@ -361,15 +381,22 @@ def randperm(
     generator: Generator | None = None,
     dtype: DType | None = None,
     device: Where = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """0 .. n-1 in random order: the order of n random 64-bit words."""
+    if n < 0:
+        raise RuntimeError(f"randperm: expected n >= 0, got {n}")
     backend, place = backend_for(device)
     order = backend.argsort(_words64(n, generator, backend, place), -1, False)
-    return wrap(backend.cast(order, dtype or dtypes.int64))
+    return finish(backend.cast(order, dtype or dtypes.int64), requires_grad)
 
 
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that each element of `input` names, else 0."""
+    if not dtypes.is_floating_point(input.dtype):
+        raise DTypeError(f"bernoulli: expected a floating point dtype, got {input.dtype}")
+    if not ((input >= 0) & (input <= 1)).all():
+        raise RuntimeError("bernoulli: expected probabilities in [0, 1], got others")
     drawn = rand(tuple(input.shape), generator=generator, dtype=input.dtype, device=input.device)
     return (drawn < input).to(input.dtype)
 
@@ -382,6 +409,12 @@ def multinomial(
     generator: Generator | None = None,
 ) -> Tensor:
     """Indices (int64) drawn with the weights in each row of `input` (n,) or (m, n)."""
+    if input.ndim not in (1, 2):
+        raise ShapeError(f"multinomial: expected 1 or 2 dimensions, got shape {list(input.shape)}")
+    if not dtypes.is_floating_point(input.dtype):
+        raise DTypeError(f"multinomial: expected floating point weights, got {input.dtype}")
+    if num_samples <= 0:
+        raise RuntimeError(f"multinomial: expected num_samples > 0, got {num_samples}")
     weights = np.atleast_2d(np.asarray(input.detach().cpu().numpy(), "float64"))
     if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
         raise RuntimeError("multinomial: expected weights >= 0 with a positive sum in each row")
