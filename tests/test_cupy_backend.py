@@ -20,11 +20,11 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import backend as choice
+from tensorgrad import nn, optim
 from tensorgrad.backends import array_backend, cupy_backend
 from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.backends.cupy_backend import CupyBackend
 from tensorgrad.graph import unwrap
-from tensorgrad.ops import loss
 from tensorgrad.ops.convolution import fold_windows
 from tests import cupy_stand_in
 from tests.cases import CASES, arrays, differentiable, draw, map_arrays
@@ -91,29 +91,78 @@ def as_sample(array: np.ndarray, dtype: str) -> np.ndarray:
     return np.rint(array * 4).astype(dtype) if dtype == "int64" else array.astype(dtype)
 
 
-def test_training_step_is_the_same_on_both_devices(cuda: Any) -> None:
-    """An MLP from one seed: the same start, the same draws, the same losses."""
+class WordModel(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(10, 5, padding_idx=0)
+        self.lstm = nn.LSTM(5, 7)
+        self.out = nn.Linear(7, 3)
 
-    def losses(device: str) -> list[float]:
-        tg.manual_seed(5)
-        with tg.use_backend("numpy" if device == "cpu" else "cupy"):
-            w1 = tg.randn(6, 16, requires_grad=True)
-            w2 = tg.randn(16, 3, requires_grad=True)
-            x, target = tg.randn(32, 6), tg.randint(0, 3, (32,))
+    def forward(self, x: Any) -> Any:
+        return self.out(self.lstm(self.embed(x))[0][-1])
+
+
+def mlp() -> Any:
+    return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
+
+
+def conv_net() -> Any:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.LayerNorm(64),
+        nn.Linear(64, 3),
+    )
+
+
+TRAINED = {
+    "mlp": (mlp, lambda: tg.randn(8, 6), lambda p: optim.SGD(p, 0.1, momentum=0.9)),
+    "conv net": (conv_net, lambda: tg.randn(8, 1, 8, 8), lambda p: optim.Adam(p, 0.01)),
+    "word model": (WordModel, lambda: tg.randint(0, 10, (4, 8)), lambda p: optim.RMSprop(p, 0.01)),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_training_is_the_same_on_both_devices(name: str, cuda: Any) -> None:
+    """From one seed: the same start, the same draws, the same losses."""
+    make, draw_inputs, make_optimizer = TRAINED[name]
+
+    def losses(backend: str, device: str) -> list[float]:
+        with tg.use_backend(backend):
+            tg.manual_seed(5)
+            model, x, target = make(), draw_inputs(), tg.randint(0, 3, (8,))
+            optimizer = make_optimizer(model.parameters())
             history = []
             for _ in range(5):
-                error = loss.cross_entropy(tg.dropout((x @ w1).relu(), 0.2) @ w2, target)
+                optimizer.zero_grad()
+                error = nn.functional.cross_entropy(model(x), target)
                 error.backward()
-                with tg.no_grad():
-                    for w in (w1, w2):
-                        w -= 0.1 * w.grad
-                        w.grad = None
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
                 history.append(error.item())
-            assert str(w1.device).startswith(device)
+            assert {str(p.device) for p in model.parameters()} == {device}
         return history
 
-    np.testing.assert_allclose(losses("cuda"), losses("cpu"), rtol=1e-5)
-    assert losses("cuda")[-1] < losses("cuda")[0]
+    on_gpu = losses("cupy", "cuda:0")
+    np.testing.assert_allclose(on_gpu, losses("numpy", "cpu"), rtol=1e-5)
+    assert on_gpu[-1] < on_gpu[0]
+
+
+def test_a_module_moves(cuda: Any) -> None:
+    with tg.use_backend("numpy"):
+        model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    names = list(model.state_dict())
+    model.to("cuda")
+    optim.SGD(model.parameters(), 0.1).step()
+    assert model(tg.ones(4, 2)).device == tg.device("cuda:0")
+    assert {str(value.device) for value in model.state_dict().values()} == {"cuda:0"}
+    saved = model.state_dict()
+    model.cpu().load_state_dict(saved)
+    assert list(model.state_dict()) == names
+    assert {str(value.device) for value in model.state_dict().values()} == {"cpu"}
 
 
 # ---- devices
