@@ -76,7 +76,7 @@ NARROW = [(case, dtype) for case in CHECKED for dtype in case.dtypes if "float" 
     ("case", "dtype"), NARROW, ids=[f"{case.id}-{dtype}" for case, dtype in NARROW]
 )
 def test_gradient_of_narrow_floats(case, dtype, backend):
-    """A float16 or bfloat16 leaf gets a gradient of its own dtype, also through `grad`, also twice."""
+    """A float16 or bfloat16 leaf gets a gradient of its own dtype, also through `grad`."""
     leaves, call = leaves_and_call(case, dtype)
     weighted_sum(call(*leaves)).backward()
     wide_leaves, wide_call = leaves_and_call(case, F64)

@@ -42,6 +42,14 @@ F = np.float32
 D = np.float64
 
 
+@_inlined
+def difference(a, b):
+    """a - b as written. Under a kernel's flags (a - b) - c may become a - (b + c), which loses the
+    digits of c where a and b are large.
+    """
+    return a - b
+
+
 @_instruction
 def as_bits(typing_context, x):
     """The bits of a float as a signed integer of its width."""

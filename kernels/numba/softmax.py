@@ -12,7 +12,7 @@ import numpy as np
 from numba import prange
 
 from tensorgrad.errors import IndexRangeError
-from tensorgrad.kernels.numba.math import exp, log
+from tensorgrad.kernels.numba.math import difference, exp, log
 from tensorgrad.kernels.numba.runtime import (
     FLOATS,
     INT64,
@@ -107,7 +107,7 @@ def _log_softmax(x, out):
         peak = _peak(row)
         log_total = log(_sum_exp(row, peak))
         for j in range(row.size):
-            result[j] = (row[j] - peak) - log_total
+            result[j] = difference(row[j] - peak, log_total)
 
 
 @parallel
@@ -202,7 +202,7 @@ def _cross_entropy(x, target, ignore_index, loss, state):
             total = _sum_exp(row, peak)
             state[i, 0] = peak
             state[i, 1] = x.dtype.type(1) / total
-            loss[i] = log(total) - (row[target[i]] - peak)
+            loss[i] = difference(log(total), row[target[i]] - peak)
 
 
 @parallel

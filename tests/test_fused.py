@@ -1,0 +1,137 @@
+"""Fused kernels against the compositions that they replace: forward and backward, odd sizes, NaN and
+infinities.
+
+The composition of a fused op is its specification, so nothing here knows what any op computes. A kernel
+is found by its name; a fused op that gets one needs a line in INPUTS.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.backend import load_backend
+from tensorgrad.fused import FusedOp
+from tensorgrad.op import OPS
+from tests.cases import F32, F64, arrays, map_arrays
+from tests.conftest import CPU_BACKENDS
+from tests.test_gradients import weighted_sum
+from tests.test_values import magnitude
+
+KERNELS = [
+    (backend, name)
+    for backend in CPU_BACKENDS
+    for name, op in sorted(OPS.items())
+    if isinstance(op, FusedOp) and hasattr(load_backend(backend), name)
+]
+SIZES = [(1, 1), (1, 7), (5, 1), (3, 5), (7, 17), (33, 2), (2, 129), (65, 31), (0, 3)]
+
+
+def classes(rng, rows, columns):
+    target = rng.integers(0, columns, rows)
+    target[rng.random(rows) < 0.2] = -100
+    return target
+
+
+# For each op with a kernel: its arguments for rows and columns; floats are differentiated.
+INPUTS = {
+    "softmax": lambda rng, n, m: (rng.standard_normal((n, m)), 1),
+    "log_softmax": lambda rng, n, m: (rng.standard_normal((n, m)), -1),
+    "softmax_cross_entropy": lambda rng, n, m: (
+        rng.standard_normal((n, m)),
+        classes(rng, n, m),
+        -100,
+    ),
+    "lstm_gates": lambda rng, n, m: (rng.standard_normal((n, 4 * m)), rng.standard_normal((n, m))),
+    "sigmoid": lambda rng, n, m: (rng.standard_normal((n, m)),),
+    "relu": lambda rng, n, m: (rng.standard_normal((n, m)),),
+    "logsumexp": lambda rng, n, m: (rng.standard_normal((n, m)), 1, False),
+}  # fmt: skip
+
+
+def run(function, values):
+    """The outputs of a call and the gradients of its floating arguments."""
+    tensors = map_arrays(tg.tensor, values)
+    leaves = [x.requires_grad_() for x in arrays(tensors) if x.is_floating_point()]
+    results = function(*tensors)
+    weighted_sum(results).backward()
+    return [x.detach().numpy() for x in arrays(results)], [leaf.grad.numpy() for leaf in leaves]
+
+
+def assert_equal_up_to_roundings(mine, wanted, dtype):
+    for one, other in zip(mine, wanted, strict=True):
+        assert one.shape == other.shape
+        assert one.dtype == other.dtype
+        tolerance = 16 * float(np.finfo(dtype).eps) * magnitude([other.astype(F64)])
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
+def compare(backend, name, values, dtype):
+    values = map_arrays(lambda x: x.astype(dtype) if x.dtype.kind == "f" else x, values)
+    with tg.use_backend(backend):
+        mine, my_gradients = run(OPS[name].call, values)
+        wanted, gradients = run(OPS[name].composition, values)
+    assert_equal_up_to_roundings(mine, wanted, dtype)
+    assert_equal_up_to_roundings(my_gradients, gradients, dtype)
+
+
+def test_every_kernel_has_inputs_here():
+    assert {name for _, name in KERNELS} <= set(INPUTS)
+    assert ("numba", "softmax") in KERNELS
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize(("backend", "name"), KERNELS)
+def test_kernel_equals_its_composition(backend, name, size, dtype):
+    compare(backend, name, INPUTS[name](np.random.default_rng(0), *size), dtype)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, -1e30], ids=str)
+@pytest.mark.parametrize(("backend", "name"), KERNELS)
+def test_kernel_treats_odd_numbers_as_its_composition(backend, name, value, dtype):
+    """One odd number in a row, in several rows, and a whole row of them."""
+    values = INPUTS[name](np.random.default_rng(0), 5, 7)
+    for array in (x for x in arrays(values) if x.dtype.kind == "f"):
+        array[1, 2] = array[2, 0] = array[3, -1] = value
+        array[4] = value
+    compare(backend, name, values, dtype)
+
+
+@pytest.mark.parametrize(("backend", "name"), KERNELS)
+def test_kernel_takes_any_layout(backend, name):
+    """Transposed and sliced arguments give what their contiguous copies give."""
+    values = INPUTS[name](np.random.default_rng(0), 6, 8)
+    layouts = [
+        lambda x: np.array(x.T, order="C").T,
+        lambda x: np.repeat(np.repeat(x, 2, 0), 2, -1)[::2, ..., ::2] if x.ndim > 1 else x,
+    ]
+    with tg.use_backend(backend):
+        plain = run(OPS[name].call, values)
+        for layout in layouts:
+            odd = map_arrays(lambda x, layout=layout: tg.from_numpy(layout(x)), values)
+            leaves = [x.requires_grad_() for x in arrays(odd) if x.is_floating_point()]
+            results = OPS[name].call(*odd)
+            weighted_sum(results).backward()
+            mine = [x.detach().numpy() for x in arrays(results)]
+            gradients = [leaf.grad.numpy() for leaf in leaves]
+            for one, other in zip(mine + gradients, itertools.chain(*plain), strict=True):
+                np.testing.assert_allclose(one, other, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(("backend", "name"), KERNELS)
+def test_second_derivative_goes_through_the_composition(backend, name):
+    """Kernels never need second derivatives: `create_graph` differentiates rules or the composition."""
+    values = INPUTS[name](np.random.default_rng(0), 3, 4)
+    with tg.use_backend(backend):
+        answers = []
+        for function in (OPS[name].call, OPS[name].composition):
+            tensors = map_arrays(tg.tensor, values)
+            leaves = [x.requires_grad_() for x in arrays(tensors) if x.is_floating_point()]
+            first = tg.autograd.grad(weighted_sum(function(*tensors)), leaves, create_graph=True)
+            sum((g * g).sum() for g in first).backward()
+            answers.append([leaf.grad.numpy() for leaf in leaves])
+    for one, other in zip(*answers, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
