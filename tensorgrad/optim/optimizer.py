@@ -145,8 +145,10 @@ class Optimizer:
             [getattr(value, "_array", value) for value in values] if values is not None else None
             for values in states
         ]
-        backend = modes.current().backends[arrays[0].__class__]
-        kernel = getattr(backend, self.kernel, None) if group["fused"] is not False else None
+        kernel = None
+        if group["fused"] is not False and len({array.__class__ for array in arrays}) == 1:
+            backend = modes.current().backends[arrays[0].__class__]
+            kernel = getattr(backend, self.kernel, None)
         if kernel is None or kernel(arrays, grads, *lists, **numbers) is NotImplemented:
             self.apply_rule(arrays, grads, lists, numbers)
         for param in params:
