@@ -211,7 +211,7 @@ def test_gradients_flow_across_devices(cuda: Any) -> None:
 def test_writing_takes_values_from_another_device(cuda: Any) -> None:
     """As in PyTorch, where `x[i] = v` and `copy_` move what they write."""
     x = tg.zeros(3)
-    x[0] = tg.tensor(1.0, device="cpu")
+    x[:1] = tg.tensor([1.0], device="cpu")
     x[tg.tensor([1])] = tg.tensor([2.0], device="cpu")
     x[2:].copy_(tg.tensor([3.0], device="cpu"))
     assert x.tolist() == [1, 2, 3]
@@ -222,6 +222,7 @@ def test_writing_takes_values_from_another_device(cuda: Any) -> None:
     y.sum().backward()
     assert y.tolist() == [0, 8]
     assert source.grad.item() == 2
+    assert source.grad.device == source.device
 
 
 MIXED = {

@@ -289,8 +289,6 @@ def _drawn(
         raise DTypeError(f"{op}: expected a floating point dtype, got {dtype}")
     wide = dtypes.float64 if dtype == dtypes.float64 else dtypes.float32
     words = math.prod(size) * (2 if wide == dtypes.float64 else 1)
-    if method == "normal":  # whole pairs
-        words += words % 4 if wide == dtypes.float64 else words % 2
     backend, place = backend_for(device)
     key, offset = _stream(generator).draw(words)
     array = getattr(backend, method)(size, wide, key, offset, place)
