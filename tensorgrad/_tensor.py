@@ -253,8 +253,12 @@ class Tensor(TensorOps):
 
     @property
     def data(self) -> Tensor:
-        """A detached tensor over the same memory. Assigning gives the tensor other memory."""
-        return self.detach()
+        """A detached tensor over the same memory, whose in-place changes backward does not notice.
+
+        Assigning gives the tensor other memory.
+        """
+        alias: Tensor = wrap(self._array)
+        return alias
 
     @data.setter
     def data(self, value: Tensor) -> None:

@@ -172,7 +172,7 @@ class Put(Node):
     def pull_tensors(self, g: Any) -> tuple[Any, ...]:
         kept = None
         if self.edges[0] is not None:
-            kept = OPS["clone"].call(g)
+            kept = OPS["copy"].call(g)
             set_item(kept, self.index, 0)
         return kept, self.of_value(g)
 
@@ -215,7 +215,7 @@ class WriteThrough(Node):
     def pull_tensors(self, g: Any) -> tuple[Any, ...]:
         kept = None
         if self.edges[0] is not None:
-            kept = OPS["clone"].call(g)
+            kept = OPS["copy"].call(g)
             set_item(_follow(self.path, kept), (Ellipsis,), 0)
         return kept, _follow(self.path, g)
 

@@ -1,8 +1,7 @@
-"""Fused kernels against the compositions that they replace: forward and backward, odd sizes, NaN and
-infinities.
+"""Fused kernels against the compositions that they replace: values, gradients, odd numbers.
 
-The composition of a fused op is its specification, so nothing here knows what any op computes. A kernel
-is found by its name; a fused op that gets one needs a line in INPUTS.
+The composition of a fused op is its specification, so nothing here knows what any op computes. A
+kernel is found by its name; a fused op that gets one needs a line in INPUTS.
 """
 
 import itertools
@@ -123,7 +122,7 @@ def test_kernel_takes_any_layout(backend, name):
 
 @pytest.mark.parametrize(("backend", "name"), KERNELS)
 def test_second_derivative_goes_through_the_composition(backend, name):
-    """Kernels never need second derivatives: `create_graph` differentiates rules or the composition."""
+    """Kernels never need second derivatives: rules or the composition are differentiated."""
     values = INPUTS[name](np.random.default_rng(0), 3, 4)
     with tg.use_backend(backend):
         answers = []
