@@ -117,15 +117,15 @@ CHECK_ARGUMENT = """
 """
 CHECK_OUTPUT = """
     v = node.output_version
-    if v is not None and v.written > node.time:
-        raise overwritten(node, "result", y.shape)
+    if v is not None and y is not None and v.written > node.time:
+        raise overwritten(node, "result", node.shape)
 """
 
 
 def new_space(**names: Any) -> Space:
     """The globals of one op's functions. `Tensor` is filled in when its class exists."""
     space: Space = {
-        "__name__": "tensorgrad.ops",  # whose warnings NumPy's are; the package silences those of its own modules
+        "__name__": "tensorgrad.ops",  # the package silences NumPy's warnings in its own modules
         "F32": dtypes.float32,
         "F64": dtypes.float64,
         "Tensor": graph.Tensor,

@@ -27,6 +27,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from tensorgrad import engine, modes
 from tensorgrad.codegen import (
+    CHECK_ARGUMENT,
+    CHECK_OUTPUT,
+    PULL,
     backward_method,
     check_names,
     comma,
@@ -115,23 +118,6 @@ RECORD = """
         node.kernel = offer
         if m.anomaly:
             node.trace = stack()
-"""
-OPEN = """
-    saved = node.saved
-    if saved is None:
-        raise freed(node)
-    {names}= saved
-"""
-CHECK_ARGUMENT = """
-    if {a}.__class__ is Tensor:
-        v = {a}._version
-        if v is not None and v.written > node.time:
-            raise overwritten(node, "{a}", {a}._array.shape)
-"""
-CHECK_OUTPUT = """
-    v = node.output_version
-    if v is not None and v.written > node.time:
-        raise overwritten(node, "result", node.shape)
 """
 BY_KERNEL = """
     offer = node.kernel
@@ -248,7 +234,7 @@ class FusedOp:
         return body + SEVERAL_OUTPUTS.format(outputs=self.outputs, record=record)
 
     def backward_source(self, recording: bool) -> str:
-        body = OPEN.format(names=comma(self.names))
+        body = PULL.format(names=comma(self.names))
         for arg in self.args:
             body += CHECK_ARGUMENT.format(a=arg)
             body += "" if recording else f"        {arg} = {arg}._array\n"
