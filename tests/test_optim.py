@@ -1,5 +1,6 @@
 """Optimizers: formulas, PyTorch's trajectories, groups, state, errors."""
 
+import gc
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import optim
+from tensorgrad.graph import Node
 
 OPTIONS = {
     "sgd": ("SGD", {"lr": 0.05}),
@@ -33,6 +35,13 @@ OPTIONS = {
     "rmsprop, maximize": ("RMSprop", {"lr": 0.001, "maximize": True}),
 }
 START = [np.linspace(-1, 1, 12).reshape(3, 4), np.linspace(0.5, -0.5, 3), np.array(0.7)]
+
+
+class First(tg.nn.Module):
+    """The last step of an LSTM's output."""
+
+    def forward(self, outputs):
+        return outputs[0][-1]
 
 
 def quadratic(library, dtype="float64"):
@@ -354,3 +363,30 @@ def test_repr():
     text = repr(optim.SGD([tg.ones(1, requires_grad=True)], lr=0.5))
     assert text.startswith("SGD (\nParameter Group 0\n    dampening: 0\n")
     assert "    lr: 0.5\n" in text
+
+
+def test_a_finished_step_leaves_no_tensor_behind(backend):
+    model = tg.nn.Sequential(tg.nn.LSTM(3, 4), First(), tg.nn.BatchNorm1d(4), tg.nn.Linear(4, 2))
+    model[3].register_full_backward_hook(lambda module, grad_input, grad_output: None)
+    optimizer = optim.Adam(model.parameters())
+
+    def train():
+        optimizer.zero_grad()
+        loss = tg.nn.functional.cross_entropy(model(tg.ones(5, 2, 3)), tg.tensor([0, 1]))
+        tg.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        loss.backward()
+        optimizer.step()
+
+    def count():
+        return sum(issubclass(type(thing), tg.Tensor | Node) for thing in gc.get_objects())
+
+    train()
+    gc.collect()
+    gc.disable()
+    try:
+        before = count()
+        train()
+        train()
+        assert count() == before
+    finally:
+        gc.enable()
