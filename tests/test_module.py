@@ -289,6 +289,7 @@ def test_load_state_dict_copies(backend):
     weight = target.first.weight
     result = target.load_state_dict(source.state_dict())
     assert result.missing_keys == result.unexpected_keys == []
+    assert repr(result) == "<All keys matched successfully>"
     assert target.first.weight is weight
     assert weight.dtype == tg.float64
     assert weight.requires_grad

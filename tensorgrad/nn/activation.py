@@ -1,4 +1,4 @@
-"""Activation functions as layers; the formulas stand at the functions of the same names.
+"""Activation functions as layers: each calls the function of its name.
 
 https://docs.pytorch.org/docs/stable/nn.html#non-linear-activations-weighted-sum-nonlinearity
 """
@@ -27,16 +27,22 @@ class _InPlace(Module):
 
 
 class ReLU(_InPlace):
+    """max(input, 0)."""
+
     def forward(self, input: Tensor) -> Tensor:
         return functional.relu(input, self.inplace)
 
 
 class SiLU(_InPlace):
+    """input * sigmoid(input)."""
+
     def forward(self, input: Tensor) -> Tensor:
         return functional.silu(input, self.inplace)
 
 
 class LeakyReLU(_InPlace):
+    """input where positive, negative_slope * input elsewhere."""
+
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__(inplace)
         self.negative_slope = negative_slope
@@ -49,6 +55,8 @@ class LeakyReLU(_InPlace):
 
 
 class ELU(_InPlace):
+    """input where positive, alpha * (exp(input) - 1) elsewhere."""
+
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__(inplace)
         self.alpha = alpha
@@ -61,21 +69,29 @@ class ELU(_InPlace):
 
 
 class Sigmoid(Module):
+    """1 / (1 + exp(-input))."""
+
     def forward(self, input: Tensor) -> Tensor:
         return elementwise.sigmoid(input)
 
 
 class Tanh(Module):
+    """tanh(input)."""
+
     def forward(self, input: Tensor) -> Tensor:
         return elementwise.tanh(input)
 
 
 class LogSigmoid(Module):
+    """log(sigmoid(input))."""
+
     def forward(self, input: Tensor) -> Tensor:
         return activation.logsigmoid(input)
 
 
 class GELU(Module):
+    """input * Phi(input), Phi the normal distribution function; or its approximation by "tanh"."""
+
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
         self.approximate = approximate
@@ -88,6 +104,8 @@ class GELU(Module):
 
 
 class Softplus(Module):
+    """log(1 + exp(beta * input)) / beta; the identity where beta * input > threshold."""
+
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         self.beta = beta
@@ -101,6 +119,8 @@ class Softplus(Module):
 
 
 class Softmax(Module):
+    """exp(input) / sum(exp(input)) along `dim`."""
+
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
@@ -113,6 +133,8 @@ class Softmax(Module):
 
 
 class LogSoftmax(Module):
+    """log(softmax(input)) along `dim`."""
+
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim

@@ -222,4 +222,3 @@ _BORDERS: dict[str, Any] = {
     "replicate": lambda place, size: place.clamp(0, size - 1),
     "circular": lambda place, size: place % size,
 }
-
