@@ -423,7 +423,8 @@ def test_sequential_is_a_list_that_runs():
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     assert len(net) == 3
     assert net[-1] is list(net)[2]
-    assert list(net[:2].state_dict()) == ["0.weight", "0.bias"]
+    assert list(net[1:].state_dict()) == ["2.weight", "2.bias"]
+    assert net[1:](tg.ones(1, 3)).shape == (1, 1)
     net[1] = nn.Tanh()
     net.append(nn.Sigmoid())
     net.insert(0, nn.Identity())

@@ -118,6 +118,12 @@ class Sequential(_Numbered[Module]):
         for name, module in named:
             self.register_module(name, module)
 
+    def __getitem__(self, key: Any) -> Any:
+        """The module at a number; for a slice a Sequential in which they keep their names."""
+        if isinstance(key, slice):
+            return type(self)(dict(self._own(MODULE)[key]))
+        return super().__getitem__(key)
+
     def forward(self, input: Any) -> Any:
         fields = self.__dict__
         for name, role in self._roles.items():
