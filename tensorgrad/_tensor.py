@@ -276,7 +276,7 @@ class Tensor(TensorOps):
             raise GraphError(
                 "retain_grad: expected a tensor that requires grad, got one that does not"
             )
-        if self.is_leaf:
+        if self.is_leaf or self.retains_grad:
             return
         myself = weakref.ref(self)
 
@@ -286,7 +286,13 @@ class Tensor(TensorOps):
                 known = tensor.grad
                 tensor._grad = g.clone() if known is None else known + g
 
-        hooks_of(self._node).add("tensor", keep)
+        hooks_of(self._node).add("retain", keep)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether `retain_grad` was called on this tensor, which is no leaf."""
+        node = self._node
+        return node is not None and node.hooks is not None and bool(node.hooks.of("retain"))
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
         """Call `hook(gradient)` when this tensor's gradient is known; a tensor that it returns

@@ -362,7 +362,7 @@ class Writer:
 
 
 def node_class(
-    name: str, saves_output: bool, base: type[Node] = Node, **members: Any
+    name: str, saves_output: bool, frees: bool, base: type[Node] = Node, **members: Any
 ) -> type[Node]:
     """The class of the nodes that an op leaves behind, named as PyTorch names its own."""
     title = "".join(part.capitalize() for part in name.split("_")) + "Backward0"
@@ -371,5 +371,6 @@ def node_class(
         "__module__": "tensorgrad.op",
         "op_name": name,
         "saves_output": saves_output,
+        "frees": frees,
     }
     return type(title, (base,), body | members)

@@ -109,7 +109,7 @@ class Walk:
                 results = self.call_watched(node, g)
             else:
                 results = node.pull_tensors(g) if recording else node.pull(g)
-            if free and node.saved:
+            if free and node.frees:
                 node.saved = None
             for edge, result in zip(node.edges, results):
                 if edge is None or result is None:
@@ -164,7 +164,8 @@ class Walk:
     # ---- hooks see tensors in either kind of walk
 
     def call_tensor_hooks(self, node: Node, g: Any) -> Any:
-        for hook in hooks_of(node).of("tensor"):
+        hooks = hooks_of(node)
+        for hook in [*hooks.of("tensor"), *hooks.of("retain")]:
             given = g if self.create_graph else wrap(g)
             with modes.ModeContext(grad=self.create_graph):
                 returned = hook(given)
@@ -245,9 +246,11 @@ def backward(
     with _accumulating:
         while walk.found:
             node, g = walk.found.popitem()
-            tensor = holders.get(node) or (node.tensor() if isinstance(node, Leaf) else None)
-            if tensor is None:
-                continue  # nobody can see its gradient any more
+            tensor = holders.get(node)
+            if tensor is None and isinstance(node, Leaf):
+                tensor = node.tensor()
+            if tensor is None or (node.hooks is not None and node.hooks.of("retain")):
+                continue  # nobody can see its gradient any more, or `retain_grad` has kept it
             _accumulate(tensor, _in_dtype_of(tensor, g), create_graph, node in walk.shared)
             if node.hooks is not None and node.hooks.accumulated:
                 finished.append((node.hooks, tensor))

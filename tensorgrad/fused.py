@@ -355,6 +355,7 @@ def fused(
         space["OpNode"] = node_class(
             op.name,
             outputs == 1,
+            True,
             FusedNode,
             op=op,
             pull=backward_method(space, op.name, "pull", partial(op.backward_source, False)),

@@ -91,6 +91,7 @@ class Node:
 
     op_name: ClassVar[str] = "Node"
     saves_output: ClassVar[bool] = False
+    frees: bool = False  # whether a backward drops what was saved, so that a second one is refused
 
     edges: tuple[Node | None, ...]
     saved: Any

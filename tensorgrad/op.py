@@ -224,6 +224,7 @@ def primitive(
         space["OpNode"] = node_class(
             name,
             "y" in writer.keep,
+            not {"y", *names}.isdisjoint(writer.keep),
             pull=backward_method(space, name, "pull", partial(writer.pull, False)),
             pull_tensors=backward_method(space, name, "pull_tensors", partial(writer.pull, True)),
         )

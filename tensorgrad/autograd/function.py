@@ -103,6 +103,10 @@ class FunctionNode(Multi):
     function: type[Function]
     likes: list[Any]  # an array of no elements for each output: its dtype and device
 
+    @property
+    def frees(self) -> bool:  # type: ignore[override]
+        return self.saved is not None and bool(self.saved._saved)
+
     def name(self) -> str:
         return f"{self.function.__name__}Backward"
 
