@@ -15,20 +15,19 @@ from typing import Any, TypeAlias
 
 from tensorgrad import dtypes
 from tensorgrad.backend import CPU, Device
-from tensorgrad.errors import BackendError, IndexRangeError
+from tensorgrad.backends.index_primitives import IndexPrimitives
+from tensorgrad.backends.random_primitives import RandomPrimitives
+from tensorgrad.errors import BackendError
 
 Array: TypeAlias = Any
 Dim: TypeAlias = int | tuple[int, ...] | None
 
-PHILOX_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
-PHILOX_WEYL = (0x9E3779B9, 0xBB67AE85)
-PHILOX_ROUNDS = 10
 # Sums over a leading dimension add whole rows; past this many, in blocks, so that rounding errors
 # do not pile up.
 SUM_BLOCK = 256
 
 
-class ArrayBackend:
+class ArrayBackend(IndexPrimitives, RandomPrimitives):
     """The primitives over the array module `xp` (NumPy, or one with NumPy's names)."""
 
     name: str
@@ -330,185 +329,3 @@ class ArrayBackend:
 
     def flip(self, input: Array, dims: tuple[int, ...]) -> Array:
         return self.xp.flip(input, dims).copy()
-
-    # ---- indexing
-
-    def getitem(self, input: Array, index: tuple[Any, ...]) -> Array:
-        """Basic indexing: a view. The Ellipsis keeps a full set of numbers from giving a scalar."""
-        return input[index if Ellipsis in index else (*index, Ellipsis)]
-
-    def index(self, input: Array, index: tuple[Any, ...]) -> Array:
-        """Indexing with at least one array among slices: a copy."""
-        return input[index]
-
-    def embed(self, input: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
-        """Zeros of `shape` with `input` added at `index`: the adjoint of `getitem` and `index`."""
-        out = self.xp.zeros(shape, input.dtype)
-        if all(part is None or isinstance(part, int | slice | type(...)) for part in index):
-            out[index] = input
-        else:
-            self.add_at(out, index, input)
-        return out
-
-    def add_at(self, target: Array, index: Any, value: Array) -> None:
-        """target[index] += value, where an element that is named twice receives both."""
-        self.xp.add.at(target, index, value)
-
-    def assign_at(self, target: Array, index: tuple[Any, ...], value: Any) -> None:
-        target[index] = value
-
-    def nonzero(self, input: Array) -> Array:
-        """(number of elements that are not 0, number of dimensions), int64."""
-        return self.xp.stack(self.xp.nonzero(input), axis=-1)
-
-    def gather(self, input: Array, index: Array, dim: int) -> Array:
-        if not input.ndim:
-            return self.gather(input.reshape(1), index.reshape(1), 0).reshape(())
-        self._check_range("gather", index, input.shape[dim])
-        return input[self._along(index, dim)]
-
-    def scatter_add(self, input: Array, index: Array, src: Array, dim: int) -> Array:
-        if not input.ndim:
-            one, place, added = (array.reshape(1) for array in (input, index, src))
-            return self.scatter_add(one, place, added, 0).reshape(())
-        self._check_range("scatter_add", index, input.shape[dim])
-        out = input.copy()
-        self.add_at(out, self._along(index, dim), src)
-        return out
-
-    def embedding(self, input: Array, weight: Array, padding_idx: int | None) -> Array:
-        """Rows of `weight` named by `input`; a number outside [0, rows) raises IndexRangeError."""
-        self._check_range("embedding", input, weight.shape[0])
-        return self.xp.take(weight, input, axis=0)
-
-    def embedding_add(
-        self, input: Array, index: Array, padding_idx: int | None, rows: int
-    ) -> Array:
-        """Zeros (rows, D) with row i of `input` (..., D) added at row index[i]: the adjoint of
-        `embedding`.
-        """
-        out = self.xp.zeros((rows, input.shape[-1]), input.dtype)
-        self.add_at(out, index.reshape(-1), input.reshape(-1, input.shape[-1]))
-        if padding_idx is not None:
-            out[padding_idx] = 0
-        return out
-
-    def _along(self, index: Array, dim: int) -> tuple[Array, ...]:
-        """The full index that picks `index` along `dim` and each element's own place elsewhere."""
-        dim %= index.ndim
-        grid = self.xp.ogrid[tuple(slice(n) for n in index.shape)]
-        return tuple(index if axis == dim else own for axis, own in enumerate(grid))
-
-    def _check_range(self, op: str, index: Array, size: int) -> None:
-        if index.size:
-            low, high = int(index.min()), int(index.max())
-            if low < 0 or high >= size:
-                raise IndexRangeError(
-                    f"{op}: expected indices in [0, {size}), got {low if low < 0 else high}"
-                )
-
-    # ---- sliding windows over the last len(kernel) dimensions
-
-    def windows(
-        self,
-        input: Array,
-        kernel: tuple[int, ...],
-        stride: tuple[int, ...],
-        dilation: tuple[int, ...],
-    ) -> Array:
-        """(..., *size) -> (..., *positions, *kernel): a view in which window elements repeat."""
-        spatial = len(kernel)
-        lead = input.ndim - spatial
-        sizes, steps = input.shape[lead:], input.strides[lead:]
-        positions = tuple(
-            (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(sizes, kernel, stride, dilation)
-        )
-        return self.xp.lib.stride_tricks.as_strided(
-            input,
-            (*input.shape[:lead], *positions, *kernel),
-            (
-                *input.strides[:lead],
-                *(step * s for step, s in zip(steps, stride)),
-                *(step * d for step, d in zip(steps, dilation)),
-            ),
-        )
-
-    def fold_windows(
-        self,
-        input: Array,
-        size: tuple[int, ...],
-        kernel: tuple[int, ...],
-        stride: tuple[int, ...],
-        dilation: tuple[int, ...],
-    ) -> Array:
-        """(..., *positions, *kernel) -> (..., *size): each element added where it came from;
-        adjoint of `windows`.
-        """
-        spatial = len(kernel)
-        lead = input.ndim - 2 * spatial
-        positions = input.shape[lead : lead + spatial]
-        out = self.xp.zeros((*input.shape[:lead], *size), input.dtype)
-        for number in range(math.prod(kernel)):
-            place: list[int] = []
-            rest = number
-            for k in reversed(kernel):
-                rest, offset = divmod(rest, k)
-                place.insert(0, offset)
-            target = tuple(
-                slice(o * d, o * d + (p - 1) * s + 1, s)
-                for o, d, p, s in zip(place, dilation, positions, stride)
-            )
-            out[(..., *target)] += input[(..., *place)]
-        return out
-
-    # ---- random numbers: Philox 4x32-10, the same bits on every backend; defined in
-    # tensorgrad/random.py
-
-    def random_bits(self, key: int, offset: int, count: int, device: Device) -> Array:
-        """`count` uint32 words: word i is word i % 4 of block offset + i // 4."""
-        xp = self.xp
-        blocks = xp.arange(-(-count // 4), dtype="uint64") + xp.uint64(offset)
-        zeros = xp.zeros_like(blocks)
-        counter = (blocks & xp.uint64(0xFFFFFFFF), blocks >> xp.uint64(32), zeros, zeros)
-        words = xp.stack(self._philox(counter, key), axis=-1)
-        return words.reshape(-1)[:count].astype("uint32")
-
-    def _philox(self, counter: tuple[Array, ...], key: int) -> tuple[Array, ...]:
-        """Four random words for each counter of four, the lowest first; all held in uint64."""
-        xp = self.xp
-        low, shift = xp.uint64(0xFFFFFFFF), xp.uint64(32)
-        c0, c1, c2, c3 = counter
-        k0, k1 = key & 0xFFFFFFFF, key >> 32 & 0xFFFFFFFF
-        for _ in range(PHILOX_ROUNDS):
-            p0 = c0 * xp.uint64(PHILOX_MULTIPLIERS[0])
-            p1 = c2 * xp.uint64(PHILOX_MULTIPLIERS[1])
-            c0, c1 = (p1 >> shift) ^ c1 ^ xp.uint64(k0), p1 & low
-            c2, c3 = (p0 >> shift) ^ c3 ^ xp.uint64(k1), p0 & low
-            k0, k1 = (k0 + PHILOX_WEYL[0]) & 0xFFFFFFFF, (k1 + PHILOX_WEYL[1]) & 0xFFFFFFFF
-        return c0, c1, c2, c3
-
-    def uniform(
-        self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
-    ) -> Array:
-        """Uniform in [0, 1): 24 bits of one word for float32, 53 bits of two for float64."""
-        xp = self.xp
-        count = math.prod(shape)
-        if dtype == "float64":
-            words = self.random_bits(key, offset, 2 * count, device).astype("uint64")
-            bits, unit = (words[0::2] << xp.uint64(32) | words[1::2]) >> xp.uint64(11), 2.0**-53
-        else:
-            bits, unit = self.random_bits(key, offset, count, device) >> xp.uint32(8), 2.0**-24
-        return (bits.astype(dtype) * dtype.type(unit)).reshape(shape)
-
-    def normal(
-        self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
-    ) -> Array:
-        """Standard normal, by Box and Muller from pairs of uniforms, computed in `dtype`."""
-        xp = self.xp
-        count = math.prod(shape)
-        pairs = self.uniform((-(-count // 2), 2), dtype, key, offset, device)
-        step = dtype.type(2.0**-53 if dtype == "float64" else 2.0**-24)
-        radius = xp.sqrt(dtype.type(-2) * xp.log(pairs[:, 0] + step))
-        angle = dtype.type(2 * math.pi) * pairs[:, 1]
-        both = xp.stack((radius * xp.cos(angle), radius * xp.sin(angle)), axis=-1)
-        return both.reshape(-1)[:count].reshape(shape)
