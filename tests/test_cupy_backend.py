@@ -21,7 +21,12 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import backend as choice
 from tensorgrad import nn, optim
-from tensorgrad.backends import array_backend, cupy_backend
+from tensorgrad.backends import (
+    array_backend,
+    cupy_backend,
+    index_primitives,
+    random_primitives,
+)
 from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.backends.cupy_backend import CupyBackend
 from tensorgrad.graph import unwrap
@@ -434,7 +439,9 @@ def chain(node: ast.AST, aliases: dict[str, list[str]]) -> list[str] | None:
 
 def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
     """Of the reference those that CupyBackend does not override, and all of its own."""
-    for module, cls in ((array_backend, ArrayBackend), (cupy_backend, CupyBackend)):
+    reference = (array_backend, index_primitives, random_primitives)
+    for module in (*reference, cupy_backend):
+        cls = ArrayBackend if module in reference else CupyBackend
         source = inspect.getsource(module)
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef):
