@@ -1,13 +1,13 @@
 """Trains four models on every backend that can run here: compares their losses, then their speed.
 
-    python -m bench [--model mlp ...] [--backend numpy ...] [--peer torch] [--seconds 3]
+    python -m bench [--model mlp ...] [--backend numpy ...] [--peer torch] [--seconds 2]
                     [--json FILE] [--plot FILE]
 
 First the backends must agree: the first 20 losses of each model, from one seed, may differ from the
 first column's by at most `TOLERANCE`, relatively. If they do not, the exit status is 1 and nothing
 is timed. Then each model is trained on the columns in turn, in short slices, so that whatever else
 the machine does falls on all of them. A step is timed from the batch at hand to the updated
-weights. The held-out figure is taken after a fixed number of steps, the same on every column.
+weights. The held-out figure is taken after the same number of steps on every column.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tqdm import tqdm
 from bench.machine import headline, machine
 from bench.measure import CHECKED, PEERS, Failed, Unavailable, Worker
 from bench.models import TASKS, Task
-from bench.table import add_speed_ups, plot, row, table
+from bench.table import add_speed_ups, plot, rows_of, table
 
 TOLERANCE = 1e-3
 SLICE = 0.25  # seconds
@@ -77,7 +77,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seconds",
         type=float,
-        default=3.0,
+        default=2.0,
         help="to time each model on each backend (%(default)s)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -156,7 +156,7 @@ def measure(workers: list[list[Worker]], seconds: float) -> list[dict[str, Any]]
                     before = worker.progress(seconds)
                     worker.run(min(SLICE, seconds))
                     bar.update(worker.progress(seconds) - before)
-            rows += [row(worker.task, worker.column, worker.finish()) for worker in running]
+            rows += rows_of(running[0].task, {worker.column: worker.finish() for worker in running})
     return rows
 
 

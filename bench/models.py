@@ -22,7 +22,7 @@ class Task:
     unit: str  # what the speed counts
     figure: str  # what is reported on held-out data: "accuracy" or "loss"
     batch_size = 64
-    steps: int  # training steps after which it is reported
+    steps: int  # after so many training steps; on a slow machine after a half or a quarter of them
 
     def data(self, train: bool) -> tuple[Array, ...]:
         raise NotImplementedError
@@ -82,7 +82,7 @@ class MLP(Digits):
 
 class ConvNet(Digits):
     name = "convnet"
-    steps = 150
+    steps = 120
 
     def model(self, lib: Any) -> Any:
         nn = lib.nn
@@ -124,7 +124,7 @@ class LanguageModel(Task):
     batch_size = 16
     length = 32
     width = 128
-    steps = 150
+    steps = 80
 
     def data(self, train: bool) -> tuple[Array, ...]:
         ids = part(words(punctuation=True)[1], train)

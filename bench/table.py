@@ -15,8 +15,15 @@ Row = dict[str, Any]
 REFERENCE = "numpy"
 
 
-def row(task: Task, column: str, result: dict[str, Any]) -> Row:
-    """What is reported of one model on one column; times in seconds, memory in bytes."""
+def rows_of(task: Task, results: dict[str, dict[str, Any]]) -> list[Row]:
+    """What is reported of a model, a row a column; held out after as many steps on each."""
+    steps = set.intersection(*[set(result["held_out"]) for result in results.values()])
+    last = max(steps, default=0)
+    return [row(task, column, result, last) for column, result in results.items()]
+
+
+def row(task: Task, column: str, result: dict[str, Any], steps: int) -> Row:
+    """One column; times in seconds, memory in bytes."""
     fastest, median = min(result["times"]), statistics.median(result["times"])
     return {
         "model": task.name,
@@ -27,8 +34,8 @@ def row(task: Task, column: str, result: dict[str, Any]) -> Row:
         "units_per_second": task.units(task.batch_size) / median,
         "peak_memory": result["memory"],
         "figure": task.figure,
-        "held_out": result["held_out"],
-        "steps_before_held_out": task.steps,
+        "held_out": result["held_out"].get(steps),
+        "steps_before_held_out": steps,
         "steps_timed": len(result["times"]),
         "speed_up": None,
     }
@@ -48,13 +55,16 @@ def milliseconds(seconds: float) -> str:
 
 def cells(r: Row) -> list[tuple[str, str]]:
     """(label, value) of each figure of a row, from top to bottom."""
-    memory, speed_up = r["peak_memory"], r["speed_up"]
+    memory, held_out, speed_up = r["peak_memory"], r["held_out"], r["speed_up"]
     return [
         ("step, median", milliseconds(r["step_median"])),
         ("step, minimum", milliseconds(r["step_min"])),
         (f"{r['unit']}/s", f"{r['units_per_second']:,.0f}"),
         ("peak memory", "unknown" if memory is None else f"{memory / 2**20:.0f} MiB"),
-        (f"{r['figure']} after {r['steps_before_held_out']} steps", f"{r['held_out']:.3f}"),
+        (
+            f"{r['figure']} after {r['steps_before_held_out']} steps",
+            "-" if held_out is None else f"{held_out:.3f}",
+        ),
         (f"speed-up over {REFERENCE}", "-" if speed_up is None else f"{speed_up:.2f}"),
     ]
 
@@ -87,6 +97,7 @@ def plot(rows: list[Row], title: str, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
+    matplotlib.rcParams["svg.fonttype"] = "none"  # letters as letters: a third of the size
     import matplotlib.pyplot as plt
 
     models = list(dict.fromkeys(r["model"] for r in rows))
@@ -104,7 +115,7 @@ def plot(rows: list[Row], title: str, path: Path) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     axes_of_first = axes[0] if len(models) > 1 else axes
     axes_of_first.set_ylabel("median training step, ms", fontsize=8)
-    figure.suptitle(title, fontsize=7, y=0.02, va="bottom")
+    figure.text(0.5, 0.02, title, fontsize=7, ha="center")
     figure.tight_layout(rect=(0, 0.05, 1, 1))
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     plt.close(figure)
