@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from tensorgrad import modes
+from tensorgrad import dtypes, modes
 from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.graph import (
     Leaf,
@@ -245,7 +245,9 @@ class Function:
     def _output(
         context: Context, args: tuple[Any, ...], output: Any, node: FunctionNode, number: int
     ) -> Any:
-        if any(output is tensor for tensor in context._not_differentiable):
+        if not dtypes.is_differentiable(output._array.dtype) or any(
+            output is tensor for tensor in context._not_differentiable
+        ):
             return output
         if any(output is tensor for tensor in context._dirty):
             finish(output, Pick(node, number))
