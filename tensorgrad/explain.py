@@ -36,8 +36,10 @@ def explain(
             f"{type(backend).__name__} without"
         )
     got = _shapes(arrays) + _settings(op.statics, statics)
-    if type(error).__name__ == "AxisError":
-        rank = max(arrays[0].ndim, 1)
+    rank = max(arrays[0].ndim, 1)
+    if type(error).__name__ == "AxisError" or (
+        isinstance(error, IndexError) and _names_no_dimension(op, statics, rank)
+    ):
         return IndexRangeError(
             f"{op.name}: expected a dimension in [{-rank}, {rank - 1}], got {got} "
             "(Dimension out of range)"
@@ -54,6 +56,12 @@ def explain(
     if isinstance(error, ValueError):
         return ShapeError(f"{op.name}: expected {op.expects or 'shapes that broadcast'}, got {got}")
     return error
+
+
+def _names_no_dimension(op: Any, statics: tuple[Any, ...], rank: int) -> bool:
+    dim = dict(zip(op.statics, statics)).get("dim")
+    dims = dim if isinstance(dim, tuple) else (dim,)
+    return any(isinstance(d, int) and not -rank <= d < rank for d in dims)
 
 
 def _shapes(arrays: list[Any]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad import dtypes, modes
-from tensorgrad.errors import DTypeError, GraphError, ShapeError
+from tensorgrad.errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from tensorgrad.graph import Leaf, Node, TensorCore, tick, unwrap, version_of, wrap
 from tensorgrad.op import OPS, call_stack
 
@@ -53,7 +53,12 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
     if hasattr(array, "dtype") and not dtypes.can_cast(array.dtype, target.dtype):
         raise DTypeError(f"setitem: expected values castable to {target.dtype}, got {array.dtype}")
     backend = _backend(input)
-    shape = _probe(backend, target, index).shape
+    try:
+        shape = _probe(backend, target, index).shape
+    except IndexError as error:
+        raise IndexRangeError(
+            f"setitem: expected indices in range, got shape {list(target.shape)} ({error})"
+        ) from error
     if hasattr(array, "shape") and not _broadcasts(array.shape, shape):
         raise ShapeError(
             f"setitem: expected a value that broadcasts to {list(shape)}, got {list(array.shape)}"
@@ -75,8 +80,10 @@ def check_writable(input: Any, name: str) -> None:
     The gradient of an overwritten leaf, or of a leaf of which a view is overwritten, would be undefined.
     """
     array = input._array
-    if array.size and 0 in array.strides and any(
-        step == 0 and n > 1 for n, step in zip(array.shape, array.strides)
+    if (
+        array.size
+        and 0 in array.strides
+        and any(step == 0 and n > 1 for n, step in zip(array.shape, array.strides))
     ):
         raise ShapeError(
             f"{name}: expected a tensor whose elements have memory of their own, got an expanded one "

@@ -1,5 +1,5 @@
-"""`autograd.Function`: ops that users write. Runs on PyTorch too, where it is installed: what is said
-here is what PyTorch does.
+"""`autograd.Function`: ops that users write. Runs on PyTorch too, where it is installed: what is
+said here is what PyTorch does.
 """
 
 import importlib

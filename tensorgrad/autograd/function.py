@@ -26,7 +26,7 @@ from tensorgrad.graph import (
     version_of,
     wrap,
 )
-from tensorgrad.inplace import finish, check_writable
+from tensorgrad.inplace import check_writable, finish
 from tensorgrad.op import call_stack
 from tensorgrad.ops.creation import zeros_of
 

@@ -415,11 +415,14 @@ def multinomial(
         raise RuntimeError(f"multinomial: expected num_samples > 0, got {num_samples}")
     weights = np.atleast_2d(np.asarray(input.detach().cpu().numpy(), "float64"))
     if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
-        raise RuntimeError("multinomial: expected weights >= 0 with a positive sum in each row")
+        raise RuntimeError(
+            "multinomial: expected finite weights >= 0 with a positive sum in each row, got "
+            f"from {weights.min()} to {weights.max()}"
+        )
     if not replacement and ((weights > 0).sum(-1) < num_samples).any():
         raise RuntimeError(
             f"multinomial: expected at least {num_samples} positive weights a row without "
-            "replacement"
+            f"replacement, got {(weights > 0).sum(-1).min()}"
         )
     rows = weights.shape[0]
     if replacement:

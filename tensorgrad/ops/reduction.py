@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorgrad import dtypes, engine
-from tensorgrad.errors import DTypeError
+from tensorgrad.errors import DTypeError, IndexRangeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore
 from tensorgrad.op import TensorFunction, primitive
@@ -219,13 +219,21 @@ index_of_largest = primitive("argmax", "input", "dim=None, keepdim=False")
 index_of_smallest = primitive("argmin", "input", "dim=None, keepdim=False")
 
 
+def _check_choice(op: str, input: Tensor, dim: int | None) -> None:
+    shape = input.shape
+    if 0 in (shape if dim is None else shape[dim : dim + 1 or None]):
+        raise IndexRangeError(f"{op}: expected elements to choose from, got shape {list(shape)}")
+
+
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index (int64) of the first largest element along `dim`, or in the flattened tensor."""
+    _check_choice("argmax", input, dim)
     return index_of_largest(input, _one_form(input, dim), keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index (int64) of the first smallest element along `dim`, or in the flattened tensor."""
+    _check_choice("argmin", input, dim)
     return index_of_smallest(input, _one_form(input, dim), keepdim)
 
 
