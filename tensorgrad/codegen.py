@@ -7,7 +7,6 @@ its slow and failing paths is handed in by `tensorgrad.op`.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -176,29 +175,31 @@ def check_names(op: str, names: list[str]) -> None:
         raise ValueError(f"{op}: expected other parameter names than {sorted(taken)}, got {names}")
 
 
-def define(space: Space, title: str, head: str, body: str) -> Callable[..., Any]:
-    """Compile one function into `space` (a plain dict: look-ups in a subclass are not specialised)."""
-    found: dict[str, Any] = {}
-    exec(compile(f"{head}\n{body}", f"<op {title}>", "exec"), space, found)
-    (function,) = found.values()
-    function.__module__ = "tensorgrad"
-    return function  # type: ignore[no-any-return]
-
-
-def backward_method(
-    space: Space, title: str, name: str, write: Callable[[], str]
+def define(
+    space: Space, title: str, head: str, arguments: list[str], write: Callable[[], str]
 ) -> Callable[..., Any]:
-    """The method `name(node, g)` of a node class, compiled at its first call.
+    """The function `def {head}:` with the body that `write` returns, compiled at its first call.
 
-    A program differentiates few of the ops: compiling every backward pass took half of the import.
+    A program calls few of the ops, and compiling all took most of the time of the import. Until
+    then the function is a stub with the right signature; then it gets the code, and stays itself.
+    `arguments` are its parameters. `space` is a plain dict: look-ups in a subclass are not
+    specialised.
     """
 
-    def first_call(node: Node, g: Any) -> Any:
-        method = define(space, f"{title} backward", f"def {name}(node, g):", write())
-        setattr(type(node), name, method)
-        return method(node, g)
+    def compiled(body: str) -> Any:
+        found: dict[str, Any] = {}
+        exec(compile(f"def {head}:\n{body}", f"<op {title}>", "exec"), space, found)
+        return found.popitem()[1]
 
-    return first_call
+    def first_call(*values: Any) -> Any:
+        function.__code__ = compiled(write()).__code__
+        return function(*values)
+
+    name = f"first_call_of_{title.replace(' ', '_')}"
+    space[name] = first_call
+    function = compiled(f"    return {name}({', '.join(arguments)})")
+    function.__module__ = "tensorgrad"
+    return function  # type: ignore[no-any-return]
 
 
 def comma(names: list[str]) -> str:
@@ -206,9 +207,16 @@ def comma(names: list[str]) -> str:
     return "".join(f"{name}, " for name in names)
 
 
+def parameters_of(function: Callable[..., Any]) -> list[str]:
+    """The names of a Python function's parameters, without a method's `self`."""
+    code = function.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return list(names[1:] if hasattr(function, "__self__") else names)
+
+
 def rule_needs(rule: Callable[..., Any]) -> list[str]:
     """What a rule's parameters name, without the gradient itself."""
-    return [name for name in inspect.signature(rule).parameters if name != "g"]
+    return [name for name in parameters_of(rule) if name != "g"]
 
 
 class Writer:

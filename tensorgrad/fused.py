@@ -19,7 +19,6 @@ graph of the backward is wanted: kernels never need second derivatives.
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Callable
 from functools import partial
@@ -30,12 +29,12 @@ from tensorgrad.codegen import (
     CHECK_ARGUMENT,
     CHECK_OUTPUT,
     PULL,
-    backward_method,
     check_names,
     comma,
     define,
     new_space,
     node_class,
+    parameters_of,
     rule_needs,
 )
 from tensorgrad.explain import explain
@@ -178,12 +177,11 @@ class FusedOp:
         self.outputs = outputs
         self.check = check
         self.rules = rules
-        parameters = inspect.signature(composition).parameters.values()
         # An annotation is text in a module that postpones its evaluation, else a class or a union.
-        self.args = [p.name for p in parameters if re.search(r"\bTensor\b", str(p.annotation))]
-        if not self.args:
-            raise TypeError(f"fused: expected {self.name} to have a parameter annotated Tensor")
-        self.statics = [p.name for p in parameters if p.name not in self.args]
+        kinds = composition.__annotations__
+        self.parameters = parameters_of(composition)
+        self.args = [p for p in self.parameters if re.search(r"\bTensor\b", str(kinds.get(p, "")))]
+        self.statics = [p for p in self.parameters if p not in self.args]
         shapes = [f"{arg}_shape" for arg in self.args]
         self.names = [*self.args, *self.statics, "y", "aux", *shapes]
         self.kernels = Kernels(self)
@@ -344,25 +342,25 @@ def fused(
             wrap=wrap,
             **{f"rule_{arg}": rule for arg, rule in rules.items()},
         )
-        signature = inspect.signature(composition)
-        bare = signature.replace(
-            parameters=[p.replace(annotation=p.empty) for p in signature.parameters.values()],
-            return_annotation=signature.empty,
-        )
-        op.call = define(space, op.name, f"def {op.name}{bare}:", op.forward_source())
+        defaults = composition.__defaults__ or ()
+        required = len(op.parameters) - len(defaults)
+        heads = [p if i < required else f"{p}=None" for i, p in enumerate(op.parameters)]
+        head = f"{op.name}({', '.join(heads)})"
+        op.call = define(space, op.name, head, op.parameters, op.forward_source)
+        op.call.__defaults__ = defaults
         op.call.__doc__ = composition.__doc__
         op.call.__wrapped__ = composition  # type: ignore[attr-defined]
-        space["OpNode"] = node_class(
-            op.name,
-            outputs == 1,
-            True,
-            FusedNode,
-            op=op,
-            pull=backward_method(space, op.name, "pull", partial(op.backward_source, False)),
-            pull_tensors=backward_method(
-                space, op.name, "pull_tensors", partial(op.backward_source, True)
-            ),
-        )
+        pulls = {
+            method: define(
+                space,
+                f"{op.name} {method}",
+                f"{method}(node, g)",
+                ["node", "g"],
+                partial(op.backward_source, method == "pull_tensors"),
+            )
+            for method in ("pull", "pull_tensors")
+        }
+        space["OpNode"] = node_class(op.name, outputs == 1, True, FusedNode, op=op, **pulls)
         OPS[op.name] = op
         return op.call
 

@@ -18,18 +18,17 @@ Ops that are compositions with optional kernels are declared in `tensorgrad.fuse
 
 from __future__ import annotations
 
-import ast
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tensorgrad import dtypes, graph, modes
 from tensorgrad.codegen import (
     Writer,
-    backward_method,
     check_names,
+    comma,
     define,
     new_space,
     node_class,
@@ -59,12 +58,7 @@ class Op:
         self.expects = expects
         self.rules: dict[str, Callable[..., Any]] = {}
         self.call: Callable[..., Any]
-        self.compile_core: Callable[[], Callable[..., Any]]
-
-    @cached_property
-    def core(self) -> Callable[..., Any]:
-        """The call without its checks, for arguments that have been made to fit."""
-        return self.compile_core()
+        self.core: Callable[..., Any]  # the call without its checks
 
     def coerce(self, tensors: tuple[Any, ...], statics: tuple[Any, ...]) -> Any:
         """The call with arguments that are not all tensors of one dtype."""
@@ -197,9 +191,9 @@ def primitive(
     """
     sequence = args.startswith("*")
     names = args.removeprefix("*").split()
-    parsed = ast.parse(f"def f({statics}): pass").body[0].args  # type: ignore[attr-defined]
-    static_names = [p.arg for p in [*parsed.args, *parsed.kwonlyargs]]
-    check_names(name, names + static_names)
+    static_names = [part.partition("=")[0].strip() for part in statics.split(",") if part]
+    parameters = names + static_names
+    check_names(name, parameters)
     op = Op(name, names, static_names, kind, expects)
     op.rules = rules
     writer = Writer(name, names, static_names, rules, kind=kind, view=view, sequence=sequence)
@@ -215,19 +209,23 @@ def primitive(
         output_tensor=wrap,
         **{f"rule_{arg}": rule for arg, rule in rules.items()},
     )
-    signature = ", ".join([*names, statics] if statics else names)
-    head = f"def {name}({', '.join(names + static_names)}):"
-    op.compile_core = lambda: define(space, name, head, writer.core())
-    op.call = define(space, name, f"def {name}({signature}):", writer.call())
+    head = f"{name}({', '.join([*names, statics] if statics else names)})"
+    op.call = define(space, name, head, parameters, writer.call)
     op.call.__doc__ = doc
+    op.core = define(space, f"{name} core", f"{name}({comma(parameters)})", parameters, writer.core)
     if rules:
-        space["OpNode"] = node_class(
-            name,
-            "y" in writer.keep,
-            not {"y", *names}.isdisjoint(writer.keep),
-            pull=backward_method(space, name, "pull", partial(writer.pull, False)),
-            pull_tensors=backward_method(space, name, "pull_tensors", partial(writer.pull, True)),
-        )
+        pulls = {
+            method: define(
+                space,
+                f"{name} {method}",
+                f"{method}(node, g)",
+                ["node", "g"],
+                partial(writer.pull, method == "pull_tensors"),
+            )
+            for method in ("pull", "pull_tensors")
+        }
+        keeps_tensors = not {"y", *names}.isdisjoint(writer.keep)
+        space["OpNode"] = node_class(name, "y" in writer.keep, keeps_tensors, graph.Node, **pulls)
     OPS[name] = op
     return op.call
 
