@@ -1,0 +1,224 @@
+"""Drift detectors: what the design says about the whole, held against the sources and the registry."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import backend as backend_module
+from tensorgrad.backends.array_backend import ArrayBackend
+from tensorgrad.codegen import rule_needs
+from tensorgrad.fused import FusedOp
+from tensorgrad.op import OPS, Op
+from tensorgrad.optim.optimizer import Optimizer
+from tests.cases import CASES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# ---- every op has a case, every kernel a composition
+
+# Functions that make tensors: they take none, so the table's inputs and layouts say nothing of them.
+MAKING = {
+    "arange", "as_tensor", "empty", "empty_like", "eye", "from_numpy", "full", "full_like",
+    "linspace", "ones", "ones_like", "tensor", "zeros", "zeros_like",
+    "bernoulli", "multinomial", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
+}  # fmt: skip
+
+
+def test_every_op_has_a_case():
+    assert set(OPS) - {case.op for case in CASES} == set()
+
+
+def test_every_public_function_on_tensors_has_a_case():
+    functions = {
+        name
+        for name, value in vars(tg).items()
+        if inspect.isfunction(value)
+        and not name.startswith("_")
+        and (value.__module__.startswith("tensorgrad.ops.") or value.__module__ == "tensorgrad")
+    }
+    assert len(functions) >= 120
+    assert functions - MAKING - {case.op for case in CASES} == set()
+    assert MAKING <= functions
+
+
+def test_case_names_are_unique():
+    names = [case.name for case in CASES]
+    assert len(set(names)) == len(names)
+
+
+def backend_classes():
+    """The built-in backends' classes, without making one: CuPy's needs a GPU."""
+    found = []
+    for target in backend_module.BUILT_IN.values():
+        module, _, name = target.partition(":")
+        found.append(getattr(importlib.import_module(module), name))
+    return found
+
+
+def optimizer_kernels():
+    return {kind.kernel for kind in Optimizer.__subclasses__()}
+
+
+def public_methods(kind):
+    """The methods that a class of a backend defines itself, without those of its bases."""
+    return {
+        name: value
+        for name, value in vars(kind).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    }
+
+
+def parameters(function):
+    return [name for name in inspect.signature(function).parameters if name != "self"]
+
+
+def test_every_primitive_is_a_method_of_the_reference_with_the_ops_parameters():
+    primitives = {name: op for name, op in OPS.items() if isinstance(op, Op)}
+    assert len(primitives) >= 60
+    for name, op in primitives.items():
+        assert parameters(getattr(ArrayBackend, name)) == op.args + op.statics, name
+
+
+@pytest.mark.parametrize("kind", backend_classes(), ids=lambda kind: kind.__name__)
+def test_every_method_of_a_backend_overrides_or_is_a_kernel(kind):
+    for name, method in public_methods(kind).items():
+        own = parameters(method)
+        base = getattr(ArrayBackend, name, None)
+        op = OPS.get(name)
+        if base is not None:
+            assert own == parameters(base), name
+        elif isinstance(op, FusedOp):
+            assert own == op.args + op.statics, name
+        elif name.endswith("_vjp"):
+            fused = OPS.get(name.removesuffix("_vjp"))
+            assert isinstance(fused, FusedOp), f"{name}: a backward kernel of no fused op"
+            assert own[0] == "g", name
+            assert set(own[1:]) <= {*fused.names, "needs"}, name
+            assert hasattr(kind, fused.name), f"{name}: a backward kernel without its forward one"
+        else:
+            assert name in optimizer_kernels(), f"{name}: neither primitive, fused op nor optimizer"
+
+
+def test_rules_name_what_there_is():
+    """A rule's parameters are arguments of its op, `y`, static parameters, or shapes and dtypes."""
+    for op in OPS.values():
+        allowed = {*op.args, *op.statics, "y"}
+        allowed |= {f"{arg}_{what}" for arg in op.args for what in ("shape", "dtype")}
+        for arg, rule in op.rules.items():
+            assert arg in op.args, op.name
+            assert set(rule_needs(rule)) <= allowed, op.name
+
+
+# ---- imports go down only
+
+LAYERS = [
+    "errors", "dtypes", "modes", "graph", "engine", "backend", "codegen", "explain", "op", "fused",
+    "inplace", "random", "ops", "autograd", "printing", "tensor_ops", "_tensor", "cuda",
+    ("data", "nn", "optim"), "datasets", "__init__",
+]  # fmt: skip
+OPS_LAYERS = [
+    "creation", "pieces", "shape", "elementwise", "indexing", "reduction", "linalg", "activation",
+    ("convolution", "normalization", "recurrent", "loss"),
+]  # fmt: skip
+
+
+def height(name, layers):
+    for number, layer in enumerate(layers):
+        if name in (layer if isinstance(layer, tuple) else (layer,)):
+            return number
+    raise AssertionError(f"{name}: in no layer")
+
+
+def imports(path):
+    """The modules of tensorgrad that a file imports, wherever it does; TYPE_CHECKING blocks aside."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("tensorgrad."))
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module in ("tensorgrad", "tensorgrad.ops", "tensorgrad.nn", "tensorgrad.optim"):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            elif node.module.startswith("tensorgrad."):
+                yield node.module
+
+
+def library_files():
+    for path in sorted((ROOT / "tensorgrad").rglob("*.py")):
+        parts = path.relative_to(ROOT / "tensorgrad").with_suffix("").parts
+        if parts[0] not in ("backends", "kernels"):  # links; see below
+            yield parts, path
+
+
+def test_imports_go_down_only():
+    seen = 0
+    for parts, path in library_files():
+        mine = height(parts[0], LAYERS)
+        for target in imports(path):
+            names = target.split(".")[1:]
+            if names[0] in ("backends", "kernels"):
+                pytest.fail(f"{path}: imports {target}; backends are found by name")
+            theirs = height(names[0], LAYERS)
+            assert theirs < mine or names[0] == parts[0], f"{path}: imports {target} from above"
+            if names[0] == parts[0] == "ops" and parts[1] != "__init__":
+                above = height(names[1], OPS_LAYERS) >= height(parts[1], OPS_LAYERS)
+                assert not above, f"{path}: imports {target} from above"
+            seen += 1
+    assert seen >= 150
+
+
+def test_backends_and_kernels_know_arrays_only():
+    allowed = {
+        "backends": ("tensorgrad.backend", "tensorgrad.dtypes", "tensorgrad.errors"),
+        "kernels": ("tensorgrad.errors",),
+    }
+    count = 0
+    for folder, outside in allowed.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for target in imports(path):
+                inside = target.startswith(f"tensorgrad.{folder}.")
+                assert inside or target in outside, f"{path}: imports {target}"
+                count += 1
+    assert count >= 15
+
+
+def test_only_backends_touch_array_libraries():
+    """Above the backends nobody calls NumPy on an array. These make arrays from data on the host,
+    read them there, or name dtypes.
+    """
+    readers = {
+        "_tensor", "dtypes", "random", "ops/creation", "autograd/gradcheck", "printing", "nn/init",
+        "nn/module",
+    }  # fmt: skip
+    found = set()
+    for parts, path in library_files():
+        if parts[0] in ("data", "datasets"):
+            continue
+        names = {
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        if "numpy" in names:
+            found.add("/".join(parts))
+    assert found <= readers
+
+
+def test_every_module_says_what_it_knows():
+    for folder in ("tensorgrad", "backends", "kernels"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            text = path.read_text()
+            if text.strip():
+                assert ast.get_docstring(ast.parse(text)), f"{path}: no docstring"
