@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.op import OPS
 from tests.cases import BOOL, CASES, F32, F64, INT, arrays, draw, map_arrays
 from tests.conftest import CPU_BACKENDS
 
@@ -122,10 +123,27 @@ def test_dtype_is_kept(case, backend):
             assert str(narrow.dtype) == (dtype if wide.dtype == tg.float64 else str(wide.dtype))
 
 
+ON_ARRAYS = [case for case in CASES if case.function in [op.call for op in OPS.values()]]
+
+
+@pytest.mark.parametrize("case", ON_ARRAYS, ids=lambda case: case.id)
+def test_op_takes_plain_arrays(case, backend):
+    """Gradient rules and compositions call ops on arrays: the same numbers, no tensor between."""
+    tensors = tensors_of(case, F32, "contiguous")
+    plain = case.function(*map_arrays(lambda x: x.numpy(), tensors), **case.kwargs)
+    result = case.function(*tensors, **case.kwargs)
+    assert len(arrays(plain)) == len(arrays(result)) > 0
+    for one, other in zip(arrays(plain), arrays(result), strict=True):
+        assert not isinstance(one, tg.Tensor)
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other.numpy())
+
+
 def test_the_plan_covers_what_it_says():
     """The table can only grow: a loop that ran empty would pass every test."""
     assert len(CASES) >= 300
     assert len(PLAN) * len(CPU_BACKENDS) >= 4300
     assert {layout for _, _, layout in PLAN} == {*LAYOUTS, *TINY_LAYOUTS}
+    assert len(ON_ARRAYS) >= 70
     assert sum(case.grad for case in CASES) >= 230
     assert math.isfinite(sum(len(arrays(draw(case))) for case in CASES))

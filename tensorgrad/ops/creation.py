@@ -416,7 +416,7 @@ def multinomial(
     weights = np.atleast_2d(np.asarray(input.detach().cpu().numpy(), "float64"))
     if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
         raise RuntimeError(
-            "multinomial: expected finite weights >= 0 with a positive sum in each row, "
+            "multinomial: expected weights >= 0 with a positive sum in each row, "
             f"got {weights.min()} to {weights.max()}"
         )
     if not replacement and ((weights > 0).sum(-1) < num_samples).any():
