@@ -121,8 +121,8 @@ class LanguageModel(Task):
     name = "lstm"
     unit = "words"
     figure = "loss"
-    batch_size = 16
-    length = 32
+    batch_size = 32
+    length = 16
     width = 128
     steps = 80
 
