@@ -251,7 +251,9 @@ def backward(
                 tensor = node.tensor()
             if tensor is None or (node.hooks is not None and node.hooks.of("retain")):
                 continue  # nobody can see its gradient any more, or `retain_grad` has kept it
-            _accumulate(tensor, _in_dtype_of(tensor, g), create_graph, node in walk.shared)
+            if g.dtype is not tensor._array.dtype:
+                g = _in_dtype_of(tensor, g)
+            _accumulate(tensor, g, create_graph, node in walk.shared)
             if node.hooks is not None and node.hooks.accumulated:
                 finished.append((node.hooks, tensor))
     for hooks, tensor in finished:
