@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tests.oracle import outcome, torch, torch_numpy
+from tensorgrad.autograd import gradcheck, gradgradcheck
+from tests.oracle import needs_torch, outcome, torch, torch_numpy
 
 
 def base(m, x):
@@ -410,6 +411,16 @@ def takes_leaves(value):
 
 
 PROGRAMS = [value for value in list(globals().values()) if takes_leaves(value)]
+REFUSED = [
+    leaf, view_of_leaf, leaf_item, saved_input_overwritten, saved_output_overwritten,
+    saved_output_of_fused_overwritten, saved_through_view, saved_view_overwritten_by_base,
+    saved_overwritten_by_detached, broadcast_grows, int_plus_float, expanded_written, by_itself,
+    assigned_in_a_loop,
+]  # fmt: skip
+# Here a gradient is not the slope: something was written behind its back, on purpose.
+BEHIND_ITS_BACK = [
+    detached_then_written, without_grad, leaf_without_grad_mode, saved_overwritten_by_data,
+]  # fmt: skip
 FUNCTIONS = [
     *[[name] for name in ("neg_", "abs_", "sin_", "cos_", "tanh_", "sigmoid_", "relu_", "floor_")],
     *[[name] for name in ("exp_", "log_", "sqrt_", "zero_")],
@@ -430,6 +441,30 @@ def run(module, program, dtype="float64"):
     return [result.detach()] + [None if leaf.grad is None else leaf.grad for leaf in (x, w)]
 
 
+@pytest.mark.parametrize("program", REFUSED, ids=lambda program: program.__name__)
+def test_refused(program, backend):
+    with pytest.raises(RuntimeError):
+        run(tg, program)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [program for program in PROGRAMS if program not in REFUSED + BEHIND_ITS_BACK],
+    ids=lambda program: program.__name__,
+)
+def test_gradient_is_the_slope(program, backend):
+    """To second order, by central differences."""
+    rng = np.random.default_rng(0)
+    leaves = [tg.tensor(rng.uniform(0.5, 1.5, size), requires_grad=True) for size in ((3, 4), 4)]
+
+    def call(x, w):
+        return program(tg, x, w)
+
+    assert gradcheck(call, leaves)
+    assert gradgradcheck(call, leaves)
+
+
+@needs_torch
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 def test_program(program, backend):
     mine, wanted = outcome(run, tg, program), outcome(run, torch, program)
@@ -448,6 +483,7 @@ def test_programs_are_many():
     assert len(PROGRAMS) >= 95
 
 
+@needs_torch
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 def test_second_derivative_of_program(program):
     """Histories that in-place ops leave can be differentiated again."""

@@ -5,8 +5,10 @@ import pytest
 
 import tensorgrad as tg
 from tests.cases import CASES, F32, F64, arrays, differentiable, draw, map_arrays
-from tests.oracle import as_torch, assert_same, torch, torch_numpy
+from tests.oracle import as_torch, assert_same, torch_numpy
 from tests.test_values import magnitude, to_dtype
+
+torch = pytest.importorskip("torch")
 
 
 def torch_function(case):
