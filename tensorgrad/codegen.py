@@ -146,31 +146,14 @@ def fill_in_tensor_class() -> None:
 
 
 # What generated code calls its own variables; an op's parameters must have other names.
-LOCAL_NAMES = set(
-    [
-        "b",
-        "c",
-        "everything",
-        "g",
-        "k",
-        "keep",
-        "m",
-        "needs",
-        "node",
-        "offer",
-        "out",
-        "plain",
-        "recording",
-        "saved",
-        "t",
-        "v",
-        "y",
-    ]
-)
+LOCAL_NAMES = {*"bcgkmtvy", "everything", "keep", "needs", "node", "offer", "out", "plain"}
+LOCAL_NAMES |= {"recording", "saved"}
 
 
 def check_names(op: str, names: list[str]) -> None:
-    """A declaration whose parameters would collide with the generated code's variables is an error."""
+    """A declaration whose parameters would collide with the generated code's variables
+    is an error.
+    """
     if taken := LOCAL_NAMES & set(names):
         raise ValueError(f"{op}: expected other parameter names than {sorted(taken)}, got {names}")
 

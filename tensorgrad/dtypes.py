@@ -82,7 +82,9 @@ def promote_types(first: DType, second: DType) -> DType:
 
 
 def _combine(higher: DType | None, lower: DType | None) -> DType | None:
-    """The type of operands of unequal rank: the lower one counts only where its category is higher."""
+    """The type of operands of unequal rank: the lower one counts only where its
+    category is higher.
+    """
     if higher is None or lower is None:
         return higher if lower is None else lower
     if category(lower) > category(higher):

@@ -55,7 +55,9 @@ def leading_to(wanted: set[Node], roots: Iterable[Node]) -> set[Node]:
 
 
 class Walk:
-    """One backward pass. `wanted` limits it to the nodes that lead to these; None means all leaves."""
+    """One backward pass. `wanted` limits it to the nodes that lead to these; None
+    means all leaves.
+    """
 
     def __init__(self, create_graph: bool, retain_graph: bool, wanted: set[Node] | None) -> None:
         self.create_graph = create_graph
@@ -230,7 +232,9 @@ def backward(
     create_graph: bool,
     inputs: Sequence[Any] | None,
 ) -> None:
-    """Add the gradient of sum(tensor * gradient) to the `grad` of every leaf, or of `inputs` alone."""
+    """Add the gradient of sum(tensor * gradient) to the `grad` of every leaf, or of
+    `inputs` alone.
+    """
     wanted = None if inputs is None else {_node_of(tensor, "backward") for tensor in inputs}
     if wanted is not None and not wanted:
         raise GraphError(
@@ -330,7 +334,9 @@ def _node_of(tensor: Any, caller: str) -> Node:
 def _seeds(
     caller: str, tensors: Sequence[Any], gradients: Sequence[Any], create_graph: bool
 ) -> dict[Node, Any]:
-    """The gradients that a walk starts from: one an output, ones for a scalar output without one."""
+    """The gradients that a walk starts from: one an output, ones for a scalar output
+    without one.
+    """
     if len(tensors) != len(gradients):
         raise GraphError(
             f"{caller}: expected one gradient for each of {len(tensors)} outputs, got "

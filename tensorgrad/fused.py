@@ -38,8 +38,8 @@ from tensorgrad.codegen import (
     rule_needs,
 )
 from tensorgrad.explain import explain
-from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, unwrap, wrap
-from tensorgrad.op import OPS, alias, as_array, call_stack
+from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, call_stack, unwrap, wrap
+from tensorgrad.op import OPS, alias, as_array
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

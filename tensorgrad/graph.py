@@ -9,12 +9,14 @@ gradient rules name. Nothing here knows an op or a backend.
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import traceback
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from tensorgrad import modes
 from tensorgrad.errors import GraphError
 
 if TYPE_CHECKING:
@@ -27,6 +29,13 @@ new = object.__new__
 # descending time is a topological order; and a saved array was overwritten exactly when its last
 # write is younger than the node.
 tick = itertools.count(1).__next__
+
+
+def call_stack() -> traceback.StackSummary:
+    """The stack of the user's call, for anomaly mode."""
+    stack = traceback.StackSummary.extract(traceback.walk_stack(sys._getframe(2)))
+    stack.reverse()
+    return stack
 
 
 class Version:
@@ -101,6 +110,16 @@ class Node:
     output_version: Version | None
     trace: traceback.StackSummary
 
+    def begin(self, edges: tuple[Node | None, ...], shape: tuple[int, ...]) -> None:
+        """Fill the fields of a node that is not made by generated code, which does so itself."""
+        self.edges = edges
+        self.saved = ()
+        self.shape = shape
+        self.time = tick()
+        self.hooks = None
+        if modes.current().anomaly:
+            self.trace = call_stack()
+
     def pull(self, g: Any) -> tuple[Any, ...]:
         """Gradients of the inputs, as arrays, aligned with `edges`."""
         raise NotImplementedError
@@ -127,7 +146,9 @@ class Node:
         return hooks_of(self).add("post", hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> HookHandle:
-        """Call `hook(grad_outputs)` before the node runs; a tuple it returns replaces grad_outputs."""
+        """Call `hook(grad_outputs)` before the node runs; a tuple it returns replaces
+        grad_outputs.
+        """
         return hooks_of(self).add("pre", hook)
 
     def __repr__(self) -> str:
@@ -142,11 +163,7 @@ class Leaf(Node):
     op_name = "leaf"
 
     def __init__(self, tensor: TensorCore) -> None:
-        self.edges = ()
-        self.saved = ()
-        self.shape = tensor._array.shape
-        self.time = tick()
-        self.hooks = None
+        self.begin((), tensor._array.shape)
         # Weak: the tensor holds its leaf, and a cycle would keep both until the garbage collector
         # runs.
         self.tensor = weakref.ref(tensor)
@@ -177,12 +194,8 @@ class Pick(Node):
     op_name = "pick"
 
     def __init__(self, source: Multi, number: int) -> None:
-        self.edges = (source,)
+        self.begin((source,), source.shapes[number])
         self.source = source
-        self.saved = ()
-        self.shape = source.shapes[number]
-        self.time = tick()
-        self.hooks = None
         self.number = number
 
     def name(self) -> str:

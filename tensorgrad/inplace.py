@@ -15,7 +15,7 @@ from typing import Any
 from tensorgrad import dtypes, modes
 from tensorgrad.errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from tensorgrad.graph import Leaf, Node, TensorCore, tick, unwrap, version_of, wrap
-from tensorgrad.op import OPS, call_stack
+from tensorgrad.op import OPS
 
 Path = tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]
 
@@ -75,9 +75,11 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
 
 
 def check_writable(input: Any, name: str) -> None:
-    """Refuse what must not be written: an expanded tensor, and while recording a leaf that requires grad.
+    """Refuse what must not be written: an expanded tensor, and while recording a leaf that requires
+    grad.
 
-    The gradient of an overwritten leaf, or of a leaf of which a view is overwritten, would be undefined.
+    The gradient of an overwritten leaf, or of a leaf of which a view is overwritten, would be
+    undefined.
     """
     array = input._array
     if (
@@ -86,9 +88,9 @@ def check_writable(input: Any, name: str) -> None:
         and any(step == 0 and n > 1 for n, step in zip(array.shape, array.strides))
     ):
         raise ShapeError(
-            f"{name}: expected a tensor whose elements have memory of their own, got an expanded one "
-            f"of shape {list(array.shape)} (more than one element refers to a single memory location; "
-            "clone() it first)"
+            f"{name}: expected a tensor whose elements have memory of their own, got an expanded "
+            f"one of shape {list(array.shape)} (more than one element refers to a single memory "
+            "location; clone() it first)"
         )
     if not modes.current().record:
         return
@@ -123,7 +125,9 @@ def finish(input: Any, node: Node | None) -> None:
 
 
 def base_of(tensor: Any) -> Any:
-    """The tensor that a view, or a view of a view, was taken from; the tensor itself if it is none."""
+    """The tensor that a view, or a view of a view, was taken from; the tensor itself
+    if it is none.
+    """
     while (view := getattr(tensor, "_view", None)) is not None:
         tensor = view[0]
     return tensor
@@ -156,14 +160,8 @@ class Put(Node):
     def __init__(
         self, input: Node | None, value: Node | None, index: tuple[Any, ...], shape: tuple[int, ...]
     ) -> None:
-        self.edges = (input, value)
-        self.saved = ()
-        self.shape = shape
-        self.time = tick()
-        self.hooks = None
+        self.begin((input, value), shape)
         self.index = index
-        if modes.current().anomaly:
-            self.trace = call_stack()
 
     def name(self) -> str:
         return "CopySlices"
@@ -199,14 +197,8 @@ class WriteThrough(Node):
     op_name = "write_through_view"
 
     def __init__(self, base: Any, view: Node, path: Path) -> None:
-        self.edges = (base._node, view)
-        self.saved = ()
-        self.shape = base._array.shape
-        self.time = tick()
-        self.hooks = None
+        self.begin((base._node, view), base._array.shape)
         self.path = path
-        if modes.current().anomaly:
-            self.trace = call_stack()
 
     def name(self) -> str:
         return "CopySlices"

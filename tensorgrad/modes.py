@@ -16,7 +16,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Mode:
-    """One immutable setting. `record` is what ops read: gradients wanted and not in inference mode."""
+    """One immutable setting. `record` is what ops read: gradients wanted and not in
+    inference mode.
+    """
 
     __slots__ = ("anomaly", "backends", "check_nan", "grad", "inference", "record")
 
@@ -99,7 +101,9 @@ class _GradMode(ModeContext):
 
 
 class no_grad(_GradMode):
-    """Ops inside are not recorded: results do not require gradients. Context manager and decorator."""
+    """Ops inside are not recorded: results do not require gradients. Context manager
+    and decorator.
+    """
 
     settings = {"grad": False}
 
@@ -118,7 +122,9 @@ class inference_mode(ModeContext):
 
 
 class set_grad_enabled(ModeContext):
-    """Switch recording on or off: from the call on, and as a context manager until the block ends."""
+    """Switch recording on or off: from the call on, and as a context manager until the
+    block ends.
+    """
 
     def __init__(self, mode: bool) -> None:
         super().__init__(grad=mode)

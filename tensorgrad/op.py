@@ -18,8 +18,6 @@ Ops that are compositions with optional kernels are declared in `tensorgrad.fuse
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -35,7 +33,7 @@ from tensorgrad.codegen import (
 )
 from tensorgrad.errors import DTypeError
 from tensorgrad.explain import explain
-from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
+from tensorgrad.graph import TensorCore, call_stack, unwrap, version_of, wrap
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -99,7 +97,9 @@ class Op:
         raise TypeError(f"{self.name}: expected tensors or numbers, got {type(value).__name__}")
 
     def promote(self, operands: list[Any]) -> list[Any]:
-        """Convert operands to their common dtype by PyTorch's table; the conversions are recorded."""
+        """Convert operands to their common dtype by PyTorch's table; the conversions
+        are recorded.
+        """
         common = dtypes.result_type(*[unwrap(value) for value in operands if value is not None])
         if self.kind == "signed":
             self.refuse_bools(operands)
@@ -149,7 +149,9 @@ class Op:
 
 
 def number_of(value: Any, dtype: dtypes.DType) -> Any:
-    """A Python number in the category of `dtype`, so that the array library computes in that dtype."""
+    """A Python number in the category of `dtype`, so that the array library computes
+    in that dtype.
+    """
     kind = dtypes.category(dtype)
     if value is None or kind in (dtypes.BOOL, dtypes.COMPLEX):
         return value
@@ -250,10 +252,3 @@ def link_view(
         view._version = version
         view._view = (parent, function, statics)
         version.add_view(view)
-
-
-def call_stack() -> traceback.StackSummary:
-    """The stack of the user's call, for anomaly mode."""
-    stack = traceback.StackSummary.extract(traceback.walk_stack(sys._getframe(2)))
-    stack.reverse()
-    return stack

@@ -1,6 +1,7 @@
 """Operators and methods of a tensor that are ops: each is the op's function itself.
 
-An op's first argument is the tensor, so no function stands in between. Adding an op as a method is a line here.
+An op's first argument is the tensor, so no function stands in between. Adding an op as a method is
+a line here.
 """
 
 from __future__ import annotations

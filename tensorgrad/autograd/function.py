@@ -27,7 +27,6 @@ from tensorgrad.graph import (
     wrap,
 )
 from tensorgrad.inplace import check_writable, finish
-from tensorgrad.op import call_stack
 from tensorgrad.ops.creation import zeros_of
 
 
@@ -215,16 +214,11 @@ class Function:
     ) -> tuple[Any, ...]:
         tensors = [output for output in outputs if isinstance(output, TensorCore)]
         node = new(FunctionNode)
-        node.edges = nodes
+        node.begin(nodes, ())
         node.saved = context
-        node.shape = ()
         node.shapes = tuple([output._array.shape for output in tensors])
-        node.likes = [output._array for output in tensors]
-        node.hooks = None
+        node.likes = [zeros_of(output._array, (0,)) for output in tensors]
         node.function = cls
-        if modes.current().anomaly:
-            node.trace = call_stack()
-        node.time = tick()
         numbers: dict[int, int] = {}
         results = []
         for output in outputs:

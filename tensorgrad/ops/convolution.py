@@ -296,7 +296,9 @@ def max_pool2d(
     padding: Sizes = 0,
     dilation: Sizes = 1,
 ) -> Tensor:
-    """The largest element of each window of (N, C, H, W); stride is the kernel's size unless told."""
+    """The largest element of each window of (N, C, H, W); stride is the kernel's size
+    unless told.
+    """
     kernel, steps, widths = _pool_arguments("max_pool2d", input, kernel_size, stride, padding)
     return max_windows(input, kernel, steps, widths, each("max_pool2d", "dilation", dilation, 2))
 

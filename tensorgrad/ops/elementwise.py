@@ -126,7 +126,9 @@ def rsub(input: Tensor, other: Tensor | Number) -> Tensor:
 
 
 def div(input: Tensor, other: Tensor | Number, *, rounding_mode: str | None = None) -> Tensor:
-    """input / other; rounding_mode "trunc" or "floor" rounds the quotient and keeps integer dtypes."""
+    """input / other; rounding_mode "trunc" or "floor" rounds the quotient and keeps
+    integer dtypes.
+    """
     if rounding_mode is None:
         return true_divide(input, other)
     if rounding_mode == "floor":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import inplace, modes
 from tensorgrad.backend import Device
 from tensorgrad.errors import BackendError, DTypeError, IndexRangeError, ShapeError
-from tensorgrad.graph import Node, TensorCore, tick, unwrap, wrap
+from tensorgrad.graph import Node, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, TensorFunction, primitive
 from tensorgrad.ops.creation import rand_like, randn_like, zeros_of
 from tensorgrad.ops.elementwise import cast
@@ -112,7 +112,9 @@ def _convert(part: Any, backend: Any) -> list[Any]:
 
 
 def _beside(array: Any, backend: Any) -> Any:
-    """An index where the indexed tensor is; one on the CPU may name places on any device, as in PyTorch."""
+    """An index where the indexed tensor is; one on the CPU may name places on any device, as in
+    PyTorch.
+    """
     source = modes.current().backends[array.__class__]
     if source is backend:
         return array
@@ -156,7 +158,9 @@ def getitem(input: Tensor, index: Any) -> Tensor:
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
-    """input[index] = value, in place; the value broadcasts and is converted to the tensor's dtype."""
+    """input[index] = value, in place; the value broadcasts and is converted to the
+    tensor's dtype.
+    """
     basic, arrays = one_form(input, index)
     if not isinstance(value, TensorCore | int | float | bool | complex):
         backend = modes.current().backends[input._array.__class__]
@@ -224,11 +228,7 @@ class Move(Node):
     op_name = "to"
 
     def __init__(self, input: Any, source: Device) -> None:
-        self.edges = (input._node,)
-        self.saved = ()
-        self.shape = input._array.shape
-        self.time = tick()
-        self.hooks = None
+        self.begin((input._node,), input._array.shape)
         self.source = source
 
     def name(self) -> str:

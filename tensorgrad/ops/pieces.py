@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from tensorgrad import modes
-from tensorgrad.graph import Multi, Pick, TensorCore, tick, wrap
-from tensorgrad.op import OPS, call_stack, link_view
+from tensorgrad.graph import Multi, Pick, TensorCore, wrap
+from tensorgrad.op import OPS, link_view
 from tensorgrad.ops.creation import zeros_of
 
 Index = tuple[Any, ...]
@@ -29,16 +29,10 @@ class Pieces(Multi):
     def __init__(
         self, input: TensorCore, dim: int, dropped: bool, shapes: tuple[tuple[int, ...], ...]
     ) -> None:
-        self.edges = (input._node,)
-        self.saved = ()
-        self.shape = ()
+        self.begin((input._node,), ())
         self.shapes = shapes
-        self.hooks = None
         self.dim = dim
         self.dropped = dropped
-        self.time = tick()
-        if modes.current().anomaly:
-            self.trace = call_stack()
 
     def name(self) -> str:
         return "UnbindBackward0" if self.dropped else "SplitBackward0"

@@ -58,7 +58,9 @@ def restore(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
 
 
 def _one_form(input: Any, dim: Dim) -> Any:
-    """None, a number or a tuple; a 0-d tensor has no dimension to name, but PyTorch takes 0 and -1."""
+    """None, a number or a tuple; a 0-d tensor has no dimension to name, but PyTorch
+    takes 0 and -1.
+    """
     if dim is None or isinstance(dim, int):
         return None if not input.ndim and dim in (0, -1) else dim
     return tuple(dim) or None
@@ -391,7 +393,9 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
 
 
 def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """(sum |input|^p)^(1/p) over `dim`; p may be infinite, or "fro" (2). Gradient 0 at 0 for p = 2."""
+    """(sum |input|^p)^(1/p) over `dim`; p may be infinite, or "fro" (2). Gradient 0 at
+    0 for p = 2.
+    """
     dim = _one_form(input, dim)
     if p == "fro":
         p = 2

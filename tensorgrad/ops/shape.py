@@ -210,10 +210,8 @@ def _slice(dim: int, start: int, stop: int, step: int = 1) -> tuple[Any, ...]:
 
 def _parts(g: Any, tensors_shape: list[tuple[int, ...]], dim: int) -> list[Any]:
     dim %= len(tensors_shape[0])
-    ends = [0]
-    for shape in tensors_shape:
-        ends.append(ends[-1] + shape[dim])
-    return [take_slice(g, _slice(dim, a, b)) for a, b in zip(ends, ends[1:])]
+    ends = itertools.accumulate([shape[dim] for shape in tensors_shape], initial=0)
+    return [take_slice(g, _slice(dim, a, b)) for a, b in itertools.pairwise(ends)]
 
 
 cat_same = primitive(
