@@ -18,123 +18,124 @@ _spaces: list[Space] = []  # globals of generated functions, until the tensor cl
 
 RAW = """
     if {no_tensor}:
-        b = mode().backends.get({a}.__class__)
-        if b is not None:
-            return b.{name}({plain})
-        return coerce(({args}), ({statics}))
+        _backend = _current_mode().backends.get({a}.__class__)
+        if _backend is not None:
+            return _backend.{name}({plain})
+        return _coerce(({args}), ({statics}))
 """
 UNWRAP_ONE = """
-    x0 = {a}._array
-    n0 = {a}._node
+    _x0 = {a}._array
+    _n0 = {a}._node
 """
 ONLY_FLOATS = """
-    t = x0.dtype
-    if t is not F32 and t is not F64:
-        return coerce(({a},), ({statics}))
+    _dtype = _x0.dtype
+    if _dtype is not _F32 and _dtype is not _F64:
+        return _coerce(({a},), ({statics}))
 """
 UNWRAP_TWO = """
-    if {a}.__class__ is not Tensor:
-        return coerce(({a}, {b}), ({statics}))
-    x0 = {a}._array
-    n0 = {a}._node
-    t = x0.dtype
-    c = {b}.__class__
-    if c is Tensor:
-        x1 = {b}._array
-        n1 = {b}._node
-        if x1.dtype is not t{or_not_float}:
-            return coerce(({a}, {b}), ({statics}))
-    elif (c is float or c is int) and (t is F32 or t is F64):
-        x1 = {b}
-        n1 = None
+    if {a}.__class__ is not _Tensor:
+        return _coerce(({a}, {b}), ({statics}))
+    _x0 = {a}._array
+    _n0 = {a}._node
+    _dtype = _x0.dtype
+    _class = {b}.__class__
+    if _class is _Tensor:
+        _x1 = {b}._array
+        _n1 = {b}._node
+        if _x1.dtype is not _dtype{or_not_float}:
+            return _coerce(({a}, {b}), ({statics}))
+    elif (_class is float or _class is int) and (_dtype is _F32 or _dtype is _F64):
+        _x1 = {b}
+        _n1 = None
     else:
-        return coerce(({a}, {b}), ({statics}))
+        return _coerce(({a}, {b}), ({statics}))
 """
 SAME_DTYPE = """
-    if {a}.__class__ is not Tensor or {b}.__class__ is not Tensor:
-        return coerce(({a}, {b}), ({statics}))
+    if {a}.__class__ is not _Tensor or {b}.__class__ is not _Tensor:
+        return _coerce(({a}, {b}), ({statics}))
     if {a}._array.dtype is not {b}._array.dtype:
-        return coerce(({a}, {b}), ({statics}))
+        return _coerce(({a}, {b}), ({statics}))
 """
 FIRST_IS_TENSOR = """
-    if {a}.__class__ is not Tensor:
-        return coerce(({args}), ({statics}))
+    if {a}.__class__ is not _Tensor:
+        return _coerce(({args}), ({statics}))
 """
 UNWRAP_ANY = """
-    if {a}.__class__ is Tensor:
-        x{i} = {a}._array
-        n{i} = {a}._node
+    if {a}.__class__ is _Tensor:
+        _x{i} = {a}._array
+        _n{i} = {a}._node
     else:
-        x{i} = {a}
-        n{i} = None
+        _x{i} = {a}
+        _n{i} = None
 """
 UNWRAP_SEQUENCE = """
-    {a} = lift_sequence({a}, ({statics}))
-    if {a}[0].__class__ is not Tensor:
-        return call_raw({a}, {a}, ({statics}))
-    x0 = [x._array for x in {a}]
-    k = x0[0]
-    n0 = [x._node for x in {a}]
+    {a} = _lift_sequence({a}, ({statics}))
+    if {a}[0].__class__ is not _Tensor:
+        return _call_raw({a}, {a}, ({statics}))
+    _x0 = [x._array for x in {a}]
+    _first = _x0[0]
+    _n0 = [x._node for x in {a}]
 """
 COMPUTE = """
-    m = mode()
+    _mode = _current_mode()
     try:
-        y = m.backends[{first}.__class__].{name}({arrays})
-        if y.__class__ is not {first}.__class__:
-            y = as_array(y, {first})
-    except Exception as error:
-        raise explain(op, error, ({args}), ({statics})) from error
-    out = new(Tensor)
-    out._array = y
-    out._version = None
+        _kind = {first}.__class__
+        y = _mode.backends[_kind].{name}({arrays})
+        if y.__class__ is not _kind:
+            y = _as_array(y, {first})
+    except Exception as _error:
+        raise _explain(_op, _error, ({args}), ({statics})) from _error
+    _out = _new(_Tensor)
+    _out._array = y
+    _out._version = None
 """
 RECORD = """
-    if m.record and ({any_node}):
-        node = OpNode()
-        node.edges = {edges}
-        node.saved = ({saved})
-        node.shape = y.shape
-        node.time = tick()
-        node.hooks = None{output_version}
-        out._node = node
-        if m.anomaly:
-            node.trace = stack()
+    if _mode.record and ({any_node}):
+        _node = _OpNode()
+        _node.edges = {edges}
+        _node.saved = ({saved})
+        _node.shape = y.shape
+        _node.time = next(_clock)
+        _node.hooks = None{output_version}
+        _out._node = _node
+        if _mode.anomaly:
+            _node.trace = _stack()
     else:
-        out._node = None
+        _out._node = None
 """
 PULL = """
-    saved = node.saved
-    if saved is None:
-        raise freed(node)
-    {names}= saved
+    _saved = _node.saved
+    if _saved is None:
+        raise _freed(_node)
+    {names}= _saved
 """
 CHECK_ARGUMENT = """
-    if {a}.__class__ is Tensor:
-        v = {a}._version
-        if v is not None and v.written > node.time:
-            raise overwritten(node, "{a}", {a}._array.shape)
+    if {a}.__class__ is _Tensor:
+        _version = {a}._version
+        if _version is not None and _version.written > _node.time:
+            raise _overwritten(_node, "{a}", {a}._array.shape)
 """
 CHECK_OUTPUT = """
-    v = node.output_version
-    if v is not None and y is not None and v.written > node.time:
-        raise overwritten(node, "result", node.shape)
+    _version = _node.output_version
+    if _version is not None and y is not None and _version.written > _node.time:
+        raise _overwritten(_node, "result", _node.shape)
 """
 
 
 def new_space(**names: Any) -> Space:
     """The globals of one op's functions. `Tensor` is filled in when its class exists."""
-    space: Space = {
-        "__name__": "tensorgrad.ops",  # the package silences NumPy's warnings in its own modules
+    names |= {
         "F32": dtypes.float32,
         "F64": dtypes.float64,
         "Tensor": graph.Tensor,
+        "clock": graph.clock,
+        "current_mode": modes.current,
         "freed": freed,
-        "mode": modes.current,
         "new": new,
         "overwritten": overwritten,
-        "tick": graph.tick,
-        **names,
     }
+    space: Space = {f"_{name}": value for name, value in names.items()}
+    space["__name__"] = "tensorgrad.ops"  # the package silences NumPy's warnings in its modules
     _spaces.append(space)
     return space
 
@@ -142,20 +143,16 @@ def new_space(**names: Any) -> Space:
 def fill_in_tensor_class() -> None:
     """Called once by tensor.py: from here on generated functions know what a tensor is."""
     for space in _spaces:
-        space["Tensor"] = graph.Tensor
-
-
-# What generated code calls its own variables; an op's parameters must have other names.
-LOCAL_NAMES = {*"bcgkmtvy", "everything", "keep", "needs", "node", "offer", "out", "plain"}
-LOCAL_NAMES |= {"recording", "saved"}
+        space["_Tensor"] = graph.Tensor
 
 
 def check_names(op: str, names: list[str]) -> None:
-    """A declaration whose parameters would collide with the generated code's variables
-    is an error.
+    """Refuse parameters that have a meaning in rules and kernels, or that generated code uses: all
+    its own names begin with an underscore.
     """
-    if taken := LOCAL_NAMES & set(names):
-        raise ValueError(f"{op}: expected other parameter names than {sorted(taken)}, got {names}")
+    taken = [name for name in names if name in ("g", "y", "aux", "needs") or name[0] == "_"]
+    if taken:
+        raise ValueError(f"{op}: expected other parameter names than {taken}, got {names}")
 
 
 def define(
@@ -178,7 +175,7 @@ def define(
         function.__code__ = compiled(write()).__code__
         return function(*values)
 
-    name = f"first_call_of_{title.replace(' ', '_')}"
+    name = f"_first_call_of_{title.replace(' ', '_')}"
     space[name] = first_call
     function = compiled(f"    return {name}({', '.join(arguments)})")
     function.__module__ = "tensorgrad"
@@ -242,21 +239,21 @@ class Writer:
             body = self.raw() + UNWRAP_ONE.format(a=self.args[0], statics=statics)
             if self.kind == "float":
                 body += ONLY_FLOATS.format(a=self.args[0], statics=statics)
-            return body + self.compute("x0")
+            return body + self.compute("_x0")
         if self.kind == "any":
             first = FIRST_IS_TENSOR.format(a=self.args[0], args=comma(self.args), statics=statics)
             return self.raw() + first + self.core()
         a, b = self.args
         if self.kind == "same":
             return self.raw() + SAME_DTYPE.format(a=a, b=b, statics=statics) + self.core()
-        float_test = " or (t is not F32 and t is not F64)" if self.kind == "float" else ""
+        float_test = " or (_dtype is not _F32 and _dtype is not _F64)" if self.kind == "float" else ""
         body = UNWRAP_TWO.format(a=a, b=b, statics=statics, or_not_float=float_test)
-        return body + self.compute("x0")
+        return body + self.compute("_x0")
 
     def raw(self) -> str:
         """Rules and compositions call ops on arrays: straight to the backend."""
         return RAW.format(
-            no_tensor=" and ".join(f"{arg}.__class__ is not Tensor" for arg in self.args),
+            no_tensor=" and ".join(f"{arg}.__class__ is not _Tensor" for arg in self.args),
             a=self.args[0],
             name=self.name,
             plain=", ".join(self.args + self.statics),
@@ -268,16 +265,16 @@ class Writer:
         """The same for arguments that have been made to fit: no checks."""
         if self.sequence:
             (a,) = self.args
-            return UNWRAP_SEQUENCE.format(a=a, statics=comma(self.statics)) + self.compute("k")
+            return UNWRAP_SEQUENCE.format(a=a, statics=comma(self.statics)) + self.compute("_first")
         body = "".join(UNWRAP_ANY.format(a=arg, i=i) for i, arg in enumerate(self.args))
         if self.kind != "any" and len(self.args) == 2:  # a number may stand on the left
-            body += f"\n    k = x0 if {self.args[0]}.__class__ is Tensor else x1\n"
-            return body + self.compute("k")
-        return body + self.compute("x0")
+            body += f"\n    _first = _x0 if {self.args[0]}.__class__ is _Tensor else _x1\n"
+            return body + self.compute("_first")
+        return body + self.compute("_x0")
 
     def compute(self, first: str) -> str:
         """Ask the backend of the array `first`, wrap and record."""
-        arrays = [f"x{i}" for i in range(len(self.args))]
+        arrays = [f"_x{i}" for i in range(len(self.args))]
         body = COMPUTE.format(
             first=first,
             name=self.name,
@@ -285,24 +282,24 @@ class Writer:
             args=f"*{self.args[0]}," if self.sequence else comma(self.args),
             statics=comma(self.statics),
         )
-        body += self.record() if self.rules else "    out._node = None\n"
+        body += self.record() if self.rules else "    _out._node = None\n"
         if self.view:
-            body += f"    link_view(out, {self.args[0]}, x0, op.call, ({comma(self.statics)}))\n"
-        return body + "    return out\n"
+            body += f"    _link_view(_out, {self.args[0]}, _x0, _op.call, ({comma(self.statics)}))\n"
+        return body + "    return _out\n"
 
     def record(self) -> str:
         indices = [i for i, arg in enumerate(self.args) if arg in self.rules]
         if self.sequence:
-            any_node, edges = "any([n is not None for n in n0])", "tuple(n0)"
+            any_node, edges = "any([n is not None for n in _n0])", "tuple(_n0)"
         else:
-            any_node = " or ".join(f"n{i} is not None" for i in indices)
-            each = [f"n{i}" if i in indices else "None" for i in range(len(self.args))]
+            any_node = " or ".join(f"_n{i} is not None" for i in indices)
+            each = [f"_n{i}" if i in indices else "None" for i in range(len(self.args))]
             edges = f"({comma(each)})"
         return RECORD.format(
             any_node=any_node,
             edges=edges,
             saved=comma([self.kept(name) for name in self.keep]),
-            output_version="\n        node.output_version = None" if "y" in self.keep else "",
+            output_version="\n        _node.output_version = None" if "y" in self.keep else "",
         )
 
     def kept(self, name: str) -> str:
@@ -313,12 +310,12 @@ class Writer:
             return name
         if name not in self.args:
             arg, _, attribute = name.rpartition("_")
-            array = f"x{self.args.index(arg)}"
+            array = f"_x{self.args.index(arg)}"
             return f"[x.{attribute} for x in {array}]" if self.sequence else f"{array}.{attribute}"
         users = [arg for arg, rule in self.rules.items() if name in rule_needs(rule)]
         if self.sequence or len(users) == len(self.rules):
             return name
-        condition = " or ".join(f"n{self.args.index(user)} is not None" for user in users)
+        condition = " or ".join(f"_n{self.args.index(user)} is not None" for user in users)
         return f"({name} if {condition} else None)"
 
     # ---- backward
@@ -334,14 +331,14 @@ class Writer:
                 body += "" if recording else f"        {name} = {name}._array\n"
             elif name == "y":
                 body += CHECK_OUTPUT
-                body += "    y = output_tensor(y, node)\n" if recording else ""
+                body += "    y = _output_tensor(y, _node)\n" if recording else ""
         calls = [self.rule_call(arg) for arg in self.args]
         if self.sequence:
             return body + f"    return tuple({calls[0]})\n"
         if len(self.args) > 1:
-            body += f"    {comma([f'e{i}' for i in range(len(self.args))])}= node.edges\n"
+            body += f"    {comma([f'_e{i}' for i in range(len(self.args))])}= _node.edges\n"
             calls = [
-                f"{call} if e{i} is not None else None" if call != "None" else call
+                f"{call} if _e{i} is not None else None" if call != "None" else call
                 for i, call in enumerate(calls)
             ]
         return body + f"    return ({', '.join(calls)},)\n"
@@ -349,7 +346,7 @@ class Writer:
     def rule_call(self, arg: str) -> str:
         if arg not in self.rules:
             return "None"
-        return f"rule_{arg}({', '.join(['g', *rule_needs(self.rules[arg])])})"
+        return f"_rule_{arg}({', '.join(['g', *rule_needs(self.rules[arg])])})"
 
 
 def node_class(

@@ -45,87 +45,87 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 UNWRAP = """
-    if {a}.__class__ is Tensor:
-        x{i} = {a}._array
-        n{i} = {a}._node
-    elif isinstance({a}, TensorCore):
-        {a} = alias({a})
-        x{i} = {a}._array
-        n{i} = {a}._node
+    if {a}.__class__ is _Tensor:
+        _x{i} = {a}._array
+        _n{i} = {a}._node
+    elif isinstance({a}, _TensorCore):
+        {a} = _alias({a})
+        _x{i} = {a}._array
+        _n{i} = {a}._node
     else:
-        x{i} = {a}
-        n{i} = None
+        _x{i} = {a}
+        _n{i} = None
 """
 COMPUTE = """
-    m = mode()
-    plain = {plain}
-    recording = m.record and ({any_node})
+    _mode = _current_mode()
+    _plain = {plain}
+    _recording = _mode.record and ({any_node})
     try:
-        offer = kernels[m.backends[x0.__class__]]
+        _offer = _kernels[_mode.backends[_x0.__class__]]
         y = NotImplemented
-        if offer.forward is not None:
-            y = offer.forward({arrays})
+        if _offer.forward is not None:
+            y = _offer.forward({arrays})
         if y is NotImplemented:
-            if plain:
-                return composition({arrays})
+            if _plain:
+                return _composition({arrays})
             if {needs_tensors}:
-                return composition({arguments})
-            y = composition({arrays})
-    except Exception as error:
-        raise fault(error, ({args}), ({statics})) from error
+                return _composition({arguments})
+            y = _composition({arrays})
+    except Exception as _error:
+        raise _fault(_error, ({args}), ({statics})) from _error
 """
 ONE_OUTPUT = """
     aux = None
     if y.__class__ is tuple:
         y, aux = y
-    if plain:
+    if _plain:
         return y
-    if y.__class__ is not x0.__class__:
-        y = as_array(y, x0)
-    out = new(Tensor)
-    out._array = y
-    out._version = None
-    if recording:
-        node = OpNode()
-        node.shape = y.shape
-        out._node = node
+    if y.__class__ is not _x0.__class__:
+        y = _as_array(y, _x0)
+    _out = _new(_Tensor)
+    _out._array = y
+    _out._version = None
+    if _recording:
+        _node = _OpNode()
+        _node.shape = y.shape
+        _out._node = _node
 {record}
     else:
-        out._node = None
-    return out
+        _out._node = None
+    return _out
 """
 SEVERAL_OUTPUTS = """
     aux = y[{outputs}] if len(y) > {outputs} else None
     y = y[:{outputs}]
-    if plain:
+    if _plain:
         return y
-    if not recording:
-        return tuple([wrap(part) for part in y])
-    node = OpNode()
-    node.shape = ()
-    node.shapes = tuple([part.shape for part in y])
+    if not _recording:
+        return tuple([_wrap(_part) for _part in y])
+    _node = _OpNode()
+    _node.shape = ()
+    _node.shapes = tuple([_part.shape for _part in y])
 {record}
-    return tuple([wrap(part, Pick(node, number)) for number, part in enumerate(y)])
+    return tuple([_wrap(_part, _Pick(_node, _number)) for _number, _part in enumerate(y)])
 """
 RECORD = """
-        keep = offer.keep
-        node.edges = ({nodes})
-        node.saved = ({saved})
-        node.time = tick()
-        node.hooks = None
-        node.output_version = None
-        node.kernel = offer
-        if m.anomaly:
-            node.trace = stack()
+        _keep = _offer.keep
+        _node.edges = ({nodes})
+        _node.saved = ({saved})
+        _node.time = next(_clock)
+        _node.hooks = None
+        _node.output_version = None
+        _node.kernel = _offer
+        if _mode.anomaly:
+            _node.trace = _stack()
 """
 BY_KERNEL = """
-    offer = node.kernel
-    if offer.backward is not None and (aux is not None or not offer.needs_aux):
-        needs = ({wants})
-        everything = ({names}needs,)
-        results = offer.backward(g, *[everything[i] for i in offer.places])
-        if results is not NotImplemented:
-            return results if results.__class__ is tuple else (results,)
+    _offer = _node.kernel
+    if _offer.backward is not None and (aux is not None or not _offer.needs_aux):
+        _needs = ({wants})
+        _everything = ({names}_needs,)
+        _results = _offer.backward(g, *[_everything[i] for i in _offer.places])
+        if _results is not NotImplemented:
+            return _results if _results.__class__ is tuple else (_results,)
 """
 
 
@@ -197,23 +197,23 @@ class FusedOp:
 
     def forward_source(self) -> str:
         args, statics = self.args, self.statics
-        arrays = [f"x{i}" for i in range(len(args))]
+        arrays = [f"_x{i}" for i in range(len(args))]
         body = "".join(UNWRAP.format(a=arg, i=i) for i, arg in enumerate(args))
         # Arrays of one plain floating dtype: nothing to promote, so the composition may run on
         # arrays and one node with the rules stand for the whole. Without rules it must record
         # itself.
         tested = [i for i, arg in enumerate(args) if arg in self.rules or not self.rules]
         d = tested[0]
-        uniform = [f"(x{d}.dtype is F32 or x{d}.dtype is F64)"]
+        uniform = [f"(_x{d}.dtype is _F32 or _x{d}.dtype is _F64)"]
         uniform += [
-            f"(x{i} is None or getattr(x{i}, 'dtype', None) is x{d}.dtype)" for i in tested[1:]
+            f"(_x{i} is None or getattr(_x{i}, 'dtype', None) is _x{d}.dtype)" for i in tested[1:]
         ]
         needs_tensors = f"not ({' and '.join(uniform)})"
         if not self.rules:
-            needs_tensors = f"recording or {needs_tensors}"
+            needs_tensors = f"_recording or {needs_tensors}"
         body += COMPUTE.format(
-            plain=" and ".join(f"x{i} is {arg}" for i, arg in enumerate(args)),
-            any_node=" or ".join(f"n{i} is not None" for i in range(len(args))),
+            plain=" and ".join(f"_x{i} is {arg}" for i, arg in enumerate(args)),
+            any_node=" or ".join(f"_n{i} is not None" for i in range(len(args))),
             arrays=", ".join([*arrays, *statics]),
             arguments=", ".join([*args, *statics]),
             needs_tensors=needs_tensors,
@@ -221,11 +221,11 @@ class FusedOp:
             statics=comma(statics),
         )
         saved = [
-            f"{name} if keep[{i}] else None" for i, name in enumerate([*args, *statics, "y", "aux"])
+            f"{name} if _keep[{i}] else None" for i, name in enumerate([*args, *statics, "y", "aux"])
         ]
         start = len(saved)
-        saved += [f"x{i}.shape if keep[{start + i}] else None" for i in range(len(args))]
-        record = RECORD.format(nodes=comma([f"n{i}" for i in range(len(args))]), saved=comma(saved))
+        saved += [f"_x{i}.shape if _keep[{start + i}] else None" for i in range(len(args))]
+        record = RECORD.format(nodes=comma([f"_n{i}" for i in range(len(args))]), saved=comma(saved))
         if self.outputs == 1:
             return body + ONE_OUTPUT.format(record=record)
         record = "\n".join(line.removeprefix("    ") for line in record.split("\n"))
@@ -238,20 +238,20 @@ class FusedOp:
             body += "" if recording else f"        {arg} = {arg}._array\n"
         if self.outputs == 1:
             body += CHECK_OUTPUT
-        edges = [f"e{i}" for i in range(len(self.args))]
-        body += f"    {comma(edges)}= node.edges\n"
+        edges = [f"_e{i}" for i in range(len(self.args))]
+        body += f"    {comma(edges)}= _node.edges\n"
         if recording:
-            body += "    y = output_tensor(y, node)\n" if self.outputs == 1 else ""
+            body += "    y = _output_tensor(y, _node)\n" if self.outputs == 1 else ""
         else:
             wants = comma([f"{edge} is not None" for edge in edges])
             body += BY_KERNEL.format(names=comma(self.names), wants=wants)
         if not self.rules:
             values, statics = comma(self.args), comma(self.statics)
             return (
-                body + f"    return node.by_composition(g, ({values}), ({statics}), {recording})\n"
+                body + f"    return _node.by_composition(g, ({values}), ({statics}), {recording})\n"
             )
         calls = [
-            f"rule_{arg}({', '.join(['g', *rule_needs(self.rules[arg])])}) if {edge} is "
+            f"_rule_{arg}({', '.join(['g', *rule_needs(self.rules[arg])])}) if {edge} is "
             "not None else None"
             if arg in self.rules
             else "None"
@@ -354,13 +354,13 @@ def fused(
             method: define(
                 space,
                 f"{op.name} {method}",
-                f"{method}(node, g)",
-                ["node", "g"],
+                f"{method}(_node, g)",
+                ["_node", "g"],
                 partial(op.backward_source, method == "pull_tensors"),
             )
             for method in ("pull", "pull_tensors")
         }
-        space["OpNode"] = node_class(op.name, outputs == 1, True, FusedNode, op=op, **pulls)
+        space["_OpNode"] = node_class(op.name, outputs == 1, True, FusedNode, op=op, **pulls)
         OPS[op.name] = op
         return op.call
 

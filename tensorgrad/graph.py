@@ -28,7 +28,8 @@ new = object.__new__
 # One clock for nodes and in-place writes. A node's consumers are younger than the node, so
 # descending time is a topological order; and a saved array was overwritten exactly when its last
 # write is younger than the node.
-tick = itertools.count(1).__next__
+clock = itertools.count(1)
+tick = clock.__next__
 
 
 def call_stack() -> traceback.StackSummary:

@@ -220,14 +220,14 @@ def primitive(
             method: define(
                 space,
                 f"{name} {method}",
-                f"{method}(node, g)",
-                ["node", "g"],
+                f"{method}(_node, g)",
+                ["_node", "g"],
                 partial(writer.pull, method == "pull_tensors"),
             )
             for method in ("pull", "pull_tensors")
         }
         keeps_tensors = not {"y", *names}.isdisjoint(writer.keep)
-        space["OpNode"] = node_class(name, "y" in writer.keep, keeps_tensors, graph.Node, **pulls)
+        space["_OpNode"] = node_class(name, "y" in writer.keep, keeps_tensors, graph.Node, **pulls)
     OPS[name] = op
     return op.call
 
