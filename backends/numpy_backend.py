@@ -11,6 +11,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend
 
 # NumPy's own functions for primitives of the same arguments.
@@ -77,6 +78,11 @@ class NumpyBackend(ArrayBackend):
         for name, function in UFUNCS.items():
             if getattr(type(self), name) is getattr(ArrayBackend, name):  # not a subclass's own
                 self.__dict__[name] = function
+
+    def full(self, shape: tuple[int, ...], value: Any, dtype: Any, device: Device) -> Array:
+        out = np.empty(shape, dtype)  # np.full takes 2 us for one element, this 0.3
+        out.fill(value)
+        return out
 
     def expand(self, input: Array, size: tuple[int, ...]) -> Array:
         # np.broadcast_to takes 4 us; a view made by hand 0.6. Backward passes of sums call it all

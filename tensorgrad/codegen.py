@@ -246,7 +246,9 @@ class Writer:
         a, b = self.args
         if self.kind == "same":
             return self.raw() + SAME_DTYPE.format(a=a, b=b, statics=statics) + self.core()
-        float_test = " or (_dtype is not _F32 and _dtype is not _F64)" if self.kind == "float" else ""
+        float_test = (
+            " or (_dtype is not _F32 and _dtype is not _F64)" if self.kind == "float" else ""
+        )
         body = UNWRAP_TWO.format(a=a, b=b, statics=statics, or_not_float=float_test)
         return body + self.compute("_x0")
 
@@ -284,7 +286,9 @@ class Writer:
         )
         body += self.record() if self.rules else "    _out._node = None\n"
         if self.view:
-            body += f"    _link_view(_out, {self.args[0]}, _x0, _op.call, ({comma(self.statics)}))\n"
+            body += (
+                f"    _link_view(_out, {self.args[0]}, _x0, _op.call, ({comma(self.statics)}))\n"
+            )
         return body + "    return _out\n"
 
     def record(self) -> str:

@@ -88,10 +88,12 @@ class Walk:
         shared = self.shared
         queue = [(-node.time, node) for node in grads]
         heapify(queue)
+        take = grads.pop
         while queue:
             node = heappop(queue)[1]
-            g = grads.pop(node)
-            if node.hooks is not None:
+            g = take(node)
+            hooks = node.hooks
+            if hooks is not None:
                 g = self.call_tensor_hooks(node, g)
             kind = node.__class__
             if leading is None:
@@ -107,7 +109,7 @@ class Walk:
             if kind is Pick:
                 self.hand_to_source(node, g, grads, queue)  # type: ignore[arg-type]
                 continue
-            if anomaly or node.hooks is not None:
+            if anomaly or hooks is not None:
                 results = self.call_watched(node, g)
             else:
                 results = node.pull_tensors(g) if recording else node.pull(g)
@@ -118,14 +120,14 @@ class Walk:
                     continue
                 if result.shape != edge.shape:
                     result = sum_to_shape(result, edge.shape)
-                if edge in grads:
-                    grads[edge] = grads[edge] + result
-                    shared.discard(edge)
-                else:
+                if edge not in grads:
                     grads[edge] = result
                     heappush(queue, (-edge.time, edge))
                     if result is g:
                         shared.add(edge)
+                else:
+                    grads[edge] = grads[edge] + result
+                    shared.discard(edge)
 
     @staticmethod
     def hand_to_source(pick: Pick, g: Any, grads: dict[Node, Any], queue: list[Any]) -> None:

@@ -221,11 +221,14 @@ class FusedOp:
             statics=comma(statics),
         )
         saved = [
-            f"{name} if _keep[{i}] else None" for i, name in enumerate([*args, *statics, "y", "aux"])
+            f"{name} if _keep[{i}] else None"
+            for i, name in enumerate([*args, *statics, "y", "aux"])
         ]
         start = len(saved)
         saved += [f"_x{i}.shape if _keep[{start + i}] else None" for i in range(len(args))]
-        record = RECORD.format(nodes=comma([f"_n{i}" for i in range(len(args))]), saved=comma(saved))
+        record = RECORD.format(
+            nodes=comma([f"_n{i}" for i in range(len(args))]), saved=comma(saved)
+        )
         if self.outputs == 1:
             return body + ONE_OUTPUT.format(record=record)
         record = "\n".join(line.removeprefix("    ") for line in record.split("\n"))

@@ -31,7 +31,7 @@ from tensorgrad.ops.elementwise import (
     where,
 )
 from tensorgrad.ops.indexing import gather
-from tensorgrad.ops.shape import expand, flip, one_dim, reshape
+from tensorgrad.ops.shape import broadcast, flip, one_dim, reshape
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -48,11 +48,9 @@ class ValuesIndices(NamedTuple):
 
 
 def restore(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
-    """A reduced array or tensor with its reduced dimensions back, of size 1."""
-    if keepdim:
+    """A reduced array or tensor in a shape that broadcasts to what was reduced."""
+    if keepdim or dim is None:  # a number broadcasts as it is
         return g
-    if dim is None:
-        return reshape(g, (1,) * len(shape))
     dims = {d % len(shape) for d in ((dim,) if isinstance(dim, int) else dim)}
     return reshape(g, tuple([1 if d in dims else n for d, n in enumerate(shape)]))
 
@@ -61,7 +59,9 @@ def _one_form(input: Any, dim: Dim) -> Any:
     """None, a number or a tuple; a 0-d tensor has no dimension to name, but PyTorch
     takes 0 and -1.
     """
-    if dim is None or isinstance(dim, int):
+    if dim is None:
+        return None
+    if isinstance(dim, int):
         return None if not input.ndim and dim in (0, -1) else dim
     return tuple(dim) or None
 
@@ -70,7 +70,7 @@ total = primitive(
     "sum",
     "input",
     "dim=None, keepdim=False",
-    input=lambda g, input_shape, dim, keepdim: expand(
+    input=lambda g, input_shape, dim, keepdim: broadcast(
         restore(g, input_shape, dim, keepdim), input_shape
     ),
 )
@@ -81,7 +81,7 @@ def sum(
 ) -> Tensor:
     """Sum over `dim`. Integers and bools are summed as int64; `dtype` converts first."""
     if isinstance(input, TensorCore):
-        if dtype is None and not dtypes.is_differentiable(input.dtype):
+        if dtype is None and input._array.dtype.kind in "iub":
             dtype = dtypes.int64
         if dtype is not None and input.dtype != dtype:
             input = cast(input, dtype)
@@ -109,7 +109,7 @@ def _count(shape: tuple[int, ...], dim: Any) -> int:
 
 
 @fused(
-    input=lambda g, input_shape, dim, keepdim: expand(
+    input=lambda g, input_shape, dim, keepdim: broadcast(
         restore(g / _count(input_shape, dim), input_shape, dim, keepdim), input_shape
     )
 )
