@@ -167,12 +167,13 @@ class FusedOp:
 
     def __init__(
         self,
+        name: str,
         composition: Callable[..., Any],
         outputs: int,
         check: Callable[..., None] | None,
         rules: dict[str, Callable[..., Any]],
     ) -> None:
-        self.name = composition.__name__
+        self.name = name
         self.composition = composition
         self.outputs = outputs
         self.check = check
@@ -316,10 +317,15 @@ class FusedNode(Multi):
 
 
 def fused(
-    *, outputs: int = 1, check: Callable[..., None] | None = None, **rules: Callable[..., Any]
+    *,
+    name: str = "",
+    outputs: int = 1,
+    check: Callable[..., None] | None = None,
+    **rules: Callable[..., Any],
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Declare the decorated composition as an op. See the module's docstring.
 
+    name: what the op is called, where the composition cannot have that name.
     outputs: how many tensors it returns.
     check: called with the op's arguments when a call failed, to raise an exception with better
     words.
@@ -329,7 +335,7 @@ def fused(
     """
 
     def declare(composition: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        op = FusedOp(composition, outputs, check, rules)
+        op = FusedOp(name or composition.__name__, composition, outputs, check, rules)
         check_names(op.name, op.args + op.statics)
         space = new_space(
             op=op,

@@ -316,7 +316,7 @@ for name, sample, kinds in (
     case(f"{name} list keepdim", reduction, sample(2, 3, 4), dim=[0, 2], keepdim=True,
          ref=lambda x, dim, keepdim, ref=ref: ref(x, tuple(dim), keepdim))
     case(f"{name} 0-d", reduction, sample(), 0, ref=lambda x, dim: x)
-case("average", OPS["average"].call, normal(2, 3, 4), (0, 2), False, torch="mean",
+case("mean of an array", OPS["mean"].call, normal(2, 3, 4), (0, 2), False, torch="mean",
      ref=over(np.mean))
 case("sum empty", tg.sum, normal(0, 3), 0, ref=over(np.sum), dtypes=INT)
 case("sum no elements", tg.sum, normal(2, 0, 3), ref=over(np.sum))

@@ -134,3 +134,15 @@ def test_second_derivative_goes_through_the_composition(backend, name):
             answers.append([leaf.grad.numpy() for leaf in leaves])
     for one, other in zip(*answers, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+
+
+def test_an_output_that_no_rule_needs_may_be_changed_in_place(backend):
+    x = tg.ones(3, 4, requires_grad=True)
+    y = tg.nn.functional.linear(x, tg.ones(2, 4), None)
+    y.mul_(3)
+    y.sum().backward()
+    assert x.grad.tolist() == [[6.0] * 4] * 3
+    y = x.sigmoid()
+    y.add_(1)
+    with pytest.raises(tg.GraphError, match="sigmoid: expected its saved 'result'"):
+        y.sum().backward()

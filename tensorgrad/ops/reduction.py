@@ -109,9 +109,10 @@ def _count(shape: tuple[int, ...], dim: Any) -> int:
 
 
 @fused(
+    name="mean",
     input=lambda g, input_shape, dim, keepdim: broadcast(
         restore(g / _count(input_shape, dim), input_shape, dim, keepdim), input_shape
-    )
+    ),
 )
 def average(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     """Arithmetic mean over `dim`, in one form."""
