@@ -83,8 +83,14 @@ class ArrayBackend(IndexPrimitives, RandomPrimitives):
         return input.astype(dtype)
 
     def assign(self, target: Array, value: Any) -> None:
-        """The one way in which an array is written: target[...] = value, broadcast and cast."""
+        """target[...] = value, broadcast and cast. Arrays are written by this, `increase`,
+        `assign_at` and `add_at` alone.
+        """
         target[...] = value
+
+    def increase(self, target: Array, value: Array) -> None:
+        """target += value, of the same shape."""
+        target += value
 
     def own(self, input: Array, shared: bool) -> Array:
         """An array of its own memory: a copy if `shared` says so or `input` is a view."""

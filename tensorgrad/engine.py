@@ -86,6 +86,9 @@ class Walk:
         recording, free = self.create_graph, not self.retain_graph
         anomaly = modes.current().anomaly
         shared = self.shared
+        summed: set[Node] = (
+            set()
+        )  # whose gradient is the walk's own array: the next is added in place
         queue = [(-node.time, node) for node in grads]
         heapify(queue)
         take = grads.pop
@@ -125,9 +128,13 @@ class Walk:
                     heappush(queue, (-edge.time, edge))
                     if result is g:
                         shared.add(edge)
+                elif edge in summed:
+                    increase(grads[edge], result)
                 else:
                     grads[edge] = grads[edge] + result
                     shared.discard(edge)
+                    if edge.shape and not recording:
+                        summed.add(edge)
 
     @staticmethod
     def hand_to_source(pick: Pick, g: Any, grads: dict[Node, Any], queue: list[Any]) -> None:
@@ -212,6 +219,10 @@ class Walk:
         return values if self.create_graph else tuple(unwrap(value) for value in values)
 
 
+def increase(array: Any, value: Any) -> None:
+    modes.current().backends[array.__class__].increase(array, value)
+
+
 def _has_nan(array: Any) -> bool:
     backend = modes.current().backends[array.__class__]
     return bool(backend.any(backend.isnan(array), None, False))
@@ -286,8 +297,7 @@ def _accumulate(tensor: Any, g: Any, create_graph: bool, shared: bool) -> None:
         # A gradient must own its memory: `clip_grad_norm_` and `grad.zero_()` write into it.
         tensor._grad = wrap(modes.current().backends[g.__class__].own(g, shared))
         return
-    array = known._array
-    modes.current().backends[array.__class__].assign(array, array + g)
+    increase(known._array, g)
     version_of(known).written = tick()
 
 
