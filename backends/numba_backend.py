@@ -31,6 +31,7 @@ class NumbaBackend(NumpyBackend):
 
     _softmax = _kernels("softmax")
     _lstm = _kernels("lstm")
+    _convolution = _kernels("convolution")
     _embedding = _kernels("embedding")
     _optimizers = _kernels("optimizers")
     _random = _kernels("random")
@@ -65,6 +66,50 @@ class NumbaBackend(NumpyBackend):
 
     def lstm_gates_vjp(self, g: Any, cell: Array, aux: Array) -> Any:
         return self._lstm.lstm_gates_vjp(g[0], g[1], cell, aux)
+
+    # ---- convolution and pooling
+
+    def convolution(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+    ) -> Array:
+        return self._convolution.convolution(
+            input, weight, bias, stride, padding, dilation, groups
+        )
+
+    def convolution_vjp(
+        self,
+        g: Array,
+        input: Array,
+        weight: Array,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+        needs: tuple[bool, ...],
+    ) -> Any:
+        return self._convolution.convolution_vjp(
+            g, input, weight, stride, padding, dilation, groups, needs
+        )
+
+    def max_windows(
+        self,
+        input: Array,
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+    ) -> Any:
+        return self._convolution.max_windows(input, kernel, stride, padding, dilation)
+
+    def max_windows_vjp(self, g: Array, input_shape: tuple[int, ...], aux: Array) -> Array:
+        return self._convolution.max_windows_vjp(g, input_shape, aux)
 
     # ---- embedding
 

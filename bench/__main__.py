@@ -155,7 +155,8 @@ def measure(workers: list[list[Worker]], seconds: float) -> list[dict[str, Any]]
                 for worker in waiting:
                     before = worker.progress(seconds)
                     worker.run(min(SLICE, seconds))
-                    bar.update(worker.progress(seconds) - before)
+                    # Fractions of one may sum to a little more, of which tqdm warns.
+                    bar.update(min(worker.progress(seconds) - before, bar.total - bar.n))
             rows += rows_of(running[0].task, {worker.column: worker.finish() for worker in running})
     return rows
 

@@ -82,16 +82,22 @@ def test_a_short_run(tmp_path, capfd):
     rows = {row["backend"]: row for row in document["results"]}
     assert list(rows) == ["numpy", "numba"]
     for row in rows.values():
-        assert {key: type(value) for key, value in row.items()} == RESULT_TYPES
+        types = {key: type(value) for key, value in row.items()}
+        if row["held_out"] is None:  # a machine too slow for a quarter of the steps in the time
+            types["held_out"] = float
+        assert types == RESULT_TYPES
         assert 0 < row["step_min"] <= row["step_median"]
         assert row["steps_timed"] > 20
-        assert row["steps_before_held_out"] in [TASKS["mlp"].steps // part for part in (1, 2, 4)]
-        assert 0.7 < row["held_out"] <= 1
+        if row["held_out"] is not None:
+            steps = TASKS["mlp"].steps
+            assert row["steps_before_held_out"] in [steps // part for part in (1, 2, 4)]
+            assert 0.7 < row["held_out"] <= 1
         assert 20e6 < row["peak_memory"] < 2e9
     assert rows["numpy"]["speed_up"] == 1
     # Trained the same number of steps, from the same weights, on the same batches.
     assert rows["numpy"]["steps_before_held_out"] == rows["numba"]["steps_before_held_out"]
-    assert rows["numpy"]["held_out"] == pytest.approx(rows["numba"]["held_out"], abs=0.01)
+    first, second = [rows[name]["held_out"] for name in ("numpy", "numba")]
+    assert first == second or first == pytest.approx(second, abs=0.01)
 
 
 def test_held_out_figures_are_of_the_same_step():
