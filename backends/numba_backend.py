@@ -79,9 +79,7 @@ class NumbaBackend(NumpyBackend):
         dilation: tuple[int, ...],
         groups: int,
     ) -> Array:
-        return self._convolution.convolution(
-            input, weight, bias, stride, padding, dilation, groups
-        )
+        return self._convolution.convolution(input, weight, bias, stride, padding, dilation, groups)
 
     def convolution_vjp(
         self,

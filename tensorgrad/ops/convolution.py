@@ -84,7 +84,8 @@ def _columns(
 
 def _grouped(g: Any, groups: int) -> Any:
     """(N, O, *positions) -> (N, groups, O / groups, positions)."""
-    return reshape(g, g.shape[0], groups, g.shape[1] // groups, -1)
+    positions = math.prod(g.shape[2:])
+    return reshape(g, g.shape[0], groups, g.shape[1] // groups, positions)
 
 
 def _input_gradient(
@@ -156,7 +157,7 @@ def _check(
     check=_check,
     input=_input_gradient,
     weight=_weight_gradient,
-    bias=lambda g: total(reshape(g, *g.shape[:2], -1), (0, 2), False),
+    bias=lambda g: total(g, (0, *range(2, g.ndim)), False),
 )
 def convolution(
     input: Tensor,
@@ -284,7 +285,7 @@ def max_windows(
 ) -> Tensor:
     """The largest element of each window; the gradient goes to the first one."""
     w = windows(_around(input, padding, -math.inf), kernel, stride, dilation)
-    rows = reshape(w, *w.shape[: -len(kernel)], -1)
+    rows = reshape(w, *w.shape[: -len(kernel)], math.prod(kernel))
     best = index_of_largest(rows, -1, True)
     return reshape(gather_along(rows, best, -1), *w.shape[: -len(kernel)])
 
