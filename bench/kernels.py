@@ -88,6 +88,76 @@ def lstm_gates_vjp(gh: Array, gc: Array, gates: Array, cell: Array) -> tuple[Arr
     return np.concatenate(parts, 1), d * f
 
 
+def around(x: Array, padding: tuple[int, ...], value: float) -> Array:
+    return np.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)), constant_values=value)
+
+
+def columns(x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Array:
+    """(N, C, KH, KW, *positions)."""
+    windows = numpy_backend.windows(around(x, padding, 0), kernel, stride, dilation)
+    return np.ascontiguousarray(windows.transpose(0, 1, 4, 5, 2, 3))
+
+
+def convolution(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Array:
+    wide = columns(x, weight.shape[2:], stride, padding, dilation)
+    n, o, positions = x.shape[0], weight.shape[0], wide.shape[4:]
+    flat = weight.reshape(groups, o // groups, -1)
+    out = flat @ wide.reshape(n, groups, flat.shape[2], -1)
+    out = out.reshape(n, o, *positions)
+    return out if bias is None else out + bias[:, None, None]
+
+
+def convolution_vjp(
+    g: Array, x: Array, weight: Array, stride: Any, padding: Any, dilation: Any, groups: int
+) -> tuple[Array, Array, Array]:
+    """Of input, weight and bias."""
+    kernel = weight.shape[2:]
+    wide = columns(x, kernel, stride, padding, dilation)
+    n, o = g.shape[:2]
+    each = g.reshape(n, groups, o // groups, -1)
+    depth = weight[0].size
+    matrices = wide.reshape(n, groups, depth, -1)
+    g_weight = (each @ matrices.swapaxes(2, 3)).sum(0).reshape(weight.shape)
+    back = weight.reshape(groups, -1, depth).swapaxes(1, 2) @ each
+    apart = back.reshape(wide.shape).transpose(0, 1, 4, 5, 2, 3)
+    size = tuple(s + 2 * p for s, p in zip(x.shape[2:], padding, strict=True))
+    folded = numpy_backend.fold_windows(apart, size, kernel, stride, dilation)
+    (top, left), (height, width) = padding, x.shape[2:]
+    g_input = folded[:, :, top : top + height, left : left + width]
+    return g_input, g_weight, g.sum((0, 2, 3))
+
+
+def pool_rows(x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Array:
+    """(N, C, *positions, KH KW)."""
+    windows = numpy_backend.windows(around(x, padding, -np.inf), kernel, stride, dilation)
+    return windows.reshape(*windows.shape[:4], -1)
+
+
+def max_windows(x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Array:
+    rows = pool_rows(x, kernel, stride, padding, dilation)
+    return np.take_along_axis(rows, rows.argmax(-1)[..., None], -1)[..., 0]
+
+
+def max_windows_vjp(
+    g: Array, x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any
+) -> Array:
+    rows = pool_rows(x, kernel, stride, padding, dilation)
+    spread = np.where(np.arange(rows.shape[-1]) == rows.argmax(-1)[..., None], g[..., None], 0)
+    size = tuple(s + 2 * p for s, p in zip(x.shape[2:], padding, strict=True))
+    apart = spread.reshape(*spread.shape[:4], *kernel)
+    folded = numpy_backend.fold_windows(apart, size, kernel, stride, dilation)
+    (top, left), (height, width) = padding, x.shape[2:]
+    return folded[:, :, top : top + height, left : left + width]
+
+
 def embedding(index: Array, weight: Array) -> Array:
     return numpy_backend.embedding(index, weight, None)
 
@@ -164,6 +234,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     dtype = np.dtype(dtype)
     yield from softmax_cases(rng, dtype)
     yield from lstm_cases(rng, dtype)
+    yield from convolution_cases(rng, dtype)
     yield from embedding_cases(rng, dtype)
     yield from optimizer_cases(rng, dtype)
     yield from random_cases(dtype)
@@ -219,6 +290,52 @@ def lstm_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             size,
             partial(ours.lstm_gates_vjp, g, cell, aux),
             partial(lstm_gates_vjp, *g, gates, cell),
+        )
+
+
+def convolution_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    ours = numba_backend
+    shapes = [(64, 1, 16, 8, 1, 1), (64, 16, 32, 8, 1, 1), (64, 16, 32, 8, 1, 0)]
+    shapes += [(64, 16, 32, 8, 2, 1), (32, 64, 64, 32, 1, 1), (32, 64, 64, 32, 2, 0)]
+    for batch, channels, to, side, step, around_it in shapes:
+        size = f"{batch}x{channels}x{side}x{side} to {to} s{step}p{around_it}"
+        x = normal(rng, dtype, batch, channels, side, side)
+        weight, bias = normal(rng, dtype, to, channels, 3, 3), normal(rng, dtype, to)
+        how = (step, step), (around_it, around_it), (1, 1), 1
+        g = convolution(x, weight, bias, *how)
+        yield (
+            "convolution",
+            size,
+            partial(ours.convolution, x, weight, bias, *how),
+            partial(convolution, x, weight, bias, *how),
+        )
+        yield (
+            "convolution_vjp",
+            size,
+            partial(ours.convolution_vjp, g, x, weight, *how, (True, True, True)),
+            partial(convolution_vjp, g, x, weight, *how),
+        )
+    for batch, channels, side, width, step in (
+        (64, 32, 8, 2, 2),
+        (32, 64, 32, 2, 2),
+        (8, 64, 33, 3, 2),
+    ):
+        size = f"{batch}x{channels}x{side}x{side} by {width} s{step}"
+        x = normal(rng, dtype, batch, channels, side, side)
+        pool = (width, width), (step, step), (width // 2 * (width % 2),) * 2, (1, 1)
+        _, aux = ours.max_windows(x, *pool)
+        g = max_windows(x, *pool)
+        yield (
+            "max_windows",
+            size,
+            partial(first_of, ours.max_windows, x, *pool),
+            partial(max_windows, x, *pool),
+        )
+        yield (
+            "max_windows_vjp",
+            size,
+            partial(ours.max_windows_vjp, g, x.shape, aux),
+            partial(max_windows_vjp, g, x, *pool),
         )
 
 

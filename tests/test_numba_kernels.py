@@ -18,7 +18,15 @@ from bench import kernels as compose
 from tensorgrad.backend import CPU
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.errors import IndexRangeError
-from tensorgrad.kernels.numba import embedding, lstm, optimizers, random, runtime, softmax
+from tensorgrad.kernels.numba import (
+    convolution,
+    embedding,
+    lstm,
+    optimizers,
+    random,
+    runtime,
+    softmax,
+)
 from tensorgrad.kernels.numba import math as kernel_math
 
 backend = NumbaBackend()
@@ -334,6 +342,88 @@ def test_lstm_gates_leave_what_they_do_not_serve():
     assert backend.lstm_gates(gates[0], cell[0]) is NotImplemented
 
 
+# ---- convolution and pooling
+
+# (input, weight, stride, padding, dilation, groups): the shifted copy, odd borders of it, and rows.
+CONVOLUTIONS = [
+    ((2, 3, 5, 6), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((1, 2, 1, 1), (2, 2, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 4, 4, 5), (6, 2, 1, 5), (1, 1), (3, 4), (1, 2), 2),
+    ((1, 1, 2, 3), (1, 1, 3, 3), (1, 1), (7, 7), (5, 7), 1),
+    ((2, 3, 5, 14), (4, 3, 3, 3), (1, 1), (0, 0), (1, 1), 1),
+    ((2, 2, 6, 29), (2, 1, 3, 2), (2, 2), (1, 2), (2, 3), 2),
+    ((1, 2, 9, 41), (3, 2, 2, 4), (4, 3), (5, 1), (1, 1), 1),
+    ((3, 2, 4, 4), (3, 2, 1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ((2, 2, 7, 5), (3, 2, 3, 3), (2, 2), (1, 1), (1, 1), 1),
+]
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_convolution(case, dtype):
+    shape, weight_shape, *how = case
+    x, weight = sample(shape, dtype, 0, 1.0), sample(weight_shape, dtype, 1, 1.0)
+    bias = sample(weight_shape[:1], dtype, 2)
+    exact = [a.astype("f8") for a in (x, weight, bias)]
+    want = compose.convolution(*exact, *how)
+    got = backend.convolution(x, weight, bias, *how)
+    if got is NotImplemented:
+        assert want.shape[-1] < convolution.NARROW
+    else:
+        close(got, want)
+    g = sample(want.shape, dtype, 3, 1.0)
+    wanted = compose.convolution_vjp(g.astype("f8"), *exact[:2], *how)
+    everything = backend.convolution_vjp(g, x, weight, *how, (True, True, True))
+    for got, want in zip(everything, wanted, strict=True):
+        close(got, want)
+    for number in range(3):
+        needs = [number == i for i in range(3)]
+        some = backend.convolution_vjp(g, x, weight, *how, needs)
+        assert [part is not None for part in some] == needs
+        np.testing.assert_array_equal(some[number], everything[number])
+
+
+def test_convolution_leaves_what_it_does_not_serve():
+    x, w, b = np.ones((2, 3, 5, 5), "f4"), np.ones((4, 3, 3, 3), "f4"), np.ones(4, "f4")
+    how = (1, 1), (1, 1), (1, 1), 1
+    none = NotImplemented
+    assert backend.convolution(x, w, b, *how) is not none
+    assert backend.convolution(x[0], w[0], None, (1,), (1,), (1,), 1) is none
+    assert backend.convolution(x.astype("f8"), w, b, *how) is none
+    assert backend.convolution(x, w, b.astype("f8"), *how) is none
+    assert backend.convolution(x, w, b[:2], *how) is none
+    assert backend.convolution(x[:0], w, b, *how) is none
+    assert backend.convolution(x[:, :2], w, b, *how) is none
+    assert backend.convolution(x, w, b, (1, 1), (0, 0), (3, 1), 1) is none
+    assert backend.convolution(x, w, b, (0, 1), (1, 1), (1, 1), 1) is none
+    assert backend.max_windows(x, (2, 2), (2, 2), (0, 0), (5, 1)) is none
+    assert backend.max_windows(x[:0], (2, 2), (2, 2), (0, 0), (1, 1)) is none
+    assert backend.max_windows(x.astype("f2"), (2, 2), (2, 2), (0, 0), (1, 1)) is none
+    assert backend.max_windows(x, (2,), (2,), (0,), (1,)) is none
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ((2, 2), (2, 2), (0, 0), (1, 1)),
+        ((3, 2), (2, 1), (1, 1), (1, 1)),  # windows overlap
+        ((2, 3), (1, 2), (1, 1), (3, 2)),
+        ((1, 1), (3, 1), (2, 3), (1, 1)),  # and some lie in the padding alone
+    ],
+    ids=str,
+)
+def test_max_windows_takes_the_first_largest_and_nan(how, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, (2, 3, 7, 8)).astype(dtype)  # many ties
+    x[rng.random(x.shape) < 0.1] = np.nan
+    x[rng.random(x.shape) < 0.3] = -np.inf
+    got, aux = backend.max_windows(x, *how)
+    want = compose.max_windows(x, *how)
+    np.testing.assert_array_equal(got, want)
+    assert got.dtype == dtype
+    g = sample(want.shape, dtype, 1)
+    close(backend.max_windows_vjp(g, x.shape, aux), compose.max_windows_vjp(g, x, *how))
+
+
 # ---- embedding
 
 
@@ -548,6 +638,12 @@ def everything():
     gates, cell = sample((60, 4 * 201), np.float32), sample((60, 201), np.float32)
     hidden, new_cell, aux = backend.lstm_gates(gates, cell)
     results += [hidden, new_cell, *backend.lstm_gates_vjp((hidden, new_cell), cell, aux)]
+    for x4 in sample((8, 5, 32, 32), np.float32), sample((8, 5, 33, 30), np.float32):
+        step = x4.shape[2] % 2 + 1
+        how = (step, 1), (0, 1), (1, 1), 1
+        weight = sample((2, 5, 5, 3), np.float32)
+        y = backend.convolution(x4, weight, None, *how)
+        results += [y, *backend.convolution_vjp(y, x4, weight, *how, (True, True, True))]
     results.append(backend.embedding(np.arange(1500) % 130, x[:, :101], None))
     for options in {**SGD, "momentum": 0.0}, SGD:
         p, buffer = sample((131, 777), np.float32), sample((131, 777), np.float32, 1)
@@ -570,7 +666,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
         one = everything()
     finally:
         numba.set_num_threads(most)
-    for module in softmax, lstm, embedding, optimizers, random:
+    for module in softmax, lstm, convolution, embedding, optimizers, random:
         monkeypatch.setattr(module, "can_launch", lambda: False)
     serial = everything()
     for a, b, c in zip(several, one, serial, strict=True):
