@@ -270,7 +270,7 @@ class ArrayBackend(IndexPrimitives, RandomPrimitives):
             self.xp.add.reduce(input[(*before, slice(s, s + SUM_BLOCK))], axis=axis, keepdims=True)
             for s in starts
         ]
-        return self.xp.add.reduce(self.xp.concatenate(blocks, axis), axis=axis, keepdims=keepdim)
+        return self.sum(self.xp.concatenate(blocks, axis), axis, keepdim)
 
     def prod(self, input: Array, dim: Dim, keepdim: bool) -> Array:
         return self.xp.multiply.reduce(input, axis=dim, keepdims=keepdim)

@@ -18,7 +18,7 @@ from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
 from tensorgrad.errors import BackendError, IndexRangeError
 
-INSTALL = 'pip install "tensorgrad[cuda13]" (or "tensorgrad[cuda12]" for a driver older than 580)'
+INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
 
 class CupyBackend(ArrayBackend):
@@ -158,7 +158,7 @@ def usable_cupy() -> Any:
         if driver and driver < needed:
             raise _missing(
                 f"an NVIDIA driver for CUDA {needed}, got one for CUDA {driver}",
-                f'update the driver or pip install "tensorgrad[cuda{driver}]"',
+                f'update the driver or pip install "cupy-cuda{driver}x[ctk]"',
             ) from error
         what = "a device that works" if driver else "an NVIDIA GPU and its driver"
         raise _missing(f"{what}, got {_words(error)}", _NO_GPU) from error

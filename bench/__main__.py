@@ -83,6 +83,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG or SVG, by the suffix")
     options = parser.parse_args(arguments)
+    if not 0 < options.seconds < float("inf"):
+        parser.error(f"--seconds: expected a number above 0, got {options.seconds}")
+    for name in ("json", "plot"):
+        path = getattr(options, name)
+        if path is not None and not path.parent.is_dir():
+            parser.error(f"--{name}: expected a file in an existing folder, got {path}")
     if options.plot:
         if options.plot.suffix not in (".png", ".svg"):
             parser.error(f"--plot: expected a name ending in .png or .svg, got {options.plot}")

@@ -232,6 +232,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     """(kernel, size, the kernel's call, the composition's call)."""
     rng = np.random.default_rng(0)
     dtype = np.dtype(dtype)
+    yield from linear_cases(rng, dtype)
     yield from softmax_cases(rng, dtype)
     yield from lstm_cases(rng, dtype)
     yield from convolution_cases(rng, dtype)
@@ -242,6 +243,19 @@ def cases(dtype: Any) -> Iterator[Case]:
 
 def normal(rng: Any, dtype: Any, *shape: int) -> Array:
     return rng.standard_normal(shape).astype(dtype)
+
+
+def linear_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    for *shape, to in (32, 2, 16), (20, 200, 800), (128, 784, 512), (16, 32, 128, 512):
+        x, bias = normal(rng, dtype, *shape), normal(rng, dtype, to)
+        weight = normal(rng, dtype, to, shape[-1])
+        size = f"{'x'.join(map(str, shape))} to {to}"
+        yield (
+            "linear",
+            size,
+            partial(numba_backend.linear, x, weight, bias),
+            lambda x=x, weight=weight, bias=bias: np.matmul(x, weight.T) + bias,
+        )
 
 
 def softmax_cases(rng: Any, dtype: Any) -> Iterator[Case]:

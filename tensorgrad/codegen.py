@@ -155,6 +155,26 @@ def check_names(op: str, names: list[str]) -> None:
         raise ValueError(f"{op}: expected other parameter names than {taken}, got {names}")
 
 
+def check_rules(
+    op: str,
+    args: list[str],
+    statics: list[str],
+    rules: dict[str, Callable[..., Any]],
+    more: tuple[str, ...],
+) -> None:
+    """Refuse a rule for what is no argument, or that asks for what there is not."""
+    if unknown := [arg for arg in rules if arg not in args]:
+        raise ValueError(f"{op}: expected rules for {args}, got one for {unknown[0]!r}")
+    known = {*args, *statics, *more}
+    known |= {f"{arg}_{what}" for arg in args for what in ("shape", "dtype")}
+    for arg, rule in rules.items():
+        if unknown := [need for need in rule_needs(rule) if need not in known]:
+            raise ValueError(
+                f"{op}: expected the rule of {arg!r} to ask for some of {sorted(known)}, got "
+                f"{unknown[0]!r}"
+            )
+
+
 def define(
     space: Space, title: str, head: str, arguments: list[str], write: Callable[[], str]
 ) -> Callable[..., Any]:

@@ -86,9 +86,8 @@ class Walk:
         recording, free = self.create_graph, not self.retain_graph
         anomaly = modes.current().anomaly
         shared = self.shared
-        summed: set[Node] = (
-            set()
-        )  # whose gradient is the walk's own array: the next is added in place
+        # Those whose gradient is an array of the walk's own: what comes next is added in place.
+        summed: set[Node] = set()
         queue = [(-node.time, node) for node in grads]
         heapify(queue)
         take = grads.pop

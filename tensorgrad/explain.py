@@ -54,7 +54,8 @@ def explain(
             f"got {' and '.join(types)} ({error})"
         )
     if isinstance(error, ValueError):
-        return ShapeError(f"{op.name}: expected {op.expects or 'shapes that broadcast'}, got {got}")
+        expected = op.expects or "shapes that broadcast"
+        return ShapeError(f"{op.name}: expected {expected}, got {got} ({error})")
     return error
 
 

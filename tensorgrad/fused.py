@@ -5,9 +5,10 @@
         e = exp(input - amax(input, dim, keepdim=True))
         return e / sum(e, dim, keepdim=True)
 
-The composition is the specification, the oracle that kernels are tested against, what a backend
-without the kernel runs, and what is differentiated where there is no rule. Parameters annotated
-`Tensor` are the tensor arguments.
+The composition is written in ops and operators, not in methods of tensors, as rules are: it runs on
+arrays where nothing needs recording. It is the specification, the oracle that kernels are tested
+against, what a backend without the kernel runs, and what is differentiated where there is no rule.
+Parameters annotated `Tensor` are the tensor arguments.
 
 A kernel is a backend's method of the op's name with the op's parameters. It returns the output, or
 one more value: the output(s) and `aux`, which is handed to the backward kernel. It may return
@@ -30,6 +31,7 @@ from tensorgrad.codegen import (
     CHECK_OUTPUT,
     PULL,
     check_names,
+    check_rules,
     comma,
     define,
     new_space,
@@ -44,6 +46,7 @@ from tensorgrad.op import OPS, alias, as_array
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
+STARRED = 0x0C  # the flags of *args and **kwargs in `co_flags`
 UNWRAP = """
     if {a}.__class__ is _Tensor:
         _x{i} = {a}._array
@@ -337,6 +340,13 @@ def fused(
     def declare(composition: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
         op = FusedOp(name or composition.__name__, composition, outputs, check, rules)
         check_names(op.name, op.args + op.statics)
+        check_rules(op.name, op.args, op.statics, rules, ("y", "aux"))
+        code = composition.__code__
+        if not op.args or code.co_kwonlyargcount or code.co_flags & STARRED:
+            raise ValueError(
+                f"{op.name}: expected plain parameters, one at least annotated Tensor, got "
+                f"{op.parameters}"
+            )
         space = new_space(
             op=op,
             Pick=Pick,

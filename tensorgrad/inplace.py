@@ -50,8 +50,6 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
     check_writable(input, "setitem")
     target = input._array
     array = unwrap(value)
-    if hasattr(array, "dtype") and not dtypes.can_cast(array.dtype, target.dtype):
-        raise DTypeError(f"setitem: expected values castable to {target.dtype}, got {array.dtype}")
     backend = _backend(input)
     try:
         shape = _probe(backend, target, index).shape
@@ -63,6 +61,9 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
         raise ShapeError(
             f"setitem: expected a value that broadcasts to {list(shape)}, got {list(array.shape)}"
         )
+    if (extra := getattr(array, "ndim", 0) - len(shape)) > 0:  # sizes of 1, which broadcast
+        value = OPS["reshape"].call(value, array.shape[extra:])
+        array = unwrap(value)
     source = value._node if isinstance(value, TensorCore) else None
     node: Node | None = None
     if modes.current().record and (source is not None or input._node is not None):
@@ -115,7 +116,7 @@ def finish(input: Any, node: Node | None) -> None:
         input._node = node
     else:
         base._node = WriteThrough(base, node, path_of(input))
-    for reference in version.views:
+    for reference in list(version.views):  # deriving a view again adds to them
         view = reference()
         if view is not None and base_of(view) is base:
             parent, function, statics = view._view

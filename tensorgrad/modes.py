@@ -12,6 +12,7 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any, TypeVar
 
+GENERATOR = 0x20  # the flag of generator functions in `co_flags` (inspect.CO_GENERATOR)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -79,6 +80,20 @@ class ModeContext:
             with ModeContext(**self.changes):
                 return function(*args, **kwargs)
 
+        @functools.wraps(function)
+        def inside_steps(*args: Any, **kwargs: Any) -> Any:
+            steps = function(*args, **kwargs)
+            while True:
+                with ModeContext(**self.changes):
+                    try:
+                        value = next(steps)
+                    except StopIteration as end:
+                        return end.value
+                yield value  # outside: the caller keeps its own mode
+
+        code = getattr(function, "__code__", None)
+        if code is not None and code.co_flags & GENERATOR:
+            return inside_steps  # type: ignore[return-value]
         return inside  # type: ignore[return-value]
 
 

@@ -26,6 +26,7 @@ from tensorgrad import dtypes, graph, modes
 from tensorgrad.codegen import (
     Writer,
     check_names,
+    check_rules,
     comma,
     define,
     new_space,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 TensorFunction: TypeAlias = "Callable[..., Tensor]"
 OPS: dict[str, Any] = {}
+KINDS = ("any", "number", "signed", "float", "same")
 NUMBERS = (float, int, bool)
 
 
@@ -196,6 +198,9 @@ def primitive(
     static_names = [part.partition("=")[0].strip() for part in statics.split(",") if part]
     parameters = names + static_names
     check_names(name, parameters)
+    check_rules(name, names, static_names, rules, ("y",))
+    if kind not in KINDS:
+        raise ValueError(f"{name}: expected kind to be one of {KINDS}, got {kind!r}")
     op = Op(name, names, static_names, kind, expects)
     op.rules = rules
     writer = Writer(name, names, static_names, rules, kind=kind, view=view, sequence=sequence)

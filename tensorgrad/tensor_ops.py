@@ -6,6 +6,8 @@ a line here.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tensorgrad.graph import TensorCore
 from tensorgrad.inplace import inplace
 from tensorgrad.ops import creation, elementwise, indexing, linalg, reduction, shape
@@ -34,8 +36,13 @@ class TensorOps(TensorCore):
     __neg__ = elementwise.neg
     __abs__ = elementwise.abs
     __matmul__ = linalg.matmul
-    __eq__ = elementwise.eq  # type: ignore[assignment]
-    __ne__ = elementwise.ne  # type: ignore[assignment]
+
+    def __eq__(self, other: Any) -> Any:
+        return NotImplemented if other is None else elementwise.eq(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return NotImplemented if other is None else elementwise.ne(self, other)
+
     __lt__ = elementwise.lt
     __le__ = elementwise.le
     __gt__ = elementwise.gt

@@ -341,10 +341,10 @@ def test_zero_dimensions(cuda: Any) -> None:
         ),
         (
             {"version": 12040},
-            r'an NVIDIA driver for CUDA 13, got one for CUDA 12; .*"tensorgrad\[cuda12\]"$',
+            r'an NVIDIA driver for CUDA 13, got one for CUDA 12; .*"cupy-cuda12x\[ctk\]"$',
         ),
         ({"devices": 0}, "an NVIDIA GPU, got none; install .*TENSORGRAD_BACKEND=numba$"),
-        ({"libraries": False}, r'the CUDA libraries, got Failure .*"tensorgrad\[cuda13\]"'),
+        ({"libraries": False}, r'the CUDA libraries, got Failure .*"cupy-cuda13x\[ctk\]"'),
     ],
 )
 def test_what_is_missing_is_said_in_one_sentence(
@@ -374,7 +374,7 @@ def test_no_cupy_names_the_command(missing: Exception, monkeypatch: pytest.Monke
     monkeypatch.setattr(builtins, "__import__", without_cupy)
     monkeypatch.setattr(choice, "_loaded", {})
     with pytest.raises(
-        tg.BackendError, match=r'^cupy: .*pip install "tensorgrad\[cuda13\]"'
+        tg.BackendError, match=r'^cupy: .*pip install "cupy-cuda13x\[ctk\]"'
     ) as caught:
         tg.set_backend("cupy")
     assert "\n" not in str(caught.value)

@@ -59,6 +59,7 @@ INPUTS = {
         (1, 1),
         (1, 2),
     ),
+    "linear": lambda rng, n, m: (rng.standard_normal((n, m)), rng.standard_normal((n, m)), None),
     "sigmoid": lambda rng, n, m: (rng.standard_normal((n, m)),),
     "relu": lambda rng, n, m: (rng.standard_normal((n, m)),),
     "logsumexp": lambda rng, n, m: (rng.standard_normal((n, m)), 1, False),

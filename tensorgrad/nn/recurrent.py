@@ -193,8 +193,7 @@ class LSTM(Module):
 
 
 class LSTMCell(Module):
-    """One step of an LSTM: input (N, input_size) or (input_size,), and (h, c), to the new (h, "
-    "c)."""
+    """One step of an LSTM: input (N, input_size) or (input_size,), and (h, c), to the new pair."""
 
     weight_ih: Parameter
     weight_hh: Parameter

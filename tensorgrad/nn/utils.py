@@ -28,6 +28,8 @@ def _gradients(parameters: Any) -> list[Tensor]:
 
 def _length(gradient: Tensor) -> Tensor:
     """The 2-norm, as a product with itself: the squares need no memory of their own."""
+    if gradient.dtype.itemsize == 2:  # whose squares overflow
+        gradient = gradient.float()
     flat = reshape(gradient, -1)
     return sqrt(matmul(flat, flat))
 

@@ -258,8 +258,13 @@ def conv2d(
 
 
 def _pool_arguments(
-    op: str, input: Tensor, kernel_size: Sizes, stride: Sizes | None, padding: Sizes
-) -> tuple[Tuple, Tuple, Tuple]:
+    op: str,
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    padding: Sizes,
+    dilation: Sizes = 1,
+) -> tuple[Tuple, Tuple, Tuple, Tuple]:
     if input.ndim not in (3, 4):
         raise ShapeError(f"{op}: expected (N, C, H, W) or (C, H, W), got shape {list(input.shape)}")
     kernel = each(op, "kernel_size", kernel_size, 2)
@@ -270,13 +275,14 @@ def _pool_arguments(
             f"{op}: expected padding of at most half the kernel, got padding "
             f"{list(widths)} for kernel {list(kernel)}"
         )
-    for n, k, p in zip(input.shape[-2:], kernel, widths):
-        if n + 2 * p < k:
+    gaps = each(op, "dilation", dilation, 2)
+    for n, k, p, d in zip(input.shape[-2:], kernel, widths, gaps):
+        if n + 2 * p < d * (k - 1) + 1:
             raise ShapeError(
                 f"{op}: expected a kernel no larger than the padded input, got kernel "
                 f"{list(kernel)} for {list(input.shape)}"
             )
-    return kernel, steps, widths
+    return kernel, steps, widths, gaps
 
 
 @fused()
@@ -300,14 +306,16 @@ def max_pool2d(
     """The largest element of each window of (N, C, H, W); stride is the kernel's size
     unless told.
     """
-    kernel, steps, widths = _pool_arguments("max_pool2d", input, kernel_size, stride, padding)
-    return max_windows(input, kernel, steps, widths, each("max_pool2d", "dilation", dilation, 2))
+    kernel, steps, widths, gaps = _pool_arguments(
+        "max_pool2d", input, kernel_size, stride, padding, dilation
+    )
+    return max_windows(input, kernel, steps, widths, gaps)
 
 
 def avg_pool2d(
     input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0
 ) -> Tensor:
     """The mean of each window of (N, C, H, W), padding counted as zeros."""
-    kernel, steps, widths = _pool_arguments("avg_pool2d", input, kernel_size, stride, padding)
+    kernel, steps, widths, _ = _pool_arguments("avg_pool2d", input, kernel_size, stride, padding)
     w = windows(_around(input, widths), kernel, steps, (1, 1))
     return mean(w, (-2, -1))

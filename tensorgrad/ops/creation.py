@@ -106,7 +106,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Where = None) -> Te
         return known.to(device=device, dtype=dtype)  # type: ignore[no-any-return]
     same = isinstance(data, np.ndarray) and dtype in (None, data.dtype)
     if same and data.dtype.kind in "biufcV" and backend_for(device)[1].type == "cpu":
-        return wrap(data)
+        return wrap(np.asarray(data))  # a memory map, say, as a plain array over its memory
     return wrap(_data("as_tensor", data, dtype, device))
 
 
@@ -116,7 +116,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise TypeError(f"from_numpy: expected a numpy.ndarray, got {type(ndarray).__name__}")
     if ndarray.dtype.kind not in "biufcV":
         raise TypeError(f"from_numpy: expected numbers, got {ndarray.dtype}")
-    return wrap(ndarray)
+    return wrap(np.asarray(ndarray))
 
 
 # ---- filled

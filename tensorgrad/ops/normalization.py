@@ -14,7 +14,7 @@ from tensorgrad.fused import fused
 from tensorgrad.modes import no_grad
 from tensorgrad.ops.elementwise import sqrt
 from tensorgrad.ops.indexing import copy_
-from tensorgrad.ops.reduction import total
+from tensorgrad.ops.reduction import total, widened
 from tensorgrad.ops.shape import reshape
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def standardize(
     return out if bias is None else out + bias
 
 
+@widened
 def layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -58,6 +59,7 @@ def layer_norm(
     return standardize(input, weight, bias, tuple(range(-len(shape), 0)), eps)
 
 
+@widened
 def batch_norm(
     input: Tensor,
     running_mean: Tensor | None,

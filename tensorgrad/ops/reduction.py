@@ -7,13 +7,14 @@ arguments: https://docs.pytorch.org/docs/stable/torch.html#reduction-ops
 from __future__ import annotations
 
 import builtins
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorgrad import dtypes, engine
 from tensorgrad.errors import DTypeError, IndexRangeError
-from tensorgrad.fused import fused
+from tensorgrad.fused import Parameters, Result, fused
 from tensorgrad.graph import TensorCore
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.elementwise import (
@@ -49,7 +50,7 @@ class ValuesIndices(NamedTuple):
 
 def restore(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
     """A reduced array or tensor in a shape that broadcasts to what was reduced."""
-    if keepdim or dim is None:  # a number broadcasts as it is
+    if keepdim or dim is None or not shape:  # a number broadcasts as it is
         return g
     dims = {d % len(shape) for d in ((dim,) if isinstance(dim, int) else dim)}
     return reshape(g, tuple([1 if d in dims else n for d, n in enumerate(shape)]))
@@ -108,6 +109,22 @@ def _count(shape: tuple[int, ...], dim: Any) -> int:
     return math.prod([shape[d] for d in ((dim,) if isinstance(dim, int) else dim)])
 
 
+def widened(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """A reduction whose 16-bit floats are computed as float32: their squares and sums overflow."""
+
+    call: Callable[..., Any] = function
+
+    @functools.wraps(function)
+    def in_float32(input: Any, *args: Any, **kwargs: Any) -> Any:
+        dtype = input.dtype
+        if dtype.itemsize != 2 or not dtypes.is_floating_point(dtype):
+            return call(input, *args, **kwargs)
+        wide = cast(input, dtypes.float32)
+        return cast(call(wide, *args, **kwargs), kwargs.get("dtype") or dtype)
+
+    return in_float32  # type: ignore[return-value]
+
+
 @fused(
     name="mean",
     input=lambda g, input_shape, dim, keepdim: broadcast(
@@ -119,6 +136,7 @@ def average(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     return total(input, dim, keepdim) / _count(input.shape, dim)
 
 
+@widened
 def mean(
     input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
@@ -130,6 +148,7 @@ def mean(
     return average(input, _one_form(input, dim), keepdim)
 
 
+@widened
 def var(
     input: Tensor,
     dim: Dim = None,
@@ -157,6 +176,7 @@ def root(input: Tensor) -> Tensor:
     return sqrt(input)
 
 
+@widened
 def std(
     input: Tensor,
     dim: Dim = None,
@@ -335,6 +355,7 @@ running_sum: TensorFunction = primitive(
 )
 
 
+@widened
 def cumsum(input: Tensor, dim: int, *, dtype: DType | None = None) -> Tensor:
     """Sums of the elements up to and including each, along `dim`."""
     if dtype is None and not dtypes.is_differentiable(input.dtype):
@@ -393,6 +414,7 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
     return centred - log(total(exp(centred), dim, True))
 
 
+@widened
 def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """(sum |input|^p)^(1/p) over `dim`; p may be infinite, or "fro" (2). Gradient 0 at
     0 for p = 2.
