@@ -143,21 +143,31 @@ def chain(torch: Any) -> list[Figure]:
 
     start = np.linspace(0.9, 1.1, 10, dtype="float32")
 
-    def pass_through(x: Any) -> Any:
+    def pass_through(x: Any, factor: Any) -> Any:
         y = x
         for _ in range(20):
-            y = y * x
+            y = y * factor
         x.grad = None
         y.sum().backward()
         return x.grad
 
-    ours = tg.tensor(start, requires_grad=True)
-    calls: list[Call] = [lambda: pass_through(ours)]
-    expect(pass_through(ours), 21 * start**20, "gradient of x ** 21")
+    def power(x: Any) -> Any:
+        """Every product has two gradients, and they meet at x."""
+        return pass_through(x, x)
+
+    ours, factor = tg.tensor(start, requires_grad=True), tg.tensor(start)
+    calls: list[Call] = [lambda: pass_through(ours, factor)]
+    powers: list[Call] = [lambda: power(ours)]
+    expect(pass_through(ours, factor), start**20, "gradient of x * factor ** 20")
+    expect(power(ours), 21 * start**20, "gradient of x ** 21")
     if torch is not None:
-        theirs = torch.tensor(start, requires_grad=True)
-        calls.append(lambda: pass_through(theirs))
-    return [beside("20 products of 10 floats, both ways", calls, 0.5, number=200)]
+        theirs, their_factor = torch.tensor(start, requires_grad=True), torch.tensor(start)
+        calls.append(lambda: pass_through(theirs, their_factor))
+        powers.append(lambda: power(theirs))
+    return [
+        beside("20 products by a constant, both ways", calls, 0.5, number=200),
+        beside("20 products, each with two gradients", powers, 0.5, number=200),
+    ]
 
 
 def mlp_step(torch: Any) -> list[Figure]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heappushpop
 from operator import attrgetter
 from typing import Any
 
@@ -31,6 +31,9 @@ from tensorgrad.graph import (
 # Set by ops/reduction.py: (gradient, shape) -> the gradient summed over the dimensions that were
 # broadcast.
 sum_to_shape: Callable[[Any, tuple[int, ...]], Any] = NotImplemented
+
+# Elements from which on adding in place beats a fresh array (measured: 0.15 us of look-ups).
+WORTH_ADDING_IN_PLACE = 4096
 
 _oldest_first = attrgetter("time")
 _accumulating = threading.Lock()
@@ -91,8 +94,15 @@ class Walk:
         queue = [(-node.time, node) for node in grads]
         heapify(queue)
         take = grads.pop
-        while queue:
-            node = heappop(queue)[1]
+        pending: Node | None = None  # the queue's latest, which mostly is the next: not queued
+        while queue or pending is not None:
+            if pending is None:
+                node = heappop(queue)[1]
+            elif queue:
+                node = heappushpop(queue, (-pending.time, pending))[1]
+            else:
+                node = pending
+            pending = None
             g = take(node)
             hooks = node.hooks
             if hooks is not None:
@@ -124,7 +134,9 @@ class Walk:
                     result = sum_to_shape(result, edge.shape)
                 if edge not in grads:
                     grads[edge] = result
-                    heappush(queue, (-edge.time, edge))
+                    if pending is not None:
+                        heappush(queue, (-pending.time, pending))
+                    pending = edge
                     if result is g:
                         shared.add(edge)
                 elif edge in summed:
@@ -132,7 +144,7 @@ class Walk:
                 else:
                     grads[edge] = grads[edge] + result
                     shared.discard(edge)
-                    if edge.shape and not recording:
+                    if not recording and result.size >= WORTH_ADDING_IN_PLACE:
                         summed.add(edge)
 
     @staticmethod
