@@ -63,7 +63,6 @@ from tensorgrad.ops.convolution import avg_pool2d, conv1d, conv2d, max_pool2d
 from tensorgrad.ops.creation import (
     arange,
     as_tensor,
-    bernoulli,
     empty,
     empty_like,
     eye,
@@ -71,15 +70,8 @@ from tensorgrad.ops.creation import (
     full,
     full_like,
     linspace,
-    multinomial,
     ones,
     ones_like,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
     tensor,
     zeros,
     zeros_like,
@@ -172,6 +164,16 @@ from tensorgrad.ops.reduction import (
     sum,
     topk,
     var,
+)
+from tensorgrad.ops.sampling import (
+    bernoulli,
+    multinomial,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
 )
 from tensorgrad.ops.shape import (
     broadcast_to,

@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorgrad.graph import TensorCore
 from tensorgrad.inplace import inplace
-from tensorgrad.ops import creation, elementwise, indexing, linalg, reduction, shape
+from tensorgrad.ops import elementwise, indexing, linalg, reduction, sampling, shape
 
 
 class TensorOps(TensorCore):
@@ -162,8 +162,8 @@ class TensorOps(TensorCore):
     index_select = indexing.index_select
     nonzero = indexing.nonzero
     masked_select = indexing.masked_select
-    multinomial = creation.multinomial
-    bernoulli = creation.bernoulli
+    multinomial = sampling.multinomial
+    bernoulli = sampling.bernoulli
 
     # ---- in place
 

@@ -121,7 +121,8 @@ LAYERS = [
     ("data", "nn", "optim"), "datasets", "__init__",
 ]  # fmt: skip
 OPS_LAYERS = [
-    "creation", "pieces", "shape", "elementwise", "indexing", "reduction", "linalg", "activation",
+    "creation", "sampling", "pieces", "shape", "elementwise", "indexing", "reduction", "linalg",
+    "activation",
     ("convolution", "normalization", "recurrent", "loss"),
 ]  # fmt: skip
 
@@ -198,8 +199,8 @@ def test_only_backends_touch_array_libraries():
     read them there, or name dtypes.
     """
     readers = {
-        "_tensor", "dtypes", "random", "ops/creation", "autograd/gradcheck", "printing", "nn/init",
-        "nn/module",
+        "_tensor", "dtypes", "random", "ops/creation", "ops/sampling", "autograd/gradcheck",
+        "printing", "nn/init", "nn/module",
     }  # fmt: skip
     found = set()
     for parts, path in library_files():

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from tensorgrad._tensor import Tensor
 from tensorgrad.errors import ShapeError
-from tensorgrad.ops.creation import randperm
+from tensorgrad.ops.sampling import randperm
 from tensorgrad.random import Generator
 
 ItemT_co = TypeVar("ItemT_co", covariant=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sized
 from typing import Generic, TypeVar
 
-from tensorgrad.ops.creation import randint, randperm
+from tensorgrad.ops.sampling import randint, randperm
 from tensorgrad.random import Generator
 
 IndexT_co = TypeVar("IndexT_co", covariant=True)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.errors import ShapeError
-from tensorgrad.ops.creation import as_tensor, eye, randn, zeros_like
+from tensorgrad.ops.creation import as_tensor, eye, zeros_like
 from tensorgrad.ops.elementwise import exp, where
 from tensorgrad.ops.reduction import any
+from tensorgrad.ops.sampling import randn
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor

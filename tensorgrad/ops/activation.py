@@ -9,7 +9,6 @@ import math
 from typing import TYPE_CHECKING
 
 from tensorgrad.fused import fused
-from tensorgrad.ops.creation import rand
 from tensorgrad.ops.elementwise import (
     abs,
     cast,
@@ -22,6 +21,7 @@ from tensorgrad.ops.elementwise import (
     tanh,
     where,
 )
+from tensorgrad.ops.sampling import rand
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor

@@ -13,8 +13,9 @@ from tensorgrad.backend import Device
 from tensorgrad.errors import BackendError, DTypeError, IndexRangeError, ShapeError
 from tensorgrad.graph import Node, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, TensorFunction, primitive
-from tensorgrad.ops.creation import rand_like, randn_like, zeros_of
+from tensorgrad.ops.creation import zeros_of
 from tensorgrad.ops.elementwise import cast
+from tensorgrad.ops.sampling import rand_like, randn_like
 from tensorgrad.ops.shape import expand, one_dim, pick, take_slice, unsqueeze
 
 if TYPE_CHECKING:
