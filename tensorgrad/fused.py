@@ -15,7 +15,8 @@ one more value: the output(s) and `aux`, which is handed to the backward kernel.
 NotImplemented, and the composition runs. A backward kernel is a method `<op>_vjp(g, ...)` whose
 parameters name what it needs: arguments, `y`, `aux`, `<argument>_shape`, `needs` (which tensor
 arguments want a gradient). It returns one gradient a tensor argument, and is used only where no
-graph of the backward is wanted: kernels never need second derivatives.
+graph of the backward is wanted: kernels never need second derivatives. It judges its arrays for
+itself: unless it asks for `aux` it is called after a composition's forward too.
 """
 
 from __future__ import annotations

@@ -45,9 +45,9 @@ def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
+def set_item(input: Any, index: tuple[Any, ...], value: Any, name: str = "setitem") -> None:
     """input[index] = value, for an index that ops/indexing.py has put into one form."""
-    check_writable(input, "setitem")
+    check_writable(input, name)
     target = input._array
     array = unwrap(value)
     backend = _backend(input)
@@ -55,11 +55,11 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any) -> None:
         shape = _probe(backend, target, index).shape
     except IndexError as error:
         raise IndexRangeError(
-            f"setitem: expected indices in range, got shape {list(target.shape)} ({error})"
+            f"{name}: expected indices in range, got shape {list(target.shape)} ({error})"
         ) from error
     if hasattr(array, "shape") and not _broadcasts(array.shape, shape):
         raise ShapeError(
-            f"setitem: expected a value that broadcasts to {list(shape)}, got {list(array.shape)}"
+            f"{name}: expected a value that broadcasts to {list(shape)}, got {list(array.shape)}"
         )
     if (extra := getattr(array, "ndim", 0) - len(shape)) > 0:  # sizes of 1, which broadcast
         value = OPS["reshape"].call(value, array.shape[extra:])

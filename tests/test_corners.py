@@ -146,3 +146,32 @@ def test_a_draw_uses_up_as_many_blocks_as_it_needs(words):
 def test_a_declaration_that_cannot_work_is_refused_where_it_stands(declare, match):
     with pytest.raises(ValueError, match=match):
         declare()
+
+
+def test_a_step_that_is_refused_writes_nothing(backend):
+    fine, wrong = tg.nn.Parameter(tg.ones(2)), tg.nn.Parameter(tg.ones(2))
+    optimizer = tg.optim.Adam([fine, wrong], lr=0.1)
+    (fine * wrong).sum().backward()
+    wrong.data = tg.ones(3)
+    with pytest.raises(tg.ShapeError, match="Adam: expected gradients of their parameters' shapes"):
+        optimizer.step()
+    assert fine.tolist() == [1.0, 1.0]
+    assert not optimizer.state
+
+
+def test_a_batch_that_is_refused_is_not_counted(backend):
+    norm = tg.nn.BatchNorm1d(3)
+    with pytest.raises(ValueError, match="expected more than 1 value per channel"):
+        norm(tg.ones(1, 3))
+    assert norm.num_batches_tracked.item() == 0
+    norm(tg.randn(4, 3))
+    assert norm.num_batches_tracked.item() == 1
+
+
+def test_a_refused_draw_uses_up_no_random_numbers(backend):
+    leaf = tg.ones(3, requires_grad=True)
+    before = tg.get_rng_state()
+    for draw in (leaf.normal_, leaf.uniform_):
+        with pytest.raises(tg.GraphError, match=f"{draw.__name__}: expected a tensor that may be"):
+            draw()
+    assert tg.get_rng_state().tolist() == before.tolist()

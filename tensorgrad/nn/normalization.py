@@ -81,13 +81,12 @@ class _BatchNorm(Module):
                 f"{type(self).__name__}: expected {ranks} input, got shape {list(input.shape)}"
             )
         momentum = self.momentum
-        if self.training and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            if momentum is None:
-                momentum = 1.0 / self.num_batches_tracked.item()
+        count = self.num_batches_tracked if self.training else None
+        if count is not None and momentum is None:
+            momentum = 1.0 / (count.item() + 1)
         by_batch = self.training or self.running_mean is None
         tracked = not self.training or self.track_running_stats
-        return batch_norm(
+        out = batch_norm(
             input,
             self.running_mean if tracked else None,
             self.running_var if tracked else None,
@@ -97,6 +96,9 @@ class _BatchNorm(Module):
             0.0 if momentum is None else momentum,
             self.eps,
         )
+        if count is not None:
+            count.add_(1)  # last: an input that is refused is not counted
+        return out
 
     def extra_repr(self) -> str:
         return (

@@ -185,25 +185,29 @@ def copy_(input: Tensor, src: Tensor) -> Tensor:
     src = _on_device_of(input, src)
     if src.dtype != input.dtype:
         src = OPS["cast"].call(src, input.dtype)
-    inplace.set_item(input, (Ellipsis,), src)
+    inplace.set_item(input, (Ellipsis,), src, "copy_")
     return input
 
 
 def fill_(input: Tensor, value: Any) -> Tensor:
     """Write one number everywhere."""
-    inplace.set_item(input, (Ellipsis,), value)
+    inplace.set_item(input, (Ellipsis,), value, "fill_")
     return input
 
 
 def zero_(input: Tensor) -> Tensor:
     """Write zeros."""
-    return fill_(input, 0)
+    inplace.set_item(input, (Ellipsis,), 0, "zero_")
+    return input
 
 
 def normal_(
     input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
     """Write normal numbers of the given mean and standard deviation."""
+    if std < 0:
+        raise RuntimeError(f"normal_: expected std >= 0, got {std}")
+    inplace.check_writable(input, "normal_")
     drawn = randn_like(input, generator=generator)
     return copy_(input, drawn * std + mean)
 
@@ -214,6 +218,7 @@ def uniform_(
     """Write uniform numbers in [from_, to)."""
     if from_ > to:
         raise RuntimeError(f"uniform_: expected from <= to, got {from_} and {to}")
+    inplace.check_writable(input, "uniform_")
     drawn = rand_like(input, generator=generator)
     return copy_(input, drawn * (to - from_) + from_)
 

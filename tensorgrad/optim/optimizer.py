@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from tensorgrad import modes
 from tensorgrad._tensor import Tensor
+from tensorgrad.errors import ShapeError
 from tensorgrad.graph import written
 from tensorgrad.ops.creation import tensor, zeros_like
 
@@ -120,11 +121,27 @@ class Optimizer:
         if closure is not None:
             with modes.enable_grad():
                 loss = closure()
+        groups = []
         for group in self.param_groups:
             params = [param for param in group["params"] if param.grad is not None]
+            self.check_gradients(params)
+            groups.append((group, params))
+        for group, params in groups:
             if params:
                 self.update(group, params)
         return loss
+
+    def check_gradients(self, params: Sequence[Tensor]) -> None:
+        """Before anything is written: `param.data = ...` may have left a gradient of another
+        shape.
+        """
+        for param in params:
+            shape, found = param._array.shape, param._grad._array.shape
+            if shape != found:
+                raise ShapeError(
+                    f"{self._name}: expected gradients of their parameters' shapes, got "
+                    f"{list(found)} for {list(shape)}"
+                )
 
     def apply(
         self,
