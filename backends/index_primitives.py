@@ -41,6 +41,8 @@ class IndexPrimitives:
 
     def nonzero(self, input: Array) -> Array:
         """(number of elements that are not 0, number of dimensions), int64."""
+        if not input.ndim:
+            return self.xp.zeros((int(input != 0), 0), "int64")
         return self.xp.stack(self.xp.nonzero(input), axis=-1)
 
     def gather(self, input: Array, index: Array, dim: int) -> Array:

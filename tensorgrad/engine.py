@@ -192,10 +192,14 @@ class Walk:
             with modes.ModeContext(grad=self.create_graph):
                 returned = hook(given)
             if returned is not None:
-                if tuple(returned.shape) != node.shape:
+                if not isinstance(returned, TensorCore):
+                    raise TypeError(
+                        f"hook: expected a tensor or None, got {type(returned).__name__}"
+                    )
+                if tuple(returned._array.shape) != node.shape:
                     raise ShapeError(
                         f"hook: expected a gradient of shape {list(node.shape)}, got "
-                        f"{list(returned.shape)}"
+                        f"{list(returned._array.shape)}"
                     )
                 g = returned if self.create_graph else returned._array
             self.shared.add(node)  # the hook may have kept what it was given
@@ -308,7 +312,10 @@ def _accumulate(tensor: Any, g: Any, create_graph: bool, shared: bool) -> None:
         # A gradient must own its memory: `clip_grad_norm_` and `grad.zero_()` write into it.
         tensor._grad = wrap(modes.current().backends[g.__class__].own(g, shared))
         return
-    increase(known._array, g)
+    if 0 in known._array.strides:  # an expanded tensor that was assigned cannot be written
+        known._array = known._array + g
+    else:
+        increase(known._array, g)
     version_of(known).written = tick()
 
 
@@ -374,6 +381,10 @@ def _seeds(
                 "element 0 of tensors does not require grad and does not have a grad_fn"
             )
         array = tensor._array
+        if g is not None and not isinstance(g, TensorCore):
+            raise TypeError(
+                f"{caller}: expected tensors or None as gradients, got {type(g).__name__}"
+            )
         if g is None:
             if array.size != 1:
                 raise GraphError(

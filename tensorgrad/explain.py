@@ -46,6 +46,11 @@ def explain(
         )
     if isinstance(error, IndexError):
         return IndexRangeError(f"{op.name}: expected indices in range, got {got} ({error})")
+    if isinstance(error, OverflowError):
+        numbers = [v for v in args if isinstance(v, int | float)]
+        return DTypeError(
+            f"{op.name}: expected numbers within {arrays[0].dtype}, got {numbers} ({error})"
+        )
     if isinstance(error, TypeError):
         types = [str(array.dtype) for array in arrays]
         types += [type(v).__name__ for v in args if not isinstance(v, TensorCore)]
@@ -54,6 +59,12 @@ def explain(
             f"got {' and '.join(types)} ({error})"
         )
     if isinstance(error, ValueError):
+        if not op.expects and _broadcast([array.shape for array in arrays]):
+            dtypes = " and ".join([str(array.dtype) for array in arrays])
+            return DTypeError(
+                f"{op.name}: expected values that it is defined for, got {dtypes} of {got} "
+                f"({error})"
+            )
         expected = op.expects or "shapes that broadcast"
         return ShapeError(f"{op.name}: expected {expected}, got {got} ({error})")
     return error
@@ -63,6 +74,15 @@ def _names_no_dimension(op: Any, statics: tuple[Any, ...], rank: int) -> bool:
     dim = dict(zip(op.statics, statics)).get("dim")
     dims = dim if isinstance(dim, tuple) else (dim,)
     return any(isinstance(d, int) and not -rank <= d < rank for d in dims)
+
+
+def _broadcast(shapes: list[tuple[int, ...]]) -> bool:
+    sizes: dict[int, int] = {}
+    for shape in shapes:
+        for place, n in enumerate(reversed(shape)):
+            if n != 1 and sizes.setdefault(place, n) != n:
+                return False
+    return True
 
 
 def _shapes(arrays: list[Any]) -> str:

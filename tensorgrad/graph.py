@@ -159,7 +159,7 @@ class Node:
 class Leaf(Node):
     """Where a gradient ends up: the `grad` of a tensor that the user made."""
 
-    __slots__ = ("dtype", "tensor")
+    __slots__ = ("tensor",)
 
     op_name = "leaf"
 
@@ -182,7 +182,7 @@ class Multi(Node):
     `Pick`.
     """
 
-    __slots__ = ("dtypes", "shapes")
+    __slots__ = ("shapes",)
 
     shapes: tuple[tuple[int, ...], ...]
 

@@ -50,6 +50,8 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any, name: str = "setite
     check_writable(input, name)
     target = input._array
     array = unwrap(value)
+    if not hasattr(array, "dtype") and not isinstance(array, int | float | complex):
+        raise TypeError(f"{name}: expected a number or a tensor, got {type(array).__name__}")
     backend = _backend(input)
     try:
         shape = _probe(backend, target, index).shape

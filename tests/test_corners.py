@@ -175,3 +175,18 @@ def test_a_refused_draw_uses_up_no_random_numbers(backend):
         with pytest.raises(tg.GraphError, match=f"{draw.__name__}: expected a tensor that may be"):
             draw()
     assert tg.get_rng_state().tolist() == before.tolist()
+
+
+def test_an_expanded_gradient_that_was_assigned_is_added_to(backend):
+    leaf = tg.ones(3, requires_grad=True)
+    leaf.grad = tg.ones(1).expand(3)
+    leaf.sum().backward()
+    assert leaf.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_hook_that_returns_no_tensor_is_refused(backend):
+    leaf = tg.ones(3, requires_grad=True)
+    leaf.register_hook(lambda gradient: 1.0)
+    with pytest.raises(TypeError, match="hook: expected a tensor or None, got float"):
+        leaf.sum().backward()
+    assert leaf.grad is None

@@ -117,7 +117,7 @@ bad("add_ grows", lambda m, x, v: x.add_(v), floats(4), X, error=ShapeError,
     words="add_: expected a result of this tensor's shape [4], got [3, 4]")
 bad("zeros", lambda m: m.zeros(2, -1), error=ShapeError, words="expected sizes >= 0")
 bad("ragged", lambda m: m.tensor([[1.0, 2.0], [3.0]]), error=ShapeError, words="tensor: expected")
-bad("max of nothing", lambda m, x: x.max(), floats(0), error=ShapeError, words="amax: expected")
+bad("max of nothing", lambda m, x: x.max(), floats(0), error=ShapeError, words="max: expected elements")
 bad("argmax of nothing", lambda m, x: x.argmax(), floats(0), error=IndexRangeError,
     words="argmax: expected elements to choose from, got shape [0]")
 bad("argmin along nothing", lambda m, x: x.argmin(1), floats(2, 0), error=IndexRangeError,
@@ -288,6 +288,27 @@ bad("device kind", lambda m: m.device(1.5), error=TypeError,
     words="device: expected a string, got 1.5")
 bad("cpu number", lambda m: m.ones(2, device="cpu:3"), error=BackendError,
     words="device: expected 'cpu', got 'cpu:3'", in_torch=False)
+# ---- what is no number, no tensor, or out of a dtype's range
+
+bad("set text", lambda m, x: x.__setitem__(0, "a"), X, error=TypeError, words="expected numbers")
+bad("fill text", lambda m, x: x.fill_("a"), X, error=TypeError,
+    words="fill_: expected a number or a tensor, got str")
+bad("zeros 1.5", lambda m: m.zeros(1.5), error=TypeError,
+    words="zeros: expected whole numbers, got 1.5")
+bad("sum 1.5", lambda m, x: x.sum(1.5), X, error=TypeError, words="expected whole numbers, got 1.5")
+bad("backward list", lambda m, x: recorded(m, x).sum().backward([1.0]), X, error=TypeError,
+    words="backward: expected tensors or None as gradients, got list")
+bad("negative power", lambda m, x: x ** -1, LONG, error=DTypeError,
+    words="pow: expected values that it is defined for, got int64")
+bad("amax of no rows", lambda m, x: m.amax(x, 0), floats(0, 3), error=IndexRangeError,
+    words="amax: expected elements to choose from, got shape [0, 3]")
+bad("split a number", lambda m, x: m.split(x, 1), floats(), error=IndexRangeError,
+    words="split: expected a tensor with dimensions", in_torch=False)
+bad("norm dim 4", lambda m, x: x.norm(dim=4), X, error=IndexRangeError,
+    words="norm: expected a dimension in [-2, 1], got 4")
+bad("copy_ shape", lambda m, x, v: x.copy_(v), X, floats(3), error=ShapeError,
+    words="copy_: expected a value that broadcasts to [3, 4], got [3]")
+
 bad("backend", lambda m: tg.set_backend("nonsense"), error=BackendError,
     words="set_backend: expected one of ['cupy', 'numba', 'numpy'", in_torch=False)
 bad("backend context", lambda m: tg.use_backend("nonsense"), error=BackendError,

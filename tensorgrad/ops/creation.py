@@ -7,6 +7,7 @@ type. https://docs.pytorch.org/docs/stable/torch.html#creation-ops
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,13 +27,22 @@ Options = dict[str, Any]
 Where = Device | str | int | None
 
 
-def sizes(args: tuple[Any, ...]) -> Shape:
+def whole_numbers(op: str, args: tuple[Any, ...]) -> tuple[int, ...]:
+    """`op(2, 3)` and `op((2, 3))` alike: the numbers as a tuple."""
+    try:
+        if len(args) == 1 and not hasattr(args[0], "__index__"):
+            args = tuple(args[0])
+        return tuple([operator.index(n) for n in args])
+    except TypeError as error:
+        given = args[0] if len(args) == 1 else args
+        raise TypeError(f"{op}: expected whole numbers, got {given!r}") from error
+
+
+def sizes(op: str, args: tuple[Any, ...]) -> Shape:
     """`zeros(2, 3)` and `zeros((2, 3))` alike; a negative size is refused."""
-    if len(args) == 1 and not isinstance(args[0], int):
-        args = tuple(args[0])
-    shape = tuple([int(n) for n in args])
+    shape = whole_numbers(op, args)
     if any(n < 0 for n in shape):
-        raise ShapeError(f"creation: expected sizes >= 0, got {list(shape)}")
+        raise ShapeError(f"{op}: expected sizes >= 0, got {list(shape)}")
     return shape
 
 
@@ -132,7 +142,7 @@ def full(
     """A tensor of `size` with `fill_value` everywhere; the dtype follows the value."""
     backend, place = backend_for(device)
     dtype = dtype or dtypes.scalar_dtype(fill_value)
-    return finish(backend.full(sizes((size,)), fill_value, dtype, place), requires_grad)
+    return finish(backend.full(sizes("full", (size,)), fill_value, dtype, place), requires_grad)
 
 
 def zeros(
@@ -140,7 +150,7 @@ def zeros(
 ) -> Tensor:
     """Zeros of `size`, in the default floating dtype unless told."""
     dtype = dtype or dtypes.get_default_dtype()
-    return full(sizes(size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full(sizes("zeros", size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def ones(
@@ -148,7 +158,7 @@ def ones(
 ) -> Tensor:
     """Ones of `size`, in the default floating dtype unless told."""
     dtype = dtype or dtypes.get_default_dtype()
-    return full(sizes(size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
+    return full(sizes("ones", size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
 def empty(
@@ -156,7 +166,7 @@ def empty(
 ) -> Tensor:
     """Uninitialised memory of `size`."""
     backend, place = backend_for(device)
-    array = backend.empty(sizes(size), dtype or dtypes.get_default_dtype(), place)
+    array = backend.empty(sizes("empty", size), dtype or dtypes.get_default_dtype(), place)
     return finish(array, requires_grad)
 
 

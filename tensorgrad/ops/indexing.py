@@ -13,7 +13,7 @@ from tensorgrad.backend import Device
 from tensorgrad.errors import BackendError, DTypeError, IndexRangeError, ShapeError
 from tensorgrad.graph import Node, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, TensorFunction, primitive
-from tensorgrad.ops.creation import zeros_of
+from tensorgrad.ops.creation import tensor, zeros_of
 from tensorgrad.ops.elementwise import cast
 from tensorgrad.ops.sampling import rand_like, randn_like
 from tensorgrad.ops.shape import expand, one_dim, pick, take_slice, unsqueeze
@@ -164,8 +164,7 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     """
     basic, arrays = one_form(input, index)
     if not isinstance(value, TensorCore | int | float | bool | complex):
-        backend = modes.current().backends[input._array.__class__]
-        value = wrap(backend.asarray(value, None, backend.device_of(input._array)))
+        value = tensor(value, device=input.device)
     inplace.check_writable(input, "setitem")
     value = _on_device_of(input, value)
     if not arrays:

@@ -134,7 +134,7 @@ def kl_div(
         safe = where(target > 0, target, 1)
         loss = target * (log(safe) - input)
     if reduction == "batchmean":
-        return sum(loss) / input.shape[0]
+        return sum(loss) / (input.shape[0] if input.ndim else 1)
     return reduce("kl_div", loss, reduction)
 
 

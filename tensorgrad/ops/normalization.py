@@ -75,6 +75,10 @@ def batch_norm(
 
     Training moves the running mean and (unbiased) variance by `momentum` towards the batch's.
     """
+    if input.ndim < 2:
+        raise ShapeError(
+            f"batch_norm: expected at least 2 dimensions (N, C, ...), got shape {list(input.shape)}"
+        )
     channels = input.shape[1]
     for name, value in (
         ("running_mean", running_mean),

@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorgrad import dtypes, engine
-from tensorgrad.errors import DTypeError, IndexRangeError
+from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.fused import Parameters, Result, fused
 from tensorgrad.graph import TensorCore
 from tensorgrad.op import TensorFunction, primitive
+from tensorgrad.ops.creation import whole_numbers
 from tensorgrad.ops.elementwise import (
     abs,
     cast,
@@ -64,7 +65,7 @@ def _one_form(input: Any, dim: Dim) -> Any:
         return None
     if isinstance(dim, int):
         return None if not input.ndim and dim in (0, -1) else dim
-    return tuple(dim) or None
+    return whole_numbers("dim", (dim,)) or None
 
 
 total = primitive(
@@ -158,6 +159,8 @@ def var(
     correction: float | None = None,
 ) -> Tensor:
     """Sum of squared distances from the mean, over (n - correction); correction 1 unless told."""
+    if isinstance(dim, bool):  # PyTorch's var(unbiased)
+        dim, unbiased = None, dim
     if correction is None:
         correction = 0 if unbiased is False else 1
     dim = _one_form(input, dim)
@@ -230,11 +233,13 @@ smallest = primitive("amin", "input", "dim=None, keepdim=False", input=_shared_a
 
 def amax(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """Largest element over `dim`; equal ones share the gradient."""
+    _check_choice("amax", input, dim)
     return largest(input, _one_form(input, dim), keepdim)
 
 
 def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
     """Smallest element over `dim`; equal ones share the gradient."""
+    _check_choice("amin", input, dim)
     return smallest(input, _one_form(input, dim), keepdim)
 
 
@@ -242,9 +247,11 @@ index_of_largest = primitive("argmax", "input", "dim=None, keepdim=False")
 index_of_smallest = primitive("argmin", "input", "dim=None, keepdim=False")
 
 
-def _check_choice(op: str, input: Tensor, dim: int | None) -> None:
+def _check_choice(op: str, input: Tensor, dim: Dim) -> None:
     shape = input.shape
-    if 0 in (shape if dim is None else shape[dim : dim + 1 or None]):
+    dim = _one_form(input, dim)
+    dims = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
+    if 0 in [shape[one_dim(op, d, len(shape))] for d in dims]:
         raise IndexRangeError(f"{op}: expected elements to choose from, got shape {list(shape)}")
 
 
@@ -276,10 +283,13 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; with `dim` the pair (values, indices) along it; with a tensor the
     elementwise maximum.
     """
-    if dim is None:
-        return largest(input, None, False)
     if isinstance(dim, TensorCore):
         return maximum(input, dim)
+    if dim is None:
+        if 0 in input.shape:  # another class than along a dimension, as in PyTorch
+            raise ShapeError(f"max: expected elements to choose from, got {list(input.shape)}")
+        return largest(input, None, False)
+    _check_choice("max", input, dim)
     return _extreme(input, dim, keepdim, index_of_largest)
 
 
@@ -287,10 +297,13 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; with `dim` the pair (values, indices) along it; with a tensor the
     elementwise minimum.
     """
-    if dim is None:
-        return smallest(input, None, False)
     if isinstance(dim, TensorCore):
         return minimum(input, dim)
+    if dim is None:
+        if 0 in input.shape:  # another class than along a dimension, as in PyTorch
+            raise ShapeError(f"min: expected elements to choose from, got {list(input.shape)}")
+        return smallest(input, None, False)
+    _check_choice("min", input, dim)
     return _extreme(input, dim, keepdim, index_of_smallest)
 
 
@@ -420,6 +433,8 @@ def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = Fal
     0 for p = 2.
     """
     dim = _one_form(input, dim)
+    for d in (dim,) if isinstance(dim, int) else dim or ():
+        one_dim("norm", d, input.ndim)
     if p == "fro":
         p = 2
     if isinstance(p, str):

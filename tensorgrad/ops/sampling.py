@@ -65,7 +65,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform numbers in [0, 1)."""
-    return _drawn("uniform", sizes(size), generator, dtype, device, requires_grad)
+    return _drawn("uniform", sizes("rand", size), generator, dtype, device, requires_grad)
 
 
 def randn(
@@ -76,7 +76,7 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers of mean 0 and variance 1."""
-    return _drawn("normal", sizes(size), generator, dtype, device, requires_grad)
+    return _drawn("normal", sizes("randn", size), generator, dtype, device, requires_grad)
 
 
 def rand_like(input: Tensor, **options: Any) -> Tensor:
@@ -115,7 +115,7 @@ def randint(
     held = np.iinfo(dtype if dtype.kind in "iu" else dtypes.int64)
     if low < held.min or high - 1 > held.max:
         raise RuntimeError(f"randint: expected a range that {dtype} holds, got [{low}, {high})")
-    shape = sizes((size,))
+    shape = sizes("randint", (size,))
     backend, place = backend_for(device)
     words = _words64(math.prod(shape), generator, backend, place)
     values = (words % (high - low)).astype("int64") + low

@@ -14,17 +14,11 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import IndexRangeError, ShapeError
 from tensorgrad.graph import TensorCore
 from tensorgrad.op import TensorFunction, primitive
+from tensorgrad.ops.creation import whole_numbers
 from tensorgrad.ops.pieces import cut
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
-
-
-def sizes(args: tuple[Any, ...]) -> tuple[int, ...]:
-    """`x.reshape(2, 3)` and `x.reshape((2, 3))` alike: the numbers as a tuple."""
-    if len(args) == 1 and not isinstance(args[0], int):
-        args = tuple(args[0])
-    return tuple([int(n) for n in args])
 
 
 def one_dim(op: str, dim: int, rank: int) -> int:
@@ -36,6 +30,12 @@ def one_dim(op: str, dim: int, rank: int) -> int:
             "out of range)"
         )
     return dim % rank
+
+
+def refuse_number(op: str, input: Any) -> None:
+    """A 0-d tensor has no dimension to cut."""
+    if not input.ndim:
+        raise IndexRangeError(f"{op}: expected a tensor with dimensions, got a 0-d tensor")
 
 
 to_shape: TensorFunction = primitive(
@@ -50,12 +50,12 @@ to_shape: TensorFunction = primitive(
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where the memory allows it."""
-    return to_shape(input, sizes(shape))
+    return to_shape(input, whole_numbers("reshape", shape))
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
     """As `reshape`, but always a view: ShapeError where that would need a copy."""
-    result = to_shape(input, sizes(shape))
+    result = to_shape(input, whole_numbers("view", shape))
     if result.numel() and result._version is None:
         raise ShapeError(
             f"view: expected a memory layout that shape {list(result.shape)} can be a "
@@ -85,9 +85,10 @@ to_order: TensorFunction = primitive(
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """The dimensions in another order; a view."""
     rank = input.ndim
-    order = tuple([one_dim("permute", d, rank) for d in sizes(dims)])
+    given = whole_numbers("permute", dims)
+    order = tuple([one_dim("permute", d, rank) for d in given])
     if sorted(order) != list(range(rank)):
-        raise ShapeError(f"permute: expected each of {rank} dimensions once, got {sizes(dims)}")
+        raise ShapeError(f"permute: expected each of {rank} dimensions once, got {given}")
     return to_order(input, order)
 
 
@@ -132,7 +133,7 @@ broadcast = primitive(
 
 def expand(input: Tensor, *size: Any) -> Tensor:
     """Dimensions of size 1 repeated without copying; -1 keeps a size."""
-    wanted = list(sizes(size))
+    wanted = list(whole_numbers("expand", size))
     extra = len(wanted) - input.ndim
     for place, n in enumerate(wanted):
         if n == -1:
@@ -276,6 +277,7 @@ pick: TensorFunction = primitive(
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """`length` elements from `start` along `dim`; a view."""
     place = one_dim("narrow", dim, input.ndim)
+    refuse_number("narrow", input)
     size = input.shape[place]
     if length < 0 or not -size <= start <= size or start % max(size, 1) + length > size:
         raise IndexRangeError(
@@ -294,8 +296,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """Each place along `dim` as a tensor of its own; views."""
     place = one_dim("unbind", dim, input.ndim)
-    if not input.ndim:
-        raise IndexRangeError("unbind: expected a tensor with dimensions, got a 0-d tensor")
+    refuse_number("unbind", input)
     before = (slice(None),) * place
     return cut(input, place, [(*before, i) for i in range(input.shape[place])], dropped=True)
 
@@ -307,6 +308,7 @@ def split(
     views.
     """
     place = one_dim("split", dim, tensor.ndim)
+    refuse_number("split", tensor)
     size = tensor.shape[place]
     if isinstance(split_size_or_sections, int):
         step = split_size_or_sections
@@ -329,7 +331,9 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal size (the last may be smaller) along `dim`; views."""
     if chunks <= 0:
         raise RuntimeError(f"chunk: expected chunks > 0, got {chunks}")
-    size = input.shape[one_dim("chunk", dim, input.ndim)]
+    place = one_dim("chunk", dim, input.ndim)
+    refuse_number("chunk", input)
+    size = input.shape[place]
     return split(input, max(-(-size // chunks), 1), dim)
 
 
@@ -340,12 +344,13 @@ reverse: TensorFunction = primitive(
 
 def flip(input: Tensor, *dims: Any) -> Tensor:
     """The order along `dims` reversed; a copy."""
-    return reverse(input, tuple([one_dim("flip", d, input.ndim) for d in sizes(dims)]))
+    given = whole_numbers("flip", dims)
+    return reverse(input, tuple([one_dim("flip", d, input.ndim) for d in given]))
 
 
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
     """The tensor repeated along each dimension, new ones in front; a copy."""
-    times = sizes(repeats)
+    times = whole_numbers("repeat", repeats)
     if len(times) < input.ndim:
         raise ShapeError(
             f"repeat: expected at least {input.ndim} numbers for shape "
