@@ -117,7 +117,8 @@ bad("add_ grows", lambda m, x, v: x.add_(v), floats(4), X, error=ShapeError,
     words="add_: expected a result of this tensor's shape [4], got [3, 4]")
 bad("zeros", lambda m: m.zeros(2, -1), error=ShapeError, words="expected sizes >= 0")
 bad("ragged", lambda m: m.tensor([[1.0, 2.0], [3.0]]), error=ShapeError, words="tensor: expected")
-bad("max of nothing", lambda m, x: x.max(), floats(0), error=ShapeError, words="max: expected elements")
+bad("max of nothing", lambda m, x: x.max(), floats(0), error=ShapeError,
+    words="max: expected elements")
 bad("argmax of nothing", lambda m, x: x.argmax(), floats(0), error=IndexRangeError,
     words="argmax: expected elements to choose from, got shape [0]")
 bad("argmin along nothing", lambda m, x: x.argmin(1), floats(2, 0), error=IndexRangeError,
