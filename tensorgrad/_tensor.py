@@ -16,7 +16,7 @@ from tensorgrad import codegen, dtypes, engine, graph, modes, printing
 from tensorgrad.backend import Device, backend_for
 from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.graph import HookHandle, Leaf, Node, TensorCore, hooks_of, unwrap, version_of, wrap
-from tensorgrad.ops import creation, elementwise, indexing, reduction
+from tensorgrad.ops import choice, conversion, creation, indexing, logic, reduction
 from tensorgrad.ops import shape as shaping
 from tensorgrad.tensor_ops import TensorOps
 
@@ -159,7 +159,7 @@ class Tensor(TensorOps):
         return int(self.item())
 
     def __contains__(self, value: Any) -> bool:
-        return bool(reduction.any(elementwise.eq(self, value)))
+        return bool(reduction.any(logic.eq(self, value)))
 
     # ---- the graph
 
@@ -354,7 +354,7 @@ class Tensor(TensorOps):
             result = indexing.move(result, backend_for(device)[1])
         if dtype is not None and dtype != result.dtype:
             result = result if dtypes.is_differentiable(np.dtype(dtype)) else result.detach()
-            result = elementwise.cast(result, np.dtype(dtype))
+            result = conversion.cast(result, np.dtype(dtype))
         return shaping.clone(result) if kwargs.get("copy") and result is self else result
 
     def type_as(self, other: Tensor) -> Tensor:
@@ -400,7 +400,7 @@ class Tensor(TensorOps):
         return creation.full(size, fill_value, **creation.like(self, options))
 
     def where(self, condition: Tensor, other: Any) -> Tensor:
-        return elementwise.where(condition, self, other)
+        return choice.where(condition, self, other)
 
     @property
     def T(self) -> Tensor:

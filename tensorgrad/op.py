@@ -43,6 +43,7 @@ TensorFunction: TypeAlias = "Callable[..., Tensor]"
 OPS: dict[str, Any] = {}
 KINDS = ("any", "number", "signed", "float", "same")
 NUMBERS = (float, int, bool)
+Number = int | float
 
 
 class Op:

@@ -8,106 +8,120 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorgrad.graph import TensorCore
-from tensorgrad.inplace import inplace
-from tensorgrad.ops import elementwise, indexing, linalg, reduction, sampling, shape
+from tensorgrad.inplace_ops import InplaceOps
+from tensorgrad.ops import (
+    arithmetic,
+    choice,
+    indexing,
+    linalg,
+    logic,
+    norms,
+    ordering,
+    pointwise,
+    reduction,
+    sampling,
+    scan,
+    shape,
+    softmaxes,
+    statistics,
+)
 
 
-class TensorOps(TensorCore):
+class TensorOps(InplaceOps):
     """The part of `Tensor` that is a list of ops."""
 
     __slots__ = ()
 
     # ---- operators
 
-    __add__ = __radd__ = elementwise.plus
-    __sub__ = elementwise.minus
-    __rsub__ = elementwise.rsub
-    __mul__ = elementwise.mul
-    __rmul__ = elementwise.mul
-    __truediv__ = elementwise.true_divide
-    __rtruediv__ = elementwise.rdiv
-    __floordiv__ = elementwise.floor_divide
-    __rfloordiv__ = elementwise.rfloordiv
-    __mod__ = elementwise.remainder
-    __rmod__ = elementwise.rmod
-    __pow__ = elementwise.pow
-    __rpow__ = elementwise.rpow
-    __neg__ = elementwise.neg
-    __abs__ = elementwise.abs
+    __add__ = __radd__ = arithmetic.plus
+    __sub__ = arithmetic.minus
+    __rsub__ = arithmetic.rsub
+    __mul__ = arithmetic.mul
+    __rmul__ = arithmetic.mul
+    __truediv__ = arithmetic.true_divide
+    __rtruediv__ = arithmetic.rdiv
+    __floordiv__ = arithmetic.floor_divide
+    __rfloordiv__ = arithmetic.rfloordiv
+    __mod__ = arithmetic.remainder
+    __rmod__ = arithmetic.rmod
+    __pow__ = arithmetic.pow
+    __rpow__ = arithmetic.rpow
+    __neg__ = arithmetic.neg
+    __abs__ = pointwise.abs
     __matmul__ = linalg.matmul
 
     def __eq__(self, other: Any) -> Any:
-        return NotImplemented if other is None else elementwise.eq(self, other)
+        return NotImplemented if other is None else logic.eq(self, other)
 
     def __ne__(self, other: Any) -> Any:
-        return NotImplemented if other is None else elementwise.ne(self, other)
+        return NotImplemented if other is None else logic.ne(self, other)
 
-    __lt__ = elementwise.lt
-    __le__ = elementwise.le
-    __gt__ = elementwise.gt
-    __ge__ = elementwise.ge
-    __and__ = __rand__ = elementwise.bitwise_and
-    __or__ = __ror__ = elementwise.bitwise_or
-    __xor__ = __rxor__ = elementwise.bitwise_xor
-    __invert__ = elementwise.bitwise_not
+    __lt__ = logic.lt
+    __le__ = logic.le
+    __gt__ = logic.gt
+    __ge__ = logic.ge
+    __and__ = __rand__ = logic.bitwise_and
+    __or__ = __ror__ = logic.bitwise_or
+    __xor__ = __rxor__ = logic.bitwise_xor
+    __invert__ = logic.bitwise_not
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
 
     # ---- ops as methods
 
-    add = elementwise.add
-    sub = elementwise.sub
-    mul = elementwise.mul
-    div = elementwise.div
-    floor_divide = elementwise.floor_divide
-    remainder = elementwise.remainder
-    fmod = elementwise.fmod
-    pow = elementwise.pow
-    neg = elementwise.neg
-    abs = elementwise.abs
-    sign = elementwise.sign
-    exp = elementwise.exp
-    expm1 = elementwise.expm1
-    log = elementwise.log
-    log1p = elementwise.log1p
-    sqrt = elementwise.sqrt
-    rsqrt = elementwise.rsqrt
-    square = elementwise.square
-    reciprocal = elementwise.reciprocal
-    sin = elementwise.sin
-    cos = elementwise.cos
-    tanh = elementwise.tanh
-    erf = elementwise.erf
-    atan2 = elementwise.atan2
-    floor = elementwise.floor
-    ceil = elementwise.ceil
-    round = elementwise.round
-    trunc = elementwise.trunc
-    relu = elementwise.relu
-    sigmoid = elementwise.sigmoid
-    maximum = elementwise.maximum
-    minimum = elementwise.minimum
-    clamp = elementwise.clamp
-    masked_fill = elementwise.masked_fill
-    eq = elementwise.eq
-    ne = elementwise.ne
-    lt = elementwise.lt
-    le = elementwise.le
-    gt = elementwise.gt
-    ge = elementwise.ge
-    logical_and = elementwise.logical_and
-    logical_or = elementwise.logical_or
-    logical_xor = elementwise.logical_xor
-    logical_not = elementwise.logical_not
-    isnan = elementwise.isnan
-    isinf = elementwise.isinf
-    isfinite = elementwise.isfinite
+    add = arithmetic.add
+    sub = arithmetic.sub
+    mul = arithmetic.mul
+    div = arithmetic.div
+    floor_divide = arithmetic.floor_divide
+    remainder = arithmetic.remainder
+    fmod = arithmetic.fmod
+    pow = arithmetic.pow
+    neg = arithmetic.neg
+    abs = pointwise.abs
+    sign = pointwise.sign
+    exp = pointwise.exp
+    expm1 = pointwise.expm1
+    log = pointwise.log
+    log1p = pointwise.log1p
+    sqrt = pointwise.sqrt
+    rsqrt = arithmetic.rsqrt
+    square = arithmetic.square
+    reciprocal = arithmetic.reciprocal
+    sin = pointwise.sin
+    cos = pointwise.cos
+    tanh = pointwise.tanh
+    erf = pointwise.erf
+    atan2 = arithmetic.atan2
+    floor = pointwise.floor
+    ceil = pointwise.ceil
+    round = pointwise.round
+    trunc = pointwise.trunc
+    relu = pointwise.relu
+    sigmoid = pointwise.sigmoid
+    maximum = choice.maximum
+    minimum = choice.minimum
+    clamp = choice.clamp
+    masked_fill = choice.masked_fill
+    eq = logic.eq
+    ne = logic.ne
+    lt = logic.lt
+    le = logic.le
+    gt = logic.gt
+    ge = logic.ge
+    logical_and = logic.logical_and
+    logical_or = logic.logical_or
+    logical_xor = logic.logical_xor
+    logical_not = logic.logical_not
+    isnan = logic.isnan
+    isinf = logic.isinf
+    isfinite = logic.isfinite
 
     sum = reduction.sum
     mean = reduction.mean
-    var = reduction.var
-    std = reduction.std
+    var = statistics.var
+    std = statistics.std
     prod = reduction.prod
     amax = reduction.amax
     amin = reduction.amin
@@ -117,14 +131,14 @@ class TensorOps(TensorCore):
     argmin = reduction.argmin
     any = reduction.any
     all = reduction.all
-    argsort = reduction.argsort
-    sort = reduction.sort
-    topk = reduction.topk
-    cumsum = reduction.cumsum
-    logsumexp = reduction.logsumexp
-    softmax = reduction.softmax
-    log_softmax = reduction.log_softmax
-    norm = reduction.norm
+    argsort = ordering.argsort
+    sort = ordering.sort
+    topk = ordering.topk
+    cumsum = scan.cumsum
+    logsumexp = softmaxes.logsumexp
+    softmax = softmaxes.softmax
+    log_softmax = softmaxes.log_softmax
+    norm = norms.norm
 
     matmul = linalg.matmul
     mm = linalg.mm
@@ -164,31 +178,3 @@ class TensorOps(TensorCore):
     masked_select = indexing.masked_select
     multinomial = sampling.multinomial
     bernoulli = sampling.bernoulli
-
-    # ---- in place
-
-    add_ = __iadd__ = inplace(elementwise.add)
-    sub_ = __isub__ = inplace(elementwise.sub)
-    mul_ = __imul__ = inplace(elementwise.mul)
-    div_ = __itruediv__ = inplace(elementwise.div)
-    pow_ = __ipow__ = inplace(elementwise.pow)
-    remainder_ = inplace(elementwise.remainder)
-    neg_ = inplace(elementwise.neg)
-    abs_ = inplace(elementwise.abs)
-    exp_ = inplace(elementwise.exp)
-    log_ = inplace(elementwise.log)
-    sqrt_ = inplace(elementwise.sqrt)
-    sin_ = inplace(elementwise.sin)
-    cos_ = inplace(elementwise.cos)
-    tanh_ = inplace(elementwise.tanh)
-    relu_ = inplace(elementwise.relu)
-    sigmoid_ = inplace(elementwise.sigmoid)
-    clamp_ = inplace(elementwise.clamp)
-    floor_ = inplace(elementwise.floor)
-    masked_fill_ = inplace(elementwise.masked_fill)
-    scatter_add_ = inplace(indexing.scatter_add)
-    copy_ = indexing.copy_
-    fill_ = indexing.fill_
-    zero_ = indexing.zero_
-    normal_ = indexing.normal_
-    uniform_ = indexing.uniform_

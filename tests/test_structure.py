@@ -117,12 +117,13 @@ def test_rules_name_what_there_is():
 
 LAYERS = [
     "errors", "dtypes", "modes", "graph", "engine", "backend", "codegen", "explain", "op", "fused",
-    "inplace", "random", "ops", "autograd", "printing", "tensor_ops", "_tensor", "cuda",
-    ("data", "nn", "optim"), "datasets", "__init__",
+    "inplace", "random", "ops", "autograd", "printing", "inplace_ops", "tensor_ops", "_tensor",
+    "cuda", ("data", "nn", "optim"), "datasets", "__init__",
 ]  # fmt: skip
 OPS_LAYERS = [
-    "creation", "sampling", "pieces", "shape", "elementwise", "indexing", "reduction", "linalg",
-    "activation",
+    "creation", "sampling", "pieces", "shape", "conversion", "logic", "choice", "pointwise",
+    "arithmetic", "indexing", "reduction", ("ordering", "scan", "softmaxes", "norms", "statistics"),
+    "linalg", "activation",
     ("convolution", "normalization", "recurrent", "loss"),
 ]  # fmt: skip
 

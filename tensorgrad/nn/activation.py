@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tensorgrad.nn import functional
 from tensorgrad.nn.module import Module
-from tensorgrad.ops import activation, elementwise
+from tensorgrad.ops import activation, pointwise
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -72,14 +72,14 @@ class Sigmoid(Module):
     """1 / (1 + exp(-input))."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return elementwise.sigmoid(input)
+        return pointwise.sigmoid(input)
 
 
 class Tanh(Module):
     """tanh(input)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return elementwise.tanh(input)
+        return pointwise.tanh(input)
 
 
 class LogSigmoid(Module):

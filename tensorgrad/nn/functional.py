@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.inplace import inplace as inplace_of
-from tensorgrad.ops import activation, elementwise, reduction
+from tensorgrad.ops import activation, pointwise, softmaxes
 from tensorgrad.ops.activation import gelu, logsigmoid, softplus
+from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.convolution import avg_pool2d, conv1d, conv2d, max_pool2d
 from tensorgrad.ops.creation import arange
-from tensorgrad.ops.elementwise import cast, sigmoid, tanh
 from tensorgrad.ops.indexing import embedding, index_select
 from tensorgrad.ops.linalg import linear
 from tensorgrad.ops.loss import (
@@ -31,6 +31,8 @@ from tensorgrad.ops.loss import (
     smooth_l1_loss,
 )
 from tensorgrad.ops.normalization import batch_norm, layer_norm
+from tensorgrad.ops.norms import norm
+from tensorgrad.ops.pointwise import sigmoid, tanh
 from tensorgrad.ops.shape import pad_constant, take_slice, unsqueeze
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ _dropout_ = inplace_of(activation.dropout)
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(input, 0)."""
-    return input.relu_() if inplace else elementwise.relu(input)
+    return input.relu_() if inplace else pointwise.relu(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -118,7 +120,7 @@ def _implicit_dim(op: str, rank: int) -> int:
 def softmax(input: Tensor, dim: int | None = None, *, dtype: DType | None = None) -> Tensor:
     """exp(input) / sum(exp(input)) along `dim`; `dtype` converts first."""
     dim = _implicit_dim("softmax", input.ndim) if dim is None else dim
-    return reduction.softmax(input if dtype is None else cast(input, dtype), dim)
+    return softmaxes.softmax(input if dtype is None else cast(input, dtype), dim)
 
 
 def softmin(input: Tensor, dim: int | None = None, *, dtype: DType | None = None) -> Tensor:
@@ -130,12 +132,12 @@ def softmin(input: Tensor, dim: int | None = None, *, dtype: DType | None = None
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: DType | None = None) -> Tensor:
     """input - log(sum(exp(input))) along `dim`; `dtype` converts first."""
     dim = _implicit_dim("log_softmax", input.ndim) if dim is None else dim
-    return reduction.log_softmax(input if dtype is None else cast(input, dtype), dim)
+    return softmaxes.log_softmax(input if dtype is None else cast(input, dtype), dim)
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """input / max(norm(input, p), eps) along `dim`."""
-    return input / reduction.norm(input, p, dim, True).clamp(min=eps)
+    return input / norm(input, p, dim, True).clamp(min=eps)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

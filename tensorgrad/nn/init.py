@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.errors import ShapeError
+from tensorgrad.ops.choice import where
 from tensorgrad.ops.creation import as_tensor, eye, zeros_like
-from tensorgrad.ops.elementwise import exp, where
+from tensorgrad.ops.pointwise import exp
 from tensorgrad.ops.reduction import any
 from tensorgrad.ops.sampling import randn
 

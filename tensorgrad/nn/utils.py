@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import ShapeError
 from tensorgrad.graph import TensorCore
 from tensorgrad.ops.creation import tensor
-from tensorgrad.ops.elementwise import isfinite, logical_not, sqrt
 from tensorgrad.ops.linalg import matmul
-from tensorgrad.ops.reduction import norm
+from tensorgrad.ops.logic import isfinite, logical_not
+from tensorgrad.ops.norms import norm
+from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.ops.shape import cat, reshape, stack
 
 if TYPE_CHECKING:

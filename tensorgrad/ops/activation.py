@@ -9,23 +9,18 @@ import math
 from typing import TYPE_CHECKING
 
 from tensorgrad.fused import fused
-from tensorgrad.ops.elementwise import (
-    abs,
-    cast,
-    erf,
-    exp,
-    expm1,
-    log1p,
-    maximum,
-    sigmoid,
-    tanh,
-    where,
-)
+from tensorgrad.ops.choice import maximum, where
+from tensorgrad.ops.conversion import cast
+from tensorgrad.ops.pointwise import abs, erf, exp, expm1, log1p, sigmoid, tanh
 from tensorgrad.ops.sampling import rand
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
     from tensorgrad.random import Generator
+
+__all__ = [
+    "dropout",
+]
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:

@@ -20,6 +20,13 @@ from tensorgrad.ops.shape import pad_constant, reshape, take_slice, to_order, un
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
+__all__ = [
+    "avg_pool2d",
+    "conv1d",
+    "conv2d",
+    "max_pool2d",
+]
+
 Sizes = int | Sequence[int]
 Tuple = tuple[int, ...]
 

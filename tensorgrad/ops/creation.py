@@ -22,6 +22,23 @@ if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
     from tensorgrad.dtypes import DType
 
+__all__ = [
+    "arange",
+    "as_tensor",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
+
 Shape = tuple[int, ...]
 Options = dict[str, Any]
 Where = Device | str | int | None

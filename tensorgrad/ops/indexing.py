@@ -13,14 +13,23 @@ from tensorgrad.backend import Device
 from tensorgrad.errors import BackendError, DTypeError, IndexRangeError, ShapeError
 from tensorgrad.graph import Node, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, TensorFunction, primitive
+from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.creation import tensor, zeros_of
-from tensorgrad.ops.elementwise import cast
 from tensorgrad.ops.sampling import rand_like, randn_like
 from tensorgrad.ops.shape import expand, one_dim, pick, take_slice, unsqueeze
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
     from tensorgrad.random import Generator
+
+__all__ = [
+    "embedding",
+    "gather",
+    "index_select",
+    "masked_select",
+    "nonzero",
+    "scatter_add",
+]
 
 Index = tuple[Any, ...]
 

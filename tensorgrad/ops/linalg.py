@@ -16,6 +16,15 @@ from tensorgrad.ops.shape import reshape, to_order, unsqueeze
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
+__all__ = [
+    "bmm",
+    "dot",
+    "matmul",
+    "mm",
+    "mv",
+    "outer",
+]
+
 
 def swap_last(x: Any) -> Any:
     """The transpose of each matrix in a stack; a view."""

@@ -12,10 +12,13 @@ from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import unwrap
 from tensorgrad.ops.activation import _softplus
-from tensorgrad.ops.elementwise import abs, cast, clamp, log, where
+from tensorgrad.ops.choice import clamp, where
+from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.indexing import gather_along
-from tensorgrad.ops.reduction import log_softmax, mean, some, sum
+from tensorgrad.ops.pointwise import abs, log
+from tensorgrad.ops.reduction import mean, some, sum
 from tensorgrad.ops.shape import movedim, reshape, unsqueeze
+from tensorgrad.ops.softmaxes import log_softmax
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor

@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.modes import no_grad
-from tensorgrad.ops.elementwise import sqrt
+from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.indexing import copy_
-from tensorgrad.ops.reduction import total, widened
+from tensorgrad.ops.pointwise import sqrt
+from tensorgrad.ops.reduction import total
 from tensorgrad.ops.shape import reshape
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
+
+__all__ = [
+    "batch_norm",
+    "layer_norm",
+]
 
 
 @fused()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
-from tensorgrad.ops.elementwise import sigmoid, tanh
+from tensorgrad.ops.pointwise import sigmoid, tanh
 from tensorgrad.ops.shape import split
 
 if TYPE_CHECKING:

@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
     from tensorgrad.dtypes import DType
 
+__all__ = [
+    "bernoulli",
+    "multinomial",
+    "rand",
+    "rand_like",
+    "randint",
+    "randn",
+    "randn_like",
+    "randperm",
+]
+
 
 def _drawn(
     method: str,

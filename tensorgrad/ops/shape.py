@@ -20,6 +20,31 @@ from tensorgrad.ops.pieces import cut
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
+__all__ = [
+    "broadcast_to",
+    "cat",
+    "chunk",
+    "clone",
+    "concat",
+    "flatten",
+    "flip",
+    "movedim",
+    "narrow",
+    "permute",
+    "repeat",
+    "reshape",
+    "select",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "t",
+    "transpose",
+    "unbind",
+    "unflatten",
+    "unsqueeze",
+]
+
 
 def one_dim(op: str, dim: int, rank: int) -> int:
     """A dimension counted from the front, or IndexRangeError."""

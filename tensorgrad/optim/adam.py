@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.ops.elementwise import maximum, sqrt
+from tensorgrad.ops.choice import maximum
+from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.optim.optimizer import Group, Optimizer, Params
 
 if TYPE_CHECKING:

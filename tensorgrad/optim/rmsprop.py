@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.ops.elementwise import sqrt
+from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.optim.optimizer import Group, Optimizer, Params
 
 if TYPE_CHECKING:
