@@ -23,6 +23,10 @@ RAW = """
             return _backend.{name}({plain})
         return _coerce(({args}), ({statics}))
 """
+INTO = """
+    if out is not None:
+        return _into(out, "{name}", _op.call, ({args}{statics}))
+"""
 UNWRAP_ONE = """
     _x0 = {a}._array
     _n0 = {a}._node
@@ -150,7 +154,7 @@ def check_names(op: str, names: list[str]) -> None:
     """Refuse parameters that have a meaning in rules and kernels, or that generated code uses: all
     its own names begin with an underscore.
     """
-    taken = [name for name in names if name in ("g", "y", "aux", "needs") or name[0] == "_"]
+    taken = [name for name in names if name in ("g", "y", "aux", "needs", "out") or name[0] == "_"]
     if taken:
         raise ValueError(f"{op}: expected other parameter names than {taken}, got {names}")
 
@@ -251,7 +255,13 @@ class Writer:
     # ---- forward
 
     def call(self) -> str:
-        """The function users call: the checks of the fast path, then the computation."""
+        """The function users call: `out`, the checks of the fast path, then the computation."""
+        if self.view:
+            return self.checked()
+        names = {"args": comma(self.args), "statics": comma(self.statics)}
+        return INTO.format(name=self.name, **names) + self.checked()
+
+    def checked(self) -> str:
         statics = comma(self.statics)
         if self.sequence:
             return self.core()

@@ -30,6 +30,7 @@ from tensorgrad import engine, modes
 from tensorgrad.codegen import (
     CHECK_ARGUMENT,
     CHECK_OUTPUT,
+    INTO,
     PULL,
     check_names,
     check_rules,
@@ -43,6 +44,7 @@ from tensorgrad.codegen import (
 from tensorgrad.explain import explain
 from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, call_stack, unwrap, wrap
 from tensorgrad.op import OPS, alias, as_array
+from tensorgrad.out import into
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -203,7 +205,8 @@ class FusedOp:
     def forward_source(self) -> str:
         args, statics = self.args, self.statics
         arrays = [f"_x{i}" for i in range(len(args))]
-        body = "".join(UNWRAP.format(a=arg, i=i) for i, arg in enumerate(args))
+        body = INTO.format(name=self.name, args=comma(args), statics=comma(statics))
+        body += "".join(UNWRAP.format(a=arg, i=i) for i, arg in enumerate(args))
         # Arrays of one plain floating dtype: nothing to promote, so the composition may run on
         # arrays and one node with the rules stand for the whole. Without rules it must record
         # itself.
@@ -356,6 +359,7 @@ def fused(
             as_array=as_array,
             composition=composition,
             fault=op.fault,
+            into=into,
             kernels=op.kernels,
             output_tensor=wrap,
             stack=call_stack,
@@ -365,9 +369,9 @@ def fused(
         defaults = composition.__defaults__ or ()
         required = len(op.parameters) - len(defaults)
         heads = [p if i < required else f"{p}=None" for i, p in enumerate(op.parameters)]
-        head = f"{op.name}({', '.join(heads)})"
-        op.call = define(space, op.name, head, op.parameters, op.forward_source)
-        op.call.__defaults__ = defaults
+        head = f"{op.name}({', '.join([*heads, 'out=None'])})"
+        op.call = define(space, op.name, head, [*op.parameters, "out"], op.forward_source)
+        op.call.__defaults__ = (*defaults, None)
         op.call.__doc__ = composition.__doc__
         op.call.__wrapped__ = composition  # type: ignore[attr-defined]
         pulls = {

@@ -35,6 +35,7 @@ from tensorgrad.codegen import (
 from tensorgrad.errors import DTypeError
 from tensorgrad.explain import explain
 from tensorgrad.graph import TensorCore, call_stack, unwrap, version_of, wrap
+from tensorgrad.out import into
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -190,7 +191,7 @@ def primitive(
     kind: how dtypes meet. "number": PyTorch's promotion; "signed": the same, and bools are refused;
         "float": the same, and integers become the default floating type; "same": all must have one
         dtype; "any": as they are.
-    view: the result may share the input's memory.
+    view: the result may share the input's memory; every other op also takes `out=`.
     expects: what shapes or types the op takes, for the message when it fails.
     rules: a gradient rule for each differentiable argument.
     """
@@ -211,14 +212,16 @@ def primitive(
         call_raw=op.call_raw,
         lift_sequence=op.lift_sequence,
         explain=explain,
+        into=into,
         as_array=as_array,
         link_view=link_view,
         stack=call_stack,
         output_tensor=wrap,
         **{f"rule_{arg}": rule for arg, rule in rules.items()},
     )
-    head = f"{name}({', '.join([*names, statics] if statics else names)})"
-    op.call = define(space, name, head, parameters, writer.call)
+    head = [*names, statics] if statics else names
+    head, called = (head, parameters) if view else ([*head, "out=None"], [*parameters, "out"])
+    op.call = define(space, name, f"{name}({', '.join(head)})", called, writer.call)
     op.call.__doc__ = doc
     op.core = define(space, f"{name} core", f"{name}({comma(parameters)})", parameters, writer.core)
     if rules:

@@ -116,9 +116,9 @@ def test_rules_name_what_there_is():
 # ---- imports go down only
 
 LAYERS = [
-    "errors", "dtypes", "modes", "graph", "engine", "backend", "codegen", "explain", "op", "fused",
-    "inplace", "random", "ops", "autograd", "printing", "inplace_ops", "tensor_ops", "_tensor",
-    "cuda", ("data", "nn", "optim"), "datasets", "__init__",
+    "errors", "dtypes", "modes", "graph", "engine", "backend", "codegen", "explain", "out", "op",
+    "fused", "inplace", "random", "ops", "autograd", "printing", "inplace_ops", "tensor_ops",
+    "_tensor", "cuda", ("data", "nn", "optim"), "datasets", "__init__",
 ]  # fmt: skip
 OPS_LAYERS = [
     "creation", "sampling", "pieces", "shape", "conversion", "logic", "choice", "pointwise",

@@ -1,0 +1,88 @@
+"""`out=`: an op's result written into a tensor that the caller already has.
+
+PyTorch's rules: nothing is recorded, the result must be castable to the dtype of `out`, and an
+`out` of another shape gets memory of the right one. Knows tensors and writes, and no op.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from tensorgrad import dtypes, modes
+from tensorgrad.errors import DTypeError, GraphError
+from tensorgrad.graph import TensorCore, unwrap, written
+
+
+def takes_out(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function that returns a tensor, or several, the keyword `out`."""
+
+    @functools.wraps(function)
+    def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if out is None:
+            return function(*args, **kwargs)
+        return into(out, function.__name__, function, args, kwargs)
+
+    return with_out
+
+
+def into(
+    out: Any,
+    name: str,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None = None,
+) -> Any:
+    """`function(*args, **kwargs)` written into `out`: a tensor, or one for each result."""
+    targets = (out,) if isinstance(out, TensorCore) else out
+    if not isinstance(targets, tuple | list) or not all(isinstance(t, TensorCore) for t in targets):
+        raise TypeError(f"{name}: expected out to be a tensor or several, got {type(out).__name__}")
+    recording = modes.current().record
+    with modes.enable_grad():
+        result = function(*args, **(kwargs or {}))
+    results = result if isinstance(result, tuple) else (result,)
+    if len(results) != len(targets):
+        raise TypeError(f"{name}: expected {len(results)} tensors as out, got {len(targets)}")
+    for value, target in zip(results, targets):
+        _check(name, value, target, recording)
+    for value, target in zip(results, targets):
+        _write(name, value, target)
+    return out if isinstance(out, TensorCore) else type(result)(*targets)
+
+
+def _check(name: str, value: Any, target: Any, recording: bool) -> None:
+    if recording and (value._node is not None or target._node is not None):
+        raise GraphError(
+            f"{name}: expected tensors that do not require grad beside out=, got one that does "
+            "(functions with out=... arguments don't support automatic differentiation)"
+        )
+    source, wanted = value._array.dtype, target._array.dtype
+    if not dtypes.can_cast(source, wanted):
+        raise DTypeError(
+            f"{name}: expected out of a dtype that {source} can be cast to, got {wanted} "
+            "(result type can't be cast to the desired output type)"
+        )
+
+
+def _write(name: str, value: Any, target: Any) -> None:
+    array = unwrap(value)
+    backend = modes.current().backends[array.__class__]
+    if backend.device_of(array) != backend_of(target).device_of(target._array):
+        raise TypeError(f"{name}: expected out on {backend.device_of(array)}, got another device")
+    if array.shape != target._array.shape:
+        if target._array.size:
+            warnings.warn(
+                f"{name}: out of shape {list(target._array.shape)} is given new memory of shape "
+                f"{list(array.shape)}; pass an empty tensor, or one of that shape",
+                UserWarning,
+                stacklevel=4,
+            )
+        target._array = backend.empty(array.shape, target._array.dtype, backend.device_of(array))
+    backend.assign(target._array, array)
+    written(target)
+
+
+def backend_of(tensor: Any) -> Any:
+    return modes.current().backends[tensor._array.__class__]
