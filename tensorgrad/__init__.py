@@ -59,16 +59,17 @@ from tensorgrad.errors import (
     ShapeError,
 )
 from tensorgrad.modes import is_grad_enabled, is_inference_mode_enabled
-from tensorgrad.ops.activation import *
 from tensorgrad.ops.arithmetic import *
 from tensorgrad.ops.choice import *
 from tensorgrad.ops.conversion import *
-from tensorgrad.ops.convolution import *
+from tensorgrad.ops.convolution import avg_pool2d, conv1d, conv2d, max_pool2d
 from tensorgrad.ops.creation import *
+from tensorgrad.ops.dropout import dropout
+from tensorgrad.ops.embedding import embedding
 from tensorgrad.ops.indexing import *
 from tensorgrad.ops.linalg import *
 from tensorgrad.ops.logic import *
-from tensorgrad.ops.normalization import *
+from tensorgrad.ops.normalization import batch_norm, layer_norm
 from tensorgrad.ops.norms import *
 from tensorgrad.ops.ordering import *
 from tensorgrad.ops.pointwise import *
@@ -98,15 +99,21 @@ __all__ = [
     "ShapeError",
     "Tensor",
     "autograd",
+    "avg_pool2d",
     "backend_names",
+    "batch_norm",
     "bfloat16",
     "bool",
     "can_cast",
+    "conv1d",
+    "conv2d",
     "cuda",
     "data",
     "datasets",
     "device",
     "double",
+    "dropout",
+    "embedding",
     "enable_grad",
     "float",
     "float16",
@@ -125,8 +132,10 @@ __all__ = [
     "int64",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "layer_norm",
     "long",
     "manual_seed",
+    "max_pool2d",
     "nn",
     "no_grad",
     "optim",
@@ -157,9 +166,6 @@ __all__ += _ops.scan.__all__
 __all__ += _ops.softmaxes.__all__
 __all__ += _ops.norms.__all__
 __all__ += _ops.linalg.__all__
-__all__ += _ops.activation.__all__
-__all__ += _ops.convolution.__all__
-__all__ += _ops.normalization.__all__
 
 # log(0), 1 / 0 and the like give -inf and inf in silence, as in PyTorch; NumPy reports them where
 # they happen, which is in this library's modules. Other code's warnings are left alone.

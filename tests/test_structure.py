@@ -123,8 +123,8 @@ LAYERS = [
 OPS_LAYERS = [
     "creation", "sampling", "pieces", "shape", "conversion", "logic", "choice", "pointwise",
     "arithmetic", "indexing", "reduction", ("ordering", "scan", "softmaxes", "norms", "statistics"),
-    "linalg", "activation",
-    ("convolution", "normalization", "recurrent", "loss"),
+    "linalg", "linear", ("activation", "padding", "dropout", "embedding", "normalization"),
+    ("convolution", "recurrent", "loss"),
 ]  # fmt: skip
 
 

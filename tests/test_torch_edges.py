@@ -162,7 +162,7 @@ class OURS:
     """Our functions that are not exported at the top yet stand in modules of their own."""
 
     from tensorgrad.ops.activation import elu, gelu, leaky_relu, logsigmoid, silu, softplus
-    from tensorgrad.ops.indexing import embedding
+    from tensorgrad.ops.embedding import embedding
     from tensorgrad.ops.loss import (
         binary_cross_entropy,
         binary_cross_entropy_with_logits,

@@ -9,7 +9,7 @@ from tensorgrad.nn import init
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.ops.creation import empty
-from tensorgrad.ops.indexing import embedding
+from tensorgrad.ops.embedding import embedding
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor

@@ -9,7 +9,7 @@ from tensorgrad.nn import init
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.ops.creation import empty
-from tensorgrad.ops.linalg import linear
+from tensorgrad.ops.linear import linear
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor

@@ -15,7 +15,8 @@ from tensorgrad.nn.functional import dropout
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.ops.creation import empty, zeros
-from tensorgrad.ops.linalg import linear, matmul
+from tensorgrad.ops.linalg import matmul
+from tensorgrad.ops.linear import linear
 from tensorgrad.ops.recurrent import lstm_gates
 from tensorgrad.ops.shape import cat, squeeze, stack, t, transpose, unbind, unsqueeze
 

@@ -1,4 +1,4 @@
-"""Activation functions and dropout beyond those in ops/elementwise.py.
+"""Activation functions, under the names and arguments of `torch.nn.functional`.
 
 https://docs.pytorch.org/docs/stable/nn.functional.html#non-linear-activation-functions
 """
@@ -6,30 +6,50 @@ https://docs.pytorch.org/docs/stable/nn.functional.html#non-linear-activation-fu
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING
 
 from tensorgrad.fused import fused
+from tensorgrad.inplace import inplace as inplace_of
+from tensorgrad.ops import pointwise, softmaxes
 from tensorgrad.ops.choice import maximum, where
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.pointwise import abs, erf, exp, expm1, log1p, sigmoid, tanh
-from tensorgrad.ops.sampling import rand
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
-    from tensorgrad.random import Generator
+    from tensorgrad.dtypes import DType
 
 __all__ = [
-    "dropout",
+    "elu",
+    "gelu",
+    "leaky_relu",
+    "log_softmax",
+    "logsigmoid",
+    "relu",
+    "silu",
+    "softmax",
+    "softmin",
+    "softplus",
 ]
 
 
-def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(input, 0)."""
+    return input.relu_() if inplace else pointwise.relu(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """input where positive, negative_slope * input elsewhere."""
+    if inplace:
+        return leaky_relu_(input, negative_slope)  # type: ignore[no-any-return]
     return where(input > 0, input, input * negative_slope)
 
 
-def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """input where positive, alpha * (exp(input) - 1) elsewhere."""
+    if inplace:
+        return elu_(input, alpha)  # type: ignore[no-any-return]
     return where(input > 0, input, alpha * expm1(where(input > 0, 0, input)))
 
 
@@ -45,8 +65,10 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     raise RuntimeError(f"gelu: expected approximate to be 'none' or 'tanh', got {approximate!r}")
 
 
-def silu(input: Tensor) -> Tensor:
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """input * sigmoid(input)."""
+    if inplace:
+        return silu_(input)  # type: ignore[no-any-return]
     return input * sigmoid(input)
 
 
@@ -65,18 +87,32 @@ def logsigmoid(input: Tensor) -> Tensor:
     return -_softplus(-input)
 
 
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None
-) -> Tensor:
-    """Zero each element with probability p and scale the others by 1 / (1 - p); the identity when
-    not training.
-    """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: expected a probability in [0, 1], got {p}")
-    if not training or p == 0:
-        return input
-    if p == 1:
-        return input * 0
-    drawn = rand(tuple(input.shape), generator=generator, device=input.device)
-    kept = cast(drawn >= p, input.dtype)
-    return input * (kept * (1 / (1 - p)))
+leaky_relu_ = inplace_of(leaky_relu)
+elu_ = inplace_of(elu)
+silu_ = inplace_of(silu)
+
+
+# ---- along a dimension
+
+
+def _implicit_dim(op: str, rank: int) -> int:
+    warnings.warn(f"{op}: expected dim, got None; 0 or 1 is chosen by the rank", stacklevel=3)
+    return 0 if rank in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: DType | None = None) -> Tensor:
+    """exp(input) / sum(exp(input)) along `dim`; `dtype` converts first."""
+    dim = _implicit_dim("softmax", input.ndim) if dim is None else dim
+    return softmaxes.softmax(input if dtype is None else cast(input, dtype), dim)
+
+
+def softmin(input: Tensor, dim: int | None = None, *, dtype: DType | None = None) -> Tensor:
+    """softmax(-input)."""
+    dim = _implicit_dim("softmin", input.ndim) if dim is None else dim
+    return softmax(-input, dim, dtype=dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: DType | None = None) -> Tensor:
+    """input - log(sum(exp(input))) along `dim`; `dtype` converts first."""
+    dim = _implicit_dim("log_softmax", input.ndim) if dim is None else dim
+    return softmaxes.log_softmax(input if dtype is None else cast(input, dtype), dim)

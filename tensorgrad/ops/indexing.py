@@ -13,17 +13,15 @@ from tensorgrad.backend import Device
 from tensorgrad.errors import BackendError, DTypeError, IndexRangeError, ShapeError
 from tensorgrad.graph import Node, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, TensorFunction, primitive
-from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.creation import tensor, zeros_of
 from tensorgrad.ops.sampling import rand_like, randn_like
-from tensorgrad.ops.shape import expand, one_dim, pick, take_slice, unsqueeze
+from tensorgrad.ops.shape import expand, one_dim, pick, take_slice
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
     from tensorgrad.random import Generator
 
 __all__ = [
-    "embedding",
     "gather",
     "index_select",
     "masked_select",
@@ -350,36 +348,3 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     sizes = [(1,) * (rank - x.ndim) + tuple(x.shape) for x in (input, mask)]
     shape = tuple([m if n == 1 else n for n, m in zip(*sizes)])
     return getitem(expand(input, shape), expand(mask, shape))
-
-
-# ---- rows of a table
-
-
-def _rows_of(g: Any, index: Any, padding_idx: int | None) -> Any:
-    rows = lookup(index, g, padding_idx)
-    if padding_idx is not None:
-        rows = rows * cast(expand(unsqueeze(index != padding_idx, -1), rows.shape), rows.dtype)
-    return rows
-
-
-lookup = primitive(
-    "embedding",
-    "input weight",
-    "padding_idx",
-    weight=lambda g, input, weight_shape, padding_idx: add_rows(
-        g, input, padding_idx, weight_shape[0]
-    ),
-)
-add_rows: TensorFunction = primitive(
-    "embedding_add", "input index", "padding_idx, rows", input=_rows_of
-)
-
-
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """Rows of `weight` (V, D) named by `input` (integers, any shape): shape (*input.shape, D).
-
-    A number outside [0, V) raises IndexRangeError. Row `padding_idx` gets no gradient.
-    """
-    if padding_idx is not None and padding_idx < 0:
-        padding_idx += weight.shape[0]
-    return lookup(input, weight, padding_idx)

@@ -8,9 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
-from tensorgrad.fused import fused
 from tensorgrad.op import primitive
-from tensorgrad.ops.reduction import total
 from tensorgrad.ops.shape import reshape, to_order, unsqueeze
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ def swap_last(x: Any) -> Any:
     return to_order(x, tuple(dims))
 
 
-def _rows(x: Any) -> Any:
+def rows(x: Any) -> Any:
     """All but the last dimension as one."""
     return reshape(x, -1, x.shape[-1]) if x.ndim != 2 else x
 
@@ -54,7 +52,7 @@ def _matmul_other(g: Any, input: Any, other_shape: tuple[int, ...]) -> Any:
     if len(other_shape) == 1:
         return reshape(matmul(swap_last(input), unsqueeze(g, -1)), *input.shape[:-2], -1)
     if len(other_shape) == 2 and input.ndim > 2:  # one product in place of a sum of many
-        return matmul(swap_last(_rows(input)), _rows(g))
+        return matmul(swap_last(rows(input)), rows(g))
     return matmul(swap_last(input), g)
 
 
@@ -107,30 +105,3 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """(n,) and (m,) to the (n, m) of all products."""
     return unsqueeze(input, 1) * unsqueeze(vec2, 0)
-
-
-def _check_linear(input: Any, weight: Any, bias: Any) -> None:
-    if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1]:
-        raise ShapeError(
-            f"linear: expected input of shape (*, {weight.shape[-1]}) for weight "
-            f"{list(weight.shape)}, "
-            f"got {list(input.shape)}"
-        )
-    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
-        raise ShapeError(
-            f"linear: expected bias of shape [{weight.shape[0]}], got {list(bias.shape)}"
-        )
-
-
-@fused(
-    check=_check_linear,
-    input=lambda g, weight: matmul(g, weight),
-    weight=lambda g, input: matmul(swap_last(_rows(g)), _rows(input)),
-    bias=lambda g: total(_rows(g), 0, False),
-)
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """input @ weight.T + bias: (*, in_features), (out_features, in_features), (out_features,) to
-    (*, out_features).
-    """
-    out = matmul(input, swap_last(weight))
-    return out if bias is None else out + bias

@@ -23,6 +23,17 @@ from tensorgrad.ops.softmaxes import log_softmax
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "kl_div",
+    "l1_loss",
+    "mse_loss",
+    "nll_loss",
+    "smooth_l1_loss",
+]
+
 
 def reduce(op: str, loss: Tensor, reduction: str) -> Tensor:
     """The losses of the elements as "none", their "mean" or their "sum"."""

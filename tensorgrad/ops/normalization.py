@@ -14,6 +14,7 @@ from tensorgrad.fused import fused
 from tensorgrad.modes import no_grad
 from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.indexing import copy_
+from tensorgrad.ops.norms import norm
 from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.ops.reduction import total
 from tensorgrad.ops.shape import reshape
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "batch_norm",
     "layer_norm",
+    "normalize",
 ]
 
 
@@ -127,3 +129,8 @@ def _track(input: Tensor, mean: Tensor, var: Tensor, dim: Any, count: int, momen
     batch_var = total(centred * centred, dim, False) / (count - 1)
     copy_(mean, mean * (1 - momentum) + reshape(batch_mean, -1) * momentum)
     copy_(var, var * (1 - momentum) + batch_var * momentum)
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """input / max(norm(input, p), eps) along `dim`."""
+    return input / norm(input, p, dim, True).clamp(min=eps)

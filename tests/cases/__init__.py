@@ -9,6 +9,7 @@ second order, and PyTorch's answer to the same call. A new op gets a line here, 
 from tests.cases import (  # noqa: F401
     elementwise,
     indexing,
+    layers,
     losses,
     products,
     reductions,

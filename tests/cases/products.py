@@ -7,7 +7,6 @@ import operator
 import numpy as np
 
 import tensorgrad as tg
-from tensorgrad.op import OPS
 from tests.cases.table import *
 
 # A case is read as one line.
@@ -33,8 +32,3 @@ case("bmm", tg.bmm, normal(2, 3, 4), normal(2, 4, 5), ref=np.matmul)
 case("mv", tg.mv, normal(3, 4), normal(4), ref=np.matmul)
 case("dot", tg.dot, normal(5), normal(5), ref=np.dot)
 case("outer", tg.outer, normal(3), normal(4), ref=np.outer)
-linear = OPS["linear"].call
-case("linear", linear, normal(3, 4), normal(5, 4), normal(5), ref=lambda x, w, b: x @ w.T + b,
-     dtypes=NARROW)
-case("linear no bias", linear, normal(2, 3, 4), normal(5, 4), ref=lambda x, w: x @ w.T)
-case("linear 1-d", linear, normal(4), normal(5, 4), normal(5), ref=lambda x, w, b: x @ w.T + b)

@@ -9,30 +9,14 @@ import numpy as np
 
 import tensorgrad as tg
 from tensorgrad.errors import BackendError, DTypeError, GraphError, IndexRangeError, ShapeError
-from tensorgrad.ops import activation, convolution, loss
 from tests.cases.table import *
 
 torch = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 
 
 def F(m):
-    """PyTorch's `nn.functional`, or the modules of ours that hold the same names."""
-    if m is torch:
-        return torch.nn.functional
-    from tensorgrad.ops import (
-        indexing,
-        linalg,
-        normalization,
-    )
-
-    class Functional:
-        def __getattr__(self, name):
-            for home in (activation, convolution, indexing, linalg, loss, normalization):
-                if hasattr(home, name):
-                    return getattr(home, name)
-            raise AttributeError(name)
-
-    return Functional()
+    """The library's `nn.functional`, PyTorch's or ours."""
+    return m.nn.functional
 
 
 # fmt: off
