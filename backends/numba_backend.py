@@ -121,11 +121,55 @@ class NumbaBackend(NumpyBackend):
         stride: tuple[int, ...],
         padding: tuple[int, ...],
         dilation: tuple[int, ...],
+        ceil_mode: bool = False,
     ) -> Any:
-        return self._convolution.max_windows(input, kernel, stride, padding, dilation)
+        return self._convolution.max_windows(input, kernel, stride, padding, dilation, ceil_mode)
 
-    def max_windows_vjp(self, g: Array, input_shape: tuple[int, ...], aux: Array) -> Array:
-        return self._convolution.max_windows_vjp(g, input_shape, aux)
+    def max_windows_vjp(
+        self, g: Array, input_shape: tuple[int, ...], kernel: tuple[int, ...], aux: Array
+    ) -> Array:
+        return self._convolution.max_windows_vjp(g, input_shape, len(kernel), aux)
+
+    def largest_in_windows(
+        self,
+        input: Array,
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        ceil_mode: bool,
+    ) -> Array:
+        how = kernel, stride, padding, dilation, ceil_mode
+        found = self._convolution.max_windows(input, *how)
+        return super().largest_in_windows(input, *how) if found is NotImplemented else found[1]
+
+    def transposed_convolution(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+        size: tuple[int, ...],
+    ) -> Array:
+        how = stride, padding, dilation, groups
+        return self._convolution.transposed_convolution(input, weight, bias, *how, size)
+
+    def transposed_convolution_vjp(
+        self,
+        g: Array,
+        input: Array,
+        weight: Array,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+        needs: tuple[bool, ...],
+    ) -> Any:
+        how = stride, padding, dilation, groups
+        return self._convolution.transposed_convolution_vjp(g, input, weight, *how, needs)
 
     # ---- embedding
 
@@ -185,7 +229,7 @@ class NumbaBackend(NumpyBackend):
         beta2: float,
         eps: float,
         weight_decay: float,
-        decoupled: bool,
+        decoupled_weight_decay: bool,
         maximize: bool,
     ) -> Any:
         if max_exp_avg_sqs is not None:
@@ -201,7 +245,7 @@ class NumbaBackend(NumpyBackend):
             beta2=beta2,
             eps=eps,
             weight_decay=weight_decay,
-            decoupled=decoupled,
+            decoupled_weight_decay=decoupled_weight_decay,
             maximize=maximize,
         )
 

@@ -201,12 +201,12 @@ def adam_step(
     beta2: float,
     eps: float,
     weight_decay: float,
-    decoupled: bool,
+    decoupled_weight_decay: bool,
     maximize: bool,
 ) -> None:
     for p, grad, m, v, step in zip(params, grads, exp_avgs, exp_avg_sqs, steps, strict=True):
         g = -grad if maximize else grad
-        if decoupled:
+        if decoupled_weight_decay:
             p *= 1 - lr * weight_decay
         elif weight_decay:
             g = g + weight_decay * p
@@ -222,7 +222,7 @@ def adam_step(
 SGD = {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": 0.0}
 SGD |= {"nesterov": False, "maximize": False}
 ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
-ADAM |= {"decoupled": False, "maximize": False}
+ADAM |= {"decoupled_weight_decay": False, "maximize": False}
 
 Call = Callable[[], Any]
 Case = tuple[str, str, Call, Call]

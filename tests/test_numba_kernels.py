@@ -510,12 +510,19 @@ def test_sgd_step(momentum, weight_decay, maximize, dtype):
 
 
 @pytest.mark.parametrize("maximize", [False, True])
-@pytest.mark.parametrize(("weight_decay", "decoupled"), [(0.0, False), (0.1, False), (0.1, True)])
+@pytest.mark.parametrize(
+    ("weight_decay", "decoupled_weight_decay"), [(0.0, False), (0.1, False), (0.1, True)]
+)
 def test_adam_step(weight_decay, decoupled, maximize, dtype):
     params, grads, means, squares = parameters(dtype, 4)
     squares = [np.abs(v, out=v) for v in squares]
     exact = exactly((params, grads, means, squares))
-    options = {**ADAM, "weight_decay": weight_decay, "decoupled": decoupled, "maximize": maximize}
+    options = {
+        **ADAM,
+        "weight_decay": weight_decay,
+        "decoupled_weight_decay": decoupled,
+        "maximize": maximize,
+    }
     for t in range(1, 4):
         steps = [t] * (len(params) - 1) + [t + 3]
         assert backend.adam_step(params, grads, means, squares, None, steps, **options) is None

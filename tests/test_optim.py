@@ -33,6 +33,28 @@ OPTIONS = {
         {"alpha": 0.9, "eps": 1e-4, "weight_decay": 0.1, "momentum": 0.5, "centered": True},
     ),
     "rmsprop, maximize": ("RMSprop", {"lr": 0.001, "maximize": True}),
+    "adamax": ("Adamax", {"lr": 0.05}),
+    "adamax, decay": ("Adamax", {"lr": 0.05, "weight_decay": 0.1, "betas": (0.8, 0.95)}),
+    "nadam": ("NAdam", {"lr": 0.02}),
+    "nadam, decay": (
+        "NAdam",
+        {"weight_decay": 0.1, "momentum_decay": 6e-3, "decoupled_weight_decay": True},
+    ),
+    "radam": ("RAdam", {"lr": 0.02}),
+    "radam, decay": ("RAdam", {"lr": 0.02, "weight_decay": 0.1, "betas": (0.8, 0.9)}),
+    "adagrad": ("Adagrad", {"lr": 0.1}),
+    "adagrad, all": (
+        "Adagrad",
+        {"lr": 0.1, "lr_decay": 0.5, "weight_decay": 0.1, "initial_accumulator_value": 0.1},
+    ),
+    "adadelta": ("Adadelta", {}),
+    "adadelta, decay": ("Adadelta", {"rho": 0.95, "weight_decay": 0.9, "lr": 0.5}),
+    "adafactor": ("Adafactor", {}),
+    "adafactor, all": ("Adafactor", {"beta2_decay": -1.0, "d": 1.5, "weight_decay": 0.1}),
+    "rprop": ("Rprop", {}),
+    "rprop, etas": ("Rprop", {"etas": (0.4, 1.5), "step_sizes": (1e-4, 0.1)}),
+    "asgd": ("ASGD", {}),
+    "asgd, average": ("ASGD", {"t0": 20, "lambd": 0.1, "weight_decay": 0.1, "alpha": 0.5}),
 }
 START = [np.linspace(-1, 1, 12).reshape(3, 4), np.linspace(0.5, -0.5, 3), np.array(0.7)]
 
@@ -78,9 +100,10 @@ def test_trajectory_beside_torch(name, fused, backend):
     torch = pytest.importorskip("torch")
     kind, options = OPTIONS[name]
     results = []
-    for library, more in ((tg, {"fused": fused}), (torch, {})):
+    for library in (tg, torch):
         parameters, loss = quadratic(library)
-        optimizer = getattr(library.optim, kind)(parameters, **options, **more)
+        group = {"params": parameters, "fused": fused if library is tg else None}
+        optimizer = getattr(library.optim, kind)([group], **options)
         descend(optimizer, loss, 50)
         state = optimizer.state_dict()["state"]
         results.append((host(parameters), state))
@@ -91,6 +114,9 @@ def test_trajectory_beside_torch(name, fused, backend):
         known = {key: value for key, value in values.items() if value is not None}
         assert sorted(state[number]) == sorted(known)
         for key, value in known.items():
+            if not isinstance(value, torch.Tensor):
+                assert state[number][key] == value
+                continue
             assert state[number][key].shape == tuple(value.shape)
             close([state[number][key].numpy()], [value.numpy()])
 
@@ -103,7 +129,8 @@ def test_backends_and_the_rule_agree(name, dtype):
     for backend, fused in (("numpy", None), ("numba", None), ("numba", False)):
         with tg.use_backend(backend):
             parameters, loss = quadratic(tg, dtype)
-            descend(getattr(optim, kind)(parameters, **options, fused=fused), loss, 4)
+            group = {"params": parameters, "fused": fused}
+            descend(getattr(optim, kind)([group], **options), loss, 4)
             results.append(host(parameters))
     close(results[1], results[0], 1e-5 if dtype == "float32" else 2e-2)
     close(results[2], results[0], 1e-5 if dtype == "float32" else 2e-2)
@@ -390,3 +417,99 @@ def test_a_finished_step_leaves_no_tensor_behind(backend):
         assert count() == before
     finally:
         gc.enable()
+
+
+# ---- what PyTorch has not, and hooks, names and numbers that are tensors
+
+
+def test_lion_by_hand(backend):
+    param = tg.tensor([1.0, -2.0, 0.5], dtype=tg.float64, requires_grad=True)
+    optimizer = optim.Lion([param], lr=0.1, betas=(0.9, 0.5), weight_decay=0.2)
+    p, average = np.array([1.0, -2.0, 0.5]), np.zeros(3)
+    for gradient in ([0.3, -0.1, 0.0], [-4.0, 0.2, 1.0], [1.0, 1.0, -9.0]):
+        steps_on(optimizer, param, [np.array(gradient)])
+        p = p * (1 - 0.1 * 0.2) - 0.1 * np.sign(0.9 * average + 0.1 * np.array(gradient))
+        average = 0.5 * average + 0.5 * np.array(gradient)
+    np.testing.assert_allclose(param.detach().numpy(), p, rtol=1e-12)
+    state = optimizer.state_dict()["state"][0]
+    np.testing.assert_allclose(state["exp_avg"].numpy(), average, rtol=1e-12)
+
+
+def test_rmsprop_with_eps_inside_the_root(backend):
+    param = tg.tensor([1.0, 2.0], dtype=tg.float64, requires_grad=True)
+    optimizer = optim.RMSprop([param], lr=0.1, alpha=0.9, eps=0.5, eps_inside=True)
+    gradient = np.array([0.3, -2.0])
+    expected = np.array([1.0, 2.0]) - 0.1 * gradient / np.sqrt(0.1 * gradient**2 + 0.5)
+    np.testing.assert_allclose(steps_on(optimizer, param, [gradient]), expected, rtol=1e-12)
+
+
+def test_muon_steps_are_nearly_orthogonal(backend):
+    param = tg.zeros(6, 4, dtype=tg.float64, requires_grad=True)
+    optimizer = optim.Muon([param], lr=1.0, weight_decay=0.0)
+    gradient = np.random.default_rng(0).normal(size=(6, 4))
+    step = -steps_on(optimizer, param, [gradient]) / math.sqrt(6 / 4)
+    sizes = np.linalg.svd(step, compute_uv=False)
+    assert sizes.min() > 0.6
+    assert sizes.max() < 1.3
+    turned = np.linalg.svd(gradient)
+    along = np.diag(turned[0].T[:4] @ step @ turned[2].T)
+    assert along.min() > 0.6  # along the gradient's own directions
+
+
+def test_step_hooks_run_around_the_step(backend):
+    param = tg.ones(2, requires_grad=True)
+    optimizer = optim.SGD([param], lr=1.0)
+    seen = []
+    before = optimizer.register_step_pre_hook(
+        lambda o, args, kwargs: seen.append(("before", o is optimizer, param.tolist()))
+    )
+    optimizer.register_step_post_hook(
+        lambda o, args, kwargs: seen.append(("after", o is optimizer, param.tolist()))
+    )
+    steps_on(optimizer, param, [np.ones(2, "float32")])
+    before.remove()
+    steps_on(optimizer, param, [np.ones(2, "float32")])
+    assert seen == [
+        ("before", True, [1.0, 1.0]),
+        ("after", True, [0.0, 0.0]),
+        ("after", True, [-1.0, -1.0]),
+    ]
+
+
+def test_parameters_may_come_with_their_names(backend):
+    model = tg.nn.Linear(2, 1)
+    optimizer = optim.Adam(model.named_parameters(), lr=0.1)
+    assert optimizer.param_groups[0]["param_names"] == ["weight", "bias"]
+    assert optimizer.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]
+    model(tg.ones(1, 2)).sum().backward()
+    before = model.weight.detach().clone()
+    optimizer.step()
+    assert bool((model.weight != before).all())
+
+
+def test_a_rate_that_is_a_tensor_is_read_at_each_step(backend):
+    rate = tg.tensor(0.5)
+    param = tg.ones(1, requires_grad=True)
+    optimizer = optim.SGD([param], lr=rate)
+    steps_on(optimizer, param, [np.ones(1, "float32")])
+    rate.fill_(2.0)
+    assert steps_on(optimizer, param, [np.ones(1, "float32")]).tolist() == [-1.5]
+
+
+def test_lbfgs_finds_the_minimum_of_rosenbrocks_valley(backend):
+    x = tg.tensor([-1.2, 1.0], dtype=tg.float64, requires_grad=True)
+    optimizer = optim.LBFGS([x], max_iter=60, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure).item() == pytest.approx(24.2)
+    np.testing.assert_allclose(x.detach().numpy(), [1, 1], atol=1e-4)
+
+
+def test_lbfgs_wants_a_closure():
+    with pytest.raises(TypeError, match="step: expected a closure"):
+        optim.LBFGS([tg.ones(1, requires_grad=True)]).step()

@@ -157,15 +157,15 @@ def adam_step(
     beta2,
     eps,
     weight_decay,
-    decoupled,
+    decoupled_weight_decay,
     maximize,
 ):
-    """Adam (Kingma and Ba 2015); with `decoupled` AdamW (Loshchilov and Hutter 2019)."""
+    """Adam (Kingma and Ba 2015); with `decoupled_weight_decay` AdamW (Loshchilov and Hutter 2019)."""
     if not _served(params, grads, exp_avgs, exp_avg_sqs):
         return NotImplemented
     lr, beta1, beta2, eps = float(lr), float(beta1), float(beta2), float(eps)
-    keep = 1.0 - lr * float(weight_decay) if decoupled else 1.0
-    weight_decay = 0.0 if decoupled else float(weight_decay)
+    keep = 1.0 - lr * float(weight_decay) if decoupled_weight_decay else 1.0
+    weight_decay = 0.0 if decoupled_weight_decay else float(weight_decay)
     sign = -1.0 if maximize else 1.0
     known = numbers = None
     for p, g, m, v, step in zip(params, grads, exp_avgs, exp_avg_sqs, steps, strict=True):

@@ -3,9 +3,33 @@
 https://docs.pytorch.org/docs/stable/optim.html
 """
 
-from tensorgrad.optim.adam import Adam, AdamW
+from tensorgrad.optim import lr_scheduler
+from tensorgrad.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from tensorgrad.optim.adaptive import Adadelta, Adafactor, Adagrad
+from tensorgrad.optim.asgd import ASGD
+from tensorgrad.optim.lbfgs import LBFGS
+from tensorgrad.optim.muon import Muon
 from tensorgrad.optim.optimizer import Optimizer
 from tensorgrad.optim.rmsprop import RMSprop
 from tensorgrad.optim.sgd import SGD
+from tensorgrad.optim.signs import Lion, Rprop
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop"]
+__all__ = [
+    "ASGD",
+    "LBFGS",
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "lr_scheduler",
+]

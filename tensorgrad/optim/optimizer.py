@@ -1,9 +1,10 @@
 """What all optimizers share: parameter groups, state, and how a step is carried out.
 
-An optimizer is two short methods: `rule`, the new parameter and state arrays from the old, written
-in operators on arrays; and `update`, which makes the state of a group's parameters and names the
-numbers of its rule. A backend may have the whole step as a kernel, a method over lists of arrays
-with the rule's arguments that writes in place. Knows tensors and backends, no graph: an update is
+An optimizer is one short function, its `rule`: the new parameter and state arrays from the old,
+written in operators on arrays. The rule's parameters say what it works with: the state by its names
+("step" is the number of the step), keyword-only the numbers of the group. A backend may have the
+whole step as a kernel, a method over lists of arrays with the rule's arguments that writes in
+place. Knows tensors and backends, no graph: an update is
 never recorded.
 
 https://docs.pytorch.org/docs/stable/optim.html
@@ -20,26 +21,53 @@ from typing import Any, TypeAlias
 from tensorgrad import modes
 from tensorgrad._tensor import Tensor
 from tensorgrad.errors import ShapeError
-from tensorgrad.graph import written
+from tensorgrad.graph import HookHandle, written
 from tensorgrad.ops.creation import tensor, zeros_like
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Group]
 
 
+def hints(**given: bool | None) -> Group:
+    """PyTorch's options about how a step is carried out, as they are in a group: `foreach`,
+    `capturable`, `differentiable`, `fused`.
+
+    A group's tensors go to one kernel in any case, so `foreach` and `capturable` change nothing;
+    fused=False asks for the rule itself.
+    """
+    if given.get("differentiable"):
+        raise ValueError("differentiable: expected False, got True (a step is never recorded)")
+    if given.get("fused") and given.get("foreach"):
+        raise RuntimeError("fused: expected one of fused and foreach, got both")
+    return dict(given)
+
+
 class Optimizer:
     """Base of all optimizers.
 
-    params: tensors, or dicts with "params" and the options in which a group differs from
-    `defaults`.
+    params: tensors, pairs of a name and a tensor, or dicts with "params" and the options in which a
+    group differs from `defaults`.
     """
 
     kernel = ""  # the method of a backend that makes the whole step
+    counted = True  # whether the state has "step"
+    on_host: tuple[str, ...] = ("step",)  # states that are numbers, kept on the CPU
+    states: list[str]
+    numbers: list[str]
+
+    def __init_subclass__(cls) -> None:
+        code = cls.rule.__code__
+        names = code.co_varnames
+        cls.states = list(names[2 : code.co_argcount])
+        cls.numbers = list(names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
 
     def __init__(self, params: Params, defaults: Group) -> None:
         if isinstance(params, Tensor):
             raise TypeError(f"{self._name}: expected an iterable of tensors or dicts, got a tensor")
         self.defaults = defaults
+        self.stepped = False  # a schedule asks
+        self.before_step: dict[int, Any] = {}
+        self.after_step: dict[int, Any] = {}
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[Group] = []
         groups: list[Any] = list(params)
@@ -59,12 +87,16 @@ class Optimizer:
         """The new parameter and the new state arrays, in the order of the arguments."""
         raise NotImplementedError
 
-    def update(self, group: Group, params: list[Tensor]) -> None:
-        """Step the parameters of a group that have gradients."""
-        raise NotImplementedError
-
     def check(self, options: Group) -> None:
         """Raise ValueError for options outside their range."""
+
+    def wants(self, state: str, group: Group) -> bool:
+        """Whether the options of a group need this state of the rule."""
+        return True
+
+    def fresh(self, name: str, param: Tensor, group: Group) -> Tensor:
+        """The state called `name` of a parameter before its first step."""
+        return zeros_like(param)
 
     # ---- groups
 
@@ -78,6 +110,14 @@ class Optimizer:
         if isinstance(params, set):
             raise TypeError("add_param_group: expected parameters in an order, got a set")
         params = [params] if isinstance(params, Tensor) else list(params)
+        if named := [param for param in params if isinstance(param, tuple)]:
+            if len(named) != len(params):
+                raise ValueError(
+                    f"{self._name}: expected all optimizer params with names or all without, got "
+                    "some of either"
+                )
+            param_group = {**param_group, "param_names": [name for name, _ in named]}
+            params = [param for _, param in named]
         for param in params:
             if not isinstance(param, Tensor):
                 raise TypeError(f"{self._name}: expected tensors, got {type(param).__name__}")
@@ -96,9 +136,19 @@ class Optimizer:
                 f"{self._name}: expected each parameter in one group, got some parameters in more "
                 "than one"
             )
+        if self.param_groups and ("param_names" in self.param_groups[0]) != bool(named):
+            raise ValueError(
+                f"{self._name}: expected all optimizer param groups with names or all without, got "
+                "some of either"
+            )
         group = {**param_group, "params": params}
         for name, default in self.defaults.items():
             group.setdefault(name, default)
+        if isinstance(group.get("lr"), Tensor) and group["lr"].numel() != 1:
+            raise ValueError(
+                f"{self._name}: expected lr of one element, got shape {list(group['lr'].shape)} "
+                "(Tensor lr must be 1-element)"
+            )
         self.check(group)
         self.param_groups.append(group)
 
@@ -117,10 +167,19 @@ class Optimizer:
         """Update every parameter that has a gradient. `closure` computes the loss first, and it is
         returned.
         """
+        for hook in list(self.before_step.values()):
+            hook(self, (closure,) if closure is not None else (), {})
         loss = None
         if closure is not None:
             with modes.enable_grad():
                 loss = closure()
+        self.step_all()
+        for hook in list(self.after_step.values()):
+            hook(self, (closure,) if closure is not None else (), {})
+        return loss
+
+    def step_all(self) -> None:
+        self.stepped = True
         groups = []
         for group in self.param_groups:
             params = [param for param in group["params"] if param.grad is not None]
@@ -129,7 +188,38 @@ class Optimizer:
         for group, params in groups:
             if params:
                 self.update(group, params)
-        return loss
+
+    def update(self, group: Group, params: list[Tensor]) -> None:
+        """Step the parameters of a group, all of which have gradients."""
+        counts = self.count_steps(params) if self.counted else None
+        states: list[Any] = []
+        for name in self.states:
+            if name == "step":
+                states.append(counts)
+            else:
+                states.append(
+                    self.tensors(params, name, group) if self.wants(name, group) else None
+                )
+        self.apply(group, params, states, **self.numbers_of(group))
+
+    def numbers_of(self, group: Group) -> Group:
+        """What the rule takes by keyword; a learning rate that is a tensor is read here."""
+        known = {**group}
+        if "betas" in group:
+            known["beta1"], known["beta2"] = group["betas"]
+        found = {name: known[name] for name in self.numbers}
+        return {
+            name: value.item() if isinstance(value, Tensor) else value
+            for name, value in found.items()
+        }
+
+    def register_step_pre_hook(self, hook: Callable[..., None]) -> HookHandle:
+        """Call `hook(optimizer, args, kwargs)` before each step."""
+        return HookHandle(self.before_step, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., None]) -> HookHandle:
+        """Call `hook(optimizer, args, kwargs)` after each step."""
+        return HookHandle(self.after_step, hook)
 
     def check_gradients(self, params: Sequence[Tensor]) -> None:
         """Before anything is written: `param.data = ...` may have left a gradient of another
@@ -163,7 +253,7 @@ class Optimizer:
             for values in states
         ]
         kernel = None
-        if group["fused"] is not False and len({array.__class__ for array in arrays}) == 1:
+        if group.get("fused") is not False and len({array.__class__ for array in arrays}) == 1:
             backend = modes.current().backends[arrays[0].__class__]
             kernel = getattr(backend, self.kernel, None)
         if kernel is None or kernel(arrays, grads, *lists, **numbers) is NotImplemented:
@@ -183,14 +273,14 @@ class Optimizer:
                 if target is not None:
                     backend.assign(target, value)
 
-    def tensors(self, params: Sequence[Tensor], name: str) -> list[Tensor]:
-        """The state called `name` of each parameter; zeros like it at the first time."""
+    def tensors(self, params: Sequence[Tensor], name: str, group: Group) -> list[Tensor]:
+        """The state called `name` of each parameter, made at the first time."""
         found = []
         for param in params:
             state = self.state[param]
             value = state.get(name)
             if value is None:
-                value = state[name] = zeros_like(param)
+                value = state[name] = self.fresh(name, param, group)
             found.append(value)
         return found
 
@@ -250,7 +340,8 @@ class Optimizer:
             param = by_number.get(number)
             if param is not None:
                 state[param] = {
-                    name: _state_like(param, name, value) for name, value in values.items()
+                    name: _state_like(param, value, name in self.on_host)
+                    for name, value in values.items()
                 }
         self.state = state
         self.param_groups = [
@@ -276,10 +367,10 @@ class Optimizer:
             self.expect(options, options[name] >= 0, name, ">= 0")
 
 
-def _state_like(param: Tensor, name: str, value: Any) -> Any:
+def _state_like(param: Tensor, value: Any, on_host: bool) -> Any:
     """A copy of a saved state: a moment like its parameter, anything else as it is."""
     if not isinstance(value, Tensor):
         return value
-    if name == "step":
+    if on_host:
         return value.detach().clone()
     return value.detach().to(device=param.device, dtype=param.dtype, copy=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.ops.pointwise import sqrt
-from tensorgrad.optim.optimizer import Group, Optimizer, Params
+from tensorgrad.optim.optimizer import Group, Optimizer, Params, hints
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -15,9 +15,9 @@ class RMSprop(Optimizer):
     """param -= lr * grad / (sqrt(v) + eps), v a running average of the gradient's square.
 
     centered: v less the square of the gradient's average (Graves 2013). momentum: a running sum of
-    the steps takes their place. weight_decay adds weight_decay * param to the gradient. maximize:
-    ascend. Hinton 2012, lecture 6;
-    https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
+    the steps takes their place. eps_inside: lr * grad / sqrt(v + eps), as in the lecture.
+    weight_decay adds weight_decay * param to the gradient. maximize: ascend. Hinton 2012, lecture
+    6; https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
     """
 
     kernel = "rmsprop_step"
@@ -25,14 +25,18 @@ class RMSprop(Optimizer):
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0,
         momentum: float = 0,
         centered: bool = False,
-        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
+        *,
+        eps_inside: bool = False,
         fused: bool | None = None,
     ) -> None:
         defaults = {
@@ -43,31 +47,22 @@ class RMSprop(Optimizer):
             "momentum": momentum,
             "centered": centered,
             "maximize": maximize,
-            "fused": fused,
+            "eps_inside": eps_inside,
         }
-        super().__init__(params, defaults)
+        super().__init__(
+            params,
+            defaults
+            | hints(
+                foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused
+            ),
+        )
 
     def check(self, options: Group) -> None:
         self.expect_not_negative(options, "lr", "alpha", "eps", "weight_decay", "momentum")
 
-    def update(self, group: Group, params: list[Tensor]) -> None:
-        self.count_steps(params)
-        states = (
-            self.tensors(params, "square_avg"),
-            self.tensors(params, "grad_avg") if group["centered"] else None,
-            self.tensors(params, "momentum_buffer") if group["momentum"] else None,
-        )
-        self.apply(
-            group,
-            params,
-            states,
-            lr=group["lr"],
-            alpha=group["alpha"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            momentum=group["momentum"],
-            maximize=group["maximize"],
-        )
+    def wants(self, state: str, group: Group) -> bool:
+        option = {"grad_avg": "centered", "momentum_buffer": "momentum"}.get(state)
+        return option is None or bool(group[option])
 
     @staticmethod
     def rule(
@@ -82,6 +77,7 @@ class RMSprop(Optimizer):
         eps: float,
         weight_decay: float,
         momentum: float,
+        eps_inside: bool,
         maximize: bool,
     ) -> tuple[Any, Any, Any, Any]:
         if maximize:
@@ -93,7 +89,8 @@ class RMSprop(Optimizer):
         if grad_avg is not None:
             grad_avg = alpha * grad_avg + (1 - alpha) * grad
             spread = square_avg - grad_avg * grad_avg
-        step = grad / (sqrt(spread) + eps)
+        root = sqrt(spread + eps) if eps_inside else sqrt(spread) + eps
+        step = grad / root
         if momentum_buffer is not None:
             momentum_buffer = momentum * momentum_buffer + step
             step = momentum_buffer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.optim.optimizer import Group, Optimizer, Params
+from tensorgrad.optim.optimizer import Group, Optimizer, Params, hints
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -20,17 +20,20 @@ class SGD(Optimizer):
     """
 
     kernel = "sgd_step"
+    counted = False
 
     def __init__(
         self,
         params: Params,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
         weight_decay: float = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
         defaults = {
@@ -40,9 +43,10 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
             "maximize": maximize,
-            "fused": fused,
         }
-        super().__init__(params, defaults)
+        super().__init__(
+            params, defaults | hints(foreach=foreach, differentiable=differentiable, fused=fused)
+        )
 
     def check(self, options: Group) -> None:
         self.expect_not_negative(options, "lr", "momentum", "weight_decay")
@@ -55,13 +59,13 @@ class SGD(Optimizer):
         if not group["momentum"]:
             self.step_with(group, params, None, dampening)
         elif not dampening:
-            self.step_with(group, params, self.tensors(params, "momentum_buffer"), 0.0)
+            self.step_with(group, params, self.tensors(params, "momentum_buffer", group), 0.0)
         else:  # the first gradient is not dampened
             new = [p for p in params if "momentum_buffer" not in self.state[p]]
             known = [p for p in params if "momentum_buffer" in self.state[p]]
             for part, factor in ((new, 0.0), (known, dampening)):
                 if part:
-                    buffers = self.tensors(part, "momentum_buffer")
+                    buffers = self.tensors(part, "momentum_buffer", group)
                     self.step_with(group, part, buffers, factor)
 
     def step_with(
@@ -71,17 +75,8 @@ class SGD(Optimizer):
         buffers: list[Tensor] | None,
         dampening: float,
     ) -> None:
-        self.apply(
-            group,
-            params,
-            (buffers,),
-            lr=group["lr"],
-            momentum=group["momentum"],
-            dampening=dampening,
-            weight_decay=group["weight_decay"],
-            nesterov=group["nesterov"],
-            maximize=group["maximize"],
-        )
+        numbers = {**self.numbers_of(group), "dampening": dampening}
+        self.apply(group, params, (buffers,), **numbers)
 
     @staticmethod
     def rule(

@@ -1,0 +1,109 @@
+"""Muon: momentum made orthogonal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from tensorgrad import dtypes
+from tensorgrad.ops.choice import maximum
+from tensorgrad.ops.linalg import matmul
+from tensorgrad.ops.norms import norm
+from tensorgrad.ops.shape import transpose
+from tensorgrad.optim.adam import decayed
+from tensorgrad.optim.optimizer import Group, Optimizer, Params
+
+if TYPE_CHECKING:
+    from tensorgrad._tensor import Tensor
+
+Coefficients = tuple[float, float, float]
+
+
+class Muon(Optimizer):
+    """param -= lr' * orthogonal(step), for matrices: the step of SGD with momentum, all of whose
+    singular values are brought near 1.
+
+    orthogonal: ns_steps iterations x = a x + (b (x x^T) + c (x x^T)^2) x of ns_coefficients (a, b,
+    c) on x = step / |step|. adjust_lr_fn: "original" (None) lr' = lr * sqrt(max(1, rows /
+    columns)), "match_rms_adamw" lr' = 0.2 * lr * sqrt(max(rows, columns)). PyTorch iterates in
+    bfloat16, which is quick on a GPU's tensor cores; here the iteration keeps the parameter's
+    dtype, quicker and more exact on a CPU. Jordan et al. 2024;
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.Muon.html
+    """
+
+    kernel = "muon_step"
+    counted = False
+
+    def __init__(
+        self,
+        params: Params,
+        lr: float | Tensor = 1e-3,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
+        nesterov: bool = True,
+        ns_coefficients: Coefficients = (3.4445, -4.775, 2.0315),
+        eps: float = 1e-7,
+        ns_steps: int = 5,
+        adjust_lr_fn: str | None = None,
+    ) -> None:
+        defaults = {
+            "lr": lr,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+            "nesterov": nesterov,
+            "ns_coefficients": ns_coefficients,
+            "eps": eps,
+            "ns_steps": ns_steps,
+            "adjust_lr_fn": adjust_lr_fn,
+        }
+        super().__init__(params, defaults)
+
+    def check(self, options: Group) -> None:
+        self.expect_not_negative(options, "lr", "weight_decay", "momentum")
+        known = (None, "original", "match_rms_adamw")
+        self.expect(options, options["adjust_lr_fn"] in known, "adjust_lr_fn", f"one of {known}")
+        for param in options["params"]:
+            if param.ndim != 2:
+                raise ValueError(
+                    f"Muon: expected matrices, got a parameter of shape {list(param.shape)}"
+                )
+            if dtypes.category(param.dtype) == dtypes.COMPLEX:
+                raise RuntimeError(f"Muon: expected real parameters, got {param.dtype}")
+
+    @staticmethod
+    def rule(
+        param: Any,
+        grad: Any,
+        momentum_buffer: Any,
+        *,
+        lr: float,
+        weight_decay: float,
+        momentum: float,
+        nesterov: bool,
+        ns_coefficients: Coefficients,
+        eps: float,
+        ns_steps: int,
+        adjust_lr_fn: str | None,
+    ) -> tuple[Any, Any]:
+        momentum_buffer = momentum * momentum_buffer + (1 - momentum) * grad
+        step = momentum * momentum_buffer + (1 - momentum) * grad if nesterov else momentum_buffer
+        step = orthogonal(step, ns_coefficients, ns_steps, eps)
+        rows, columns = param.shape
+        if adjust_lr_fn == "match_rms_adamw":
+            scale = 0.2 * math.sqrt(max(rows, columns))
+        else:
+            scale = math.sqrt(max(1, rows / columns))
+        param, _ = decayed(param, grad, lr, weight_decay, True, False)
+        return param - lr * scale * step, momentum_buffer
+
+
+def orthogonal(step: Any, coefficients: Coefficients, steps: int, eps: float) -> Any:
+    """U V^T, nearly, of step = U S V^T, by Newton and Schulz's iteration."""
+    a, b, c = coefficients
+    tall = step.shape[0] > step.shape[1]
+    x = transpose(step, 0, 1) if tall else step
+    x = x / maximum(norm(x), eps)
+    for _ in range(steps):
+        gram = matmul(x, transpose(x, 0, 1))
+        x = a * x + matmul(b * gram + c * matmul(gram, gram), x)
+    return transpose(x, 0, 1) if tall else x
