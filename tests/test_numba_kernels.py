@@ -510,9 +510,7 @@ def test_sgd_step(momentum, weight_decay, maximize, dtype):
 
 
 @pytest.mark.parametrize("maximize", [False, True])
-@pytest.mark.parametrize(
-    ("weight_decay", "decoupled_weight_decay"), [(0.0, False), (0.1, False), (0.1, True)]
-)
+@pytest.mark.parametrize(("weight_decay", "decoupled"), [(0.0, False), (0.1, False), (0.1, True)])
 def test_adam_step(weight_decay, decoupled, maximize, dtype):
     params, grads, means, squares = parameters(dtype, 4)
     squares = [np.abs(v, out=v) for v in squares]
