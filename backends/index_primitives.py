@@ -1,10 +1,12 @@
-"""Indexing primitives for a NumPy-like array module: views, gathers, scatters, sliding windows."""
+"""Indexing primitives for a NumPy-like array module: views, gathers, scatters."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from tensorgrad import dtypes
 from tensorgrad.errors import IndexRangeError
 
 Array: TypeAlias = Any
@@ -14,6 +16,7 @@ class IndexPrimitives:
     """Part of ArrayBackend."""
 
     xp: Any
+    copy: Callable[[Array], Array]
 
     def getitem(self, input: Array, index: tuple[Any, ...]) -> Array:
         """Basic indexing: a view. The Ellipsis keeps a full set of numbers from giving a scalar."""
@@ -34,10 +37,38 @@ class IndexPrimitives:
 
     def add_at(self, target: Array, index: Any, value: Array) -> None:
         """target[index] += value, where an element that is named twice receives both."""
-        self.xp.add.at(target, index, value)
+        if target.dtype.itemsize == 2 and target.dtype.kind not in "iu":  # rounded once, at the end
+            wide = target.astype("float32")
+            self.xp.add.at(wide, index, value)
+            target[...] = wide
+        else:
+            self.xp.add.at(target, index, value)
 
     def assign_at(self, target: Array, index: tuple[Any, ...], value: Any) -> None:
         target[index] = value
+
+    def index_put(
+        self, input: Array, values: Any, index: tuple[Any, ...], accumulate: bool
+    ) -> Array:
+        """A copy of input with `values` at `index`, which holds arrays; or added there."""
+        out = self.copy(input)
+        if accumulate:
+            self.add_at(out, index, values)
+        else:
+            self.assign_at(out, index, values)
+        return out
+
+    def from_dlpack(self, value: Any) -> Array:
+        """An array over the memory of another library's array on this backend's device."""
+        return self.xp.from_dlpack(value)
+
+    def overlap(self, first: Array, second: Array) -> bool:
+        """Whether two arrays may share memory."""
+        return bool(self.xp.may_share_memory(first, second))
+
+    def isin(self, elements: Array, test_elements: Array, invert: bool) -> Array:
+        """Which elements are among the others (or are not, if `invert` says so)."""
+        return self.xp.isin(elements, test_elements, invert=invert)
 
     def nonzero(self, input: Array) -> Array:
         """(number of elements that are not 0, number of dimensions), int64."""
@@ -48,21 +79,60 @@ class IndexPrimitives:
     def gather(self, input: Array, index: Array, dim: int) -> Array:
         if not input.ndim:
             return self.gather(input.reshape(1), index.reshape(1), 0).reshape(())
-        self._check_range("gather", index, input.shape[dim])
+        self.check_range("gather", index, input.shape[dim])
         return input[self._along(index, dim)]
+
+    def scatter(self, input: Array, index: Array, src: Any, dim: int) -> Array:
+        """A copy of input with src (an array, or a number) at the places `index` along `dim`."""
+        self.check_range("scatter", index, input.shape[dim])
+        out = self.copy(input)
+        self.assign_at(out, self._along(index, dim), src)
+        return out
 
     def scatter_add(self, input: Array, index: Array, src: Array, dim: int) -> Array:
         if not input.ndim:
             one, place, added = (array.reshape(1) for array in (input, index, src))
             return self.scatter_add(one, place, added, 0).reshape(())
-        self._check_range("scatter_add", index, input.shape[dim])
-        out = input.copy()
+        self.check_range("scatter_add", index, input.shape[dim])
+        out = self.copy(input)
         self.add_at(out, self._along(index, dim), src)
         return out
 
+    def scatter_reduce(
+        self, input: Array, index: Array, src: Array, dim: int, reduce: str, include_self: bool
+    ) -> Array:
+        """A copy of input reduced with src at the places `index` along `dim`. `reduce`: "prod",
+        "amax" or "amin"; without the input's own elements if `include_self` is false.
+        """
+        self.check_range("scatter_reduce", index, input.shape[dim])
+        narrow = input.dtype.itemsize == 2 and input.dtype.kind not in "iu"
+        out = input.astype("float32") if narrow else self.copy(input)
+        places = self._along(index, dim)
+        if not include_self:
+            out[places] = self._neutral(reduce, out.dtype)
+        self._reduce_at(reduce, out, places, src.astype("float32") if narrow else src)
+        return out.astype(input.dtype) if narrow else out
+
+    def _neutral(self, reduce: str, dtype: Any) -> Any:
+        """What changes nothing: 1, the least or the greatest number."""
+        if reduce == "prod":
+            return 1
+        if dtype.kind == "b":
+            return reduce == "amin"
+        if dtype.kind == "f":
+            return -math.inf if reduce == "amax" else math.inf
+        limits = self.xp.iinfo(dtype)
+        return limits.min if reduce == "amax" else limits.max
+
+    def _reduce_at(
+        self, reduce: str, target: Array, index: tuple[Array, ...], value: Array
+    ) -> None:
+        names = {"prod": "multiply", "amax": "maximum", "amin": "minimum"}
+        getattr(self.xp, names[reduce]).at(target, index, value)
+
     def embedding(self, input: Array, weight: Array, padding_idx: int | None) -> Array:
         """Rows of `weight` named by `input`; a number outside [0, rows) raises IndexRangeError."""
-        self._check_range("embedding", input, weight.shape[0])
+        self.check_range("embedding", input, weight.shape[0])
         return self.xp.take(weight, input, axis=0)
 
     def embedding_add(
@@ -71,11 +141,12 @@ class IndexPrimitives:
         """Zeros (rows, D) with row i of `input` (..., D) added at row index[i]: the adjoint of
         `embedding`.
         """
-        out = self.xp.zeros((rows, input.shape[-1]), input.dtype)
+        narrow = input.dtype.itemsize == 2 and dtypes.is_floating_point(input.dtype)
+        out = self.xp.zeros((rows, input.shape[-1]), "float32" if narrow else input.dtype)
         self.add_at(out, index.reshape(-1), input.reshape(-1, input.shape[-1]))
         if padding_idx is not None:
             out[padding_idx] = 0
-        return out
+        return out.astype(input.dtype, copy=False)
 
     def _along(self, index: Array, dim: int) -> tuple[Array, ...]:
         """The full index that picks `index` along `dim` and each element's own place elsewhere."""
@@ -83,64 +154,17 @@ class IndexPrimitives:
         grid = self.xp.ogrid[tuple(slice(n) for n in index.shape)]
         return tuple(index if axis == dim else own for axis, own in enumerate(grid))
 
-    def _check_range(self, op: str, index: Array, size: int) -> None:
+    def check_range(self, op: str, index: Array, size: int, first: int = 0) -> None:
+        """IndexRangeError unless all of `index` lie in [first, size)."""
         if index.size:
-            low, high = int(index.min()), int(index.max())
-            if low < 0 or high >= size:
+            low, high = self._bounds([index])
+            if low < first or high >= size:
+                wrong = low if low < first else high
                 raise IndexRangeError(
-                    f"{op}: expected indices in [0, {size}), got {low if low < 0 else high}"
+                    f"{op}: expected indices in [{first}, {size}), got {wrong} "
+                    f"(index {wrong} is out of bounds)"
                 )
 
-    # ---- sliding windows over the last len(kernel) dimensions
-
-    def windows(
-        self,
-        input: Array,
-        kernel: tuple[int, ...],
-        stride: tuple[int, ...],
-        dilation: tuple[int, ...],
-    ) -> Array:
-        """(..., *size) -> (..., *positions, *kernel): a view in which window elements repeat."""
-        spatial = len(kernel)
-        lead = input.ndim - spatial
-        sizes, steps = input.shape[lead:], input.strides[lead:]
-        positions = tuple(
-            (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(sizes, kernel, stride, dilation)
-        )
-        return self.xp.lib.stride_tricks.as_strided(
-            input,
-            (*input.shape[:lead], *positions, *kernel),
-            (
-                *input.strides[:lead],
-                *(step * s for step, s in zip(steps, stride)),
-                *(step * d for step, d in zip(steps, dilation)),
-            ),
-        )
-
-    def fold_windows(
-        self,
-        input: Array,
-        size: tuple[int, ...],
-        kernel: tuple[int, ...],
-        stride: tuple[int, ...],
-        dilation: tuple[int, ...],
-    ) -> Array:
-        """(..., *positions, *kernel) -> (..., *size): each element added where it came from;
-        adjoint of `windows`.
-        """
-        spatial = len(kernel)
-        lead = input.ndim - 2 * spatial
-        positions = input.shape[lead : lead + spatial]
-        out = self.xp.zeros((*input.shape[:lead], *size), input.dtype)
-        for number in range(math.prod(kernel)):
-            place: list[int] = []
-            rest = number
-            for k in reversed(kernel):
-                rest, offset = divmod(rest, k)
-                place.insert(0, offset)
-            target = tuple(
-                slice(o * d, o * d + (p - 1) * s + 1, s)
-                for o, d, p, s in zip(place, dilation, positions, stride)
-            )
-            out[(..., *target)] += input[(..., *place)]
-        return out
+    def _bounds(self, arrays: Sequence[Array]) -> list[int]:
+        """Smallest and largest element of each array, on the host."""
+        return [int(end) for array in arrays for end in (array.min(), array.max())]

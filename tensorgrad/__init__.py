@@ -31,12 +31,18 @@ from tensorgrad.backend import (
 from tensorgrad.dtypes import (
     bfloat16,
     can_cast,
+    cdouble,
+    cfloat,
+    complex64,
+    complex128,
     double,
+    finfo,
     float16,
     float32,
     float64,
     get_default_dtype,
     half,
+    iinfo,
     int8,
     int16,
     int32,
@@ -58,27 +64,83 @@ from tensorgrad.errors import (
     IndexRangeError,
     ShapeError,
 )
+from tensorgrad.formats import Layout as layout
+from tensorgrad.formats import MemoryFormat as memory_format
+from tensorgrad.formats import (
+    Size,
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    preserve_format,
+    strided,
+)
 from tensorgrad.modes import is_grad_enabled, is_inference_mode_enabled
+from tensorgrad.ops.activation import celu, celu_, selu, selu_
+from tensorgrad.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
 from tensorgrad.ops.arithmetic import *
+from tensorgrad.ops.binning import *
 from tensorgrad.ops.choice import *
+from tensorgrad.ops.closeness import *
+from tensorgrad.ops.complex_parts import *
 from tensorgrad.ops.conversion import *
-from tensorgrad.ops.convolution import avg_pool2d, conv1d, conv2d, max_pool2d
+from tensorgrad.ops.convolution import conv1d, conv2d, conv3d
 from tensorgrad.ops.creation import *
-from tensorgrad.ops.dropout import dropout
+from tensorgrad.ops.cutting import *
+from tensorgrad.ops.decompositions import *
+from tensorgrad.ops.diagonals import *
+from tensorgrad.ops.differences import *
+from tensorgrad.ops.distinct import *
+from tensorgrad.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
+from tensorgrad.ops.einsum import *
 from tensorgrad.ops.embedding import embedding
+from tensorgrad.ops.factors import *
+from tensorgrad.ops.floats import *
+from tensorgrad.ops.folding import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from tensorgrad.ops.grids import grid_sampler, grid_sampler_2d, grid_sampler_3d
 from tensorgrad.ops.indexing import *
+from tensorgrad.ops.joining import *
+from tensorgrad.ops.least_squares import *
 from tensorgrad.ops.linalg import *
+from tensorgrad.ops.lu import *
+from tensorgrad.ops.linear import bilinear
 from tensorgrad.ops.logic import *
-from tensorgrad.ops.normalization import batch_norm, layer_norm
+from tensorgrad.ops.multiplying import *
+from tensorgrad.ops.normalization import batch_norm, group_norm, layer_norm, rms_norm
 from tensorgrad.ops.norms import *
+from tensorgrad.ops.covariance import *
+from tensorgrad.ops.tensor_norm import *
 from tensorgrad.ops.ordering import *
+from tensorgrad.ops.padding import constant_pad_nd
+from tensorgrad.ops.places import *
 from tensorgrad.ops.pointwise import *
+from tensorgrad.ops.polar import *
+from tensorgrad.ops.quantiles import *
+from tensorgrad.ops.pooling import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
+from tensorgrad.ops.products import *
+from tensorgrad.ops.rearranging import *
+from tensorgrad.ops.rectifiers import (
+    hardshrink,
+    prelu,
+    relu_,
+    rrelu,
+    rrelu_,
+    threshold,
+    threshold_,
+)
 from tensorgrad.ops.reduction import *
 from tensorgrad.ops.sampling import *
 from tensorgrad.ops.scan import *
+from tensorgrad.ops.scattering import *
+from tensorgrad.ops.sequences import *
 from tensorgrad.ops.shape import *
 from tensorgrad.ops.softmaxes import *
+from tensorgrad.ops.solving import *
+from tensorgrad.ops.special import *
+from tensorgrad.ops.spectrogram import *
 from tensorgrad.ops.statistics import *
+from tensorgrad.ops.strides import *
+from tensorgrad.ops.tapers import *
+from tensorgrad.ops.transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tensorgrad.random import (
     Generator,
     get_rng_state,
@@ -97,16 +159,36 @@ __all__ = [
     "GraphError",
     "IndexRangeError",
     "ShapeError",
+    "Size",
     "Tensor",
+    "adaptive_avg_pool1d",
+    "adaptive_max_pool1d",
+    "alpha_dropout",
     "autograd",
-    "avg_pool2d",
+    "avg_pool1d",
     "backend_names",
     "batch_norm",
     "bfloat16",
+    "bilinear",
     "bool",
     "can_cast",
+    "cdouble",
+    "celu",
+    "celu_",
+    "cfloat",
+    "channel_shuffle",
+    "channels_last",
+    "channels_last_3d",
+    "complex64",
+    "complex128",
+    "constant_pad_nd",
+    "contiguous_format",
     "conv1d",
     "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cuda",
     "data",
     "datasets",
@@ -115,14 +197,22 @@ __all__ = [
     "dropout",
     "embedding",
     "enable_grad",
+    "feature_alpha_dropout",
+    "fft",
     "float",
     "float16",
     "float32",
     "float64",
+    "func",
     "get_backend",
     "get_default_dtype",
     "get_rng_state",
+    "grid_sampler",
+    "grid_sampler_2d",
+    "grid_sampler_3d",
+    "group_norm",
     "half",
+    "hardshrink",
     "inference_mode",
     "initial_seed",
     "int",
@@ -133,39 +223,89 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "layer_norm",
+    "layout",
+    "linalg",
     "long",
     "manual_seed",
+    "max_pool1d",
     "max_pool2d",
+    "max_pool3d",
+    "memory_format",
     "nn",
     "no_grad",
     "optim",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "prelu",
+    "preserve_format",
     "promote_types",
+    "relu_",
     "result_type",
+    "rms_norm",
+    "rrelu",
+    "rrelu_",
     "seed",
+    "selu",
+    "selu_",
     "set_backend",
     "set_default_dtype",
     "set_grad_enabled",
     "set_rng_state",
     "short",
+    "signal",
+    "special",
+    "strided",
+    "threshold",
+    "threshold_",
     "uint8",
     "use_backend",
+    "utils",
 ]
 __all__ += _ops.creation.__all__
 __all__ += _ops.sampling.__all__
+__all__ += _ops.sequences.__all__
 __all__ += _ops.shape.__all__
+__all__ += _ops.joining.__all__
+__all__ += _ops.cutting.__all__
+__all__ += _ops.diagonals.__all__
+__all__ += _ops.rearranging.__all__
+__all__ += _ops.strides.__all__
+__all__ += _ops.differences.__all__
 __all__ += _ops.conversion.__all__
 __all__ += _ops.logic.__all__
 __all__ += _ops.choice.__all__
+__all__ += _ops.complex_parts.__all__
 __all__ += _ops.pointwise.__all__
+__all__ += _ops.polar.__all__
 __all__ += _ops.arithmetic.__all__
+__all__ += _ops.closeness.__all__
+__all__ += _ops.floats.__all__
+__all__ += _ops.special.__all__
 __all__ += _ops.indexing.__all__
+__all__ += _ops.places.__all__
+__all__ += _ops.scattering.__all__
 __all__ += _ops.reduction.__all__
+__all__ += _ops.multiplying.__all__
+__all__ += _ops.binning.__all__
+__all__ += _ops.distinct.__all__
+__all__ += _ops.quantiles.__all__
 __all__ += _ops.statistics.__all__
 __all__ += _ops.ordering.__all__
 __all__ += _ops.scan.__all__
 __all__ += _ops.softmaxes.__all__
 __all__ += _ops.norms.__all__
+__all__ += _ops.tensor_norm.__all__
+__all__ += _ops.covariance.__all__
+__all__ += _ops.spectrogram.__all__
+__all__ += _ops.tapers.__all__
 __all__ += _ops.linalg.__all__
+__all__ += _ops.products.__all__
+__all__ += _ops.einsum.__all__
+__all__ += _ops.solving.__all__
+__all__ += _ops.factors.__all__
+__all__ += _ops.lu.__all__
+__all__ += _ops.decompositions.__all__
+__all__ += _ops.least_squares.__all__
 
 # log(0), 1 / 0 and the like give -inf and inf in silence, as in PyTorch; NumPy reports them where
 # they happen, which is in this library's modules. Other code's warnings are left alone.
@@ -173,16 +313,21 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorgrad\
 
 # What stands above the tensor is imported when it is first named: `import tensorgrad` is quick.
 if _typing.TYPE_CHECKING:
-    from tensorgrad import data, datasets, nn, optim
+    from tensorgrad import data, datasets, fft, func, linalg, nn, optim, signal, special, utils
+    from tensorgrad.io import load, save
 
-_PACKAGES = ("data", "datasets", "nn", "optim")
+_PACKAGES = (
+    "data", "datasets", "fft", "func", "linalg", "nn", "optim", "signal", "special", "utils",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> _typing.Any:
+    if name in ("load", "save"):
+        return getattr(_importlib.import_module("tensorgrad.io"), name)
     if name in _PACKAGES:
         return _importlib.import_module(f"tensorgrad.{name}")
     raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PACKAGES})
+    return sorted({*globals(), *_PACKAGES, "load", "save"})

@@ -153,24 +153,7 @@ AWKWARD = {
 
 
 def F(module):
-    if module is torch:
-        return torch.nn.functional
-    return OURS
-
-
-class OURS:
-    """Our functions that are not exported at the top yet stand in modules of their own."""
-
-    from tensorgrad.ops.activation import elu, gelu, leaky_relu, logsigmoid, silu, softplus
-    from tensorgrad.ops.embedding import embedding
-    from tensorgrad.ops.loss import (
-        binary_cross_entropy,
-        binary_cross_entropy_with_logits,
-        cross_entropy,
-        kl_div,
-        smooth_l1_loss,
-    )
-    from tensorgrad.ops.normalization import batch_norm, layer_norm
+    return module.nn.functional
 
 
 @pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0")  # PyTorch's

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad import dtypes
+from tensorgrad.backend import Device
+from tensorgrad.formats import Layout
 from tensorgrad.fused import Parameters, Result
+from tensorgrad.graph import TensorCore
 from tensorgrad.op import TensorFunction, primitive
 
 __all__ = []
@@ -35,3 +38,87 @@ def widened(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
         return cast(call(wide, *args, **kwargs), kwargs.get("dtype") or dtype)
 
     return in_float32  # type: ignore[return-value]
+
+
+def all_widened(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """`widened` where several arguments are floating tensors: they must be of one 16-bit dtype."""
+
+    call: Callable[..., Any] = function
+
+    @functools.wraps(function)
+    def in_float32(*args: Any, **kwargs: Any) -> Any:
+        kinds = {x._array.dtype for x in (*args, *kwargs.values()) if _floats(x)}
+        if len(kinds) != 1 or (dtype := kinds.pop()).itemsize != 2:
+            return call(*args, **kwargs)
+        return cast(
+            call(
+                *[cast(x, dtypes.float32) if _floats(x) else x for x in args],
+                **{k: cast(x, dtypes.float32) if _floats(x) else x for k, x in kwargs.items()},
+            ),
+            dtype,
+        )
+
+    return in_float32
+
+
+def _floats(value: Any) -> bool:
+    return isinstance(value, TensorCore) and dtypes.is_floating_point(value._array.dtype)
+
+
+# ---- what the arguments of conversions name
+
+
+def destination(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool]:
+    """The device, the dtype (None where they stay) and whether to copy, from the arguments of
+    `to`.
+    """
+    known = {"device", "dtype", "other", "non_blocking", "copy", "memory_format"}
+    if unknown := set(kwargs) - known:
+        raise TypeError(f"to: expected keywords among {sorted(known)}, got {sorted(unknown)}")
+    device, dtype = kwargs.get("device"), kwargs.get("dtype")
+    flags = [arg for arg in args if isinstance(arg, bool)]
+    copy = flags[1] if len(flags) > 1 else kwargs.get("copy", False)
+    for arg in (*args, kwargs.get("other")):
+        if isinstance(arg, TensorCore):
+            device, dtype = arg.device, arg.dtype
+        elif isinstance(arg, bool | Layout) or arg is None:
+            continue
+        elif isinstance(arg, str | Device | int):
+            device = arg
+        else:
+            dtype = arg
+    return device, None if dtype is None else dtypes.as_dtype("to", dtype), bool(copy)
+
+
+_TYPE_NAMES = {
+    "float32": "FloatTensor",
+    "float64": "DoubleTensor",
+    "float16": "HalfTensor",
+    "bfloat16": "BFloat16Tensor",
+    "uint8": "ByteTensor",
+    "int8": "CharTensor",
+    "int16": "ShortTensor",
+    "int32": "IntTensor",
+    "int64": "LongTensor",
+    "bool": "BoolTensor",
+    "complex64": "ComplexFloatTensor",
+    "complex128": "ComplexDoubleTensor",
+}
+
+
+def type_name(dtype: dtypes.DType) -> str:
+    """PyTorch's old name of a dtype: "FloatTensor"."""
+    return _TYPE_NAMES[str(dtype)]
+
+
+def dtype_of_type(kind: Any) -> dtypes.DType:
+    """The dtype that a dtype, or an old name such as "tensorgrad.FloatTensor", stands for."""
+    if isinstance(kind, str):
+        name = kind.rpartition(".")[2]
+        for dtype, known in _TYPE_NAMES.items():
+            if known == name:
+                return dtypes.as_dtype("type", dtype)
+        raise ValueError(
+            f"type: expected a dtype or one of {list(_TYPE_NAMES.values())}, got {kind!r}"
+        )
+    return dtypes.as_dtype("type", kind)

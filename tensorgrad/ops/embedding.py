@@ -5,20 +5,31 @@ https://docs.pytorch.org/docs/stable/nn.functional.html#sparse-functions
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
-from tensorgrad.errors import DTypeError, IndexRangeError
+from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
+from tensorgrad.fused import fused
+from tensorgrad.modes import no_grad
 from tensorgrad.op import TensorFunction, primitive
-from tensorgrad.ops.conversion import cast
-from tensorgrad.ops.creation import arange
-from tensorgrad.ops.shape import expand, unsqueeze
+from tensorgrad.ops.choice import clamp, where
+from tensorgrad.ops.conversion import cast, widened
+from tensorgrad.ops.creation import arange, zeros_of
+from tensorgrad.ops.cutting import narrow
+from tensorgrad.ops.indexing import gather_along, scatter_add_along, setitem
+from tensorgrad.ops.norms import p_norm
+from tensorgrad.ops.reduction import amax, some
+from tensorgrad.ops.reduction import max as largest
+from tensorgrad.ops.scan import cumsum
+from tensorgrad.ops.shape import expand, reshape, unsqueeze
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 __all__ = [
     "embedding",
+    "embedding_bag",
     "one_hot",
 ]
 
@@ -43,14 +54,213 @@ add_rows: TensorFunction = primitive(
 )
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+def _share(index: Any, like: Any, rows: int) -> Any:
+    """For each index 1 / the number of its equals, in a shape that multiplies their rows."""
+    flat = reshape(index, -1)
+    ones = cast(flat >= 0, like.dtype)
+    counts = gather_along(scatter_add_along(zeros_of(like, (rows,)), flat, ones, 0), flat, 0)
+    return reshape(1 / counts, (*index.shape, 1))
+
+
+@fused(
+    name="embedding_by_frequency",
+    weight=lambda g, input, weight_shape, padding_idx: add_rows(
+        g * _share(input, g, weight_shape[0]), input, padding_idx, weight_shape[0]
+    ),
+)
+def lookup_by_frequency(input: Tensor, weight: Tensor, padding_idx: int | None) -> Tensor:
+    """Rows of `weight`; a row that is named n times gets 1 / n of the gradient's sum."""
+    return lookup(input, weight, padding_idx)
+
+
+@no_grad()
+def _renormalize(weight: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:
+    """Shorten the rows that are named, in place, to max_norm at most."""
+    rows = lookup(index, weight.detach(), None)
+    length = p_norm(rows, norm_type, -1, True)
+    shortened = rows * (max_norm / (length + 1e-7))
+    setitem(weight, index, where(length > max_norm, shortened, rows))
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
     """Rows of `weight` (V, D) named by `input` (integers, any shape): shape (*input.shape, D).
 
-    A number outside [0, V) raises IndexRangeError. Row `padding_idx` gets no gradient.
+    A number outside [0, V) raises IndexRangeError. Row `padding_idx` gets no gradient. max_norm:
+    longer rows among those named are shortened in place first, lengths by the norm `norm_type`.
+    scale_grad_by_freq divides each row's gradient by how often it is named. The gradient is dense,
+    `sparse` or not.
     """
-    if padding_idx is not None and padding_idx < 0:
-        padding_idx += weight.shape[0]
-    return lookup(input, weight, padding_idx)
+    if weight.ndim != 2:
+        raise ShapeError(
+            f"embedding: expected a weight of 2 dimensions, got shape {list(weight.shape)} "
+            "('weight' must be 2-D)"
+        )
+    if padding_idx is not None:
+        rows = weight.shape[0]
+        if not -rows <= padding_idx < rows:
+            raise AssertionError(
+                f"embedding: expected padding_idx in [{-rows}, {rows}), got {padding_idx}"
+            )
+        padding_idx %= rows
+    if max_norm is not None:
+        _renormalize(weight, input, max_norm, norm_type)
+    if not scale_grad_by_freq:
+        return lookup(input, weight, padding_idx)
+    return _by_frequency(weight, input, padding_idx)
+
+
+@widened
+def _by_frequency(weight: Tensor, input: Tensor, padding_idx: int | None) -> Tensor:
+    return lookup_by_frequency(input, weight, padding_idx)
+
+
+# ---- bags of rows
+
+
+def embedding_bag(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """The "sum", "mean" or "max" of the rows of `weight` (V, D) that each bag names: (bags, D).
+
+    input: (bags, n), or one dimension with `offsets`, where each bag begins (and, with
+    include_last_offset, where the last one ends). Rows `padding_idx` are left out; a bag without
+    rows gives zeros. per_sample_weights, shaped as input, multiply the rows of a sum. The others
+    as in `embedding`.
+    """
+    _check_bags(input, weight, offsets, mode, per_sample_weights, scale_grad_by_freq or sparse)
+    if padding_idx is not None:
+        if not -weight.shape[0] <= padding_idx < weight.shape[0]:
+            raise IndexRangeError(
+                f"embedding_bag: expected padding_idx in [{-weight.shape[0]}, "
+                f"{weight.shape[0]}), got {padding_idx}"
+            )
+        padding_idx %= weight.shape[0]
+    flat = reshape(input, -1)
+    rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    kept = None if padding_idx is None else flat != padding_idx
+    if per_sample_weights is not None:
+        rows = rows * unsqueeze(reshape(per_sample_weights, -1), 1)
+    if offsets is None:
+        bags, size = input.shape
+        offsets = arange(bags, device=input.device) * size
+    elif include_last_offset:
+        bags = offsets.shape[0] - 1
+        rows, kept = _until(rows, offsets), None if kept is None else _until(kept, offsets)
+        offsets = narrow(offsets, 0, 0, bags)
+    _check_offsets(offsets, rows.shape[0])
+    return _gathered(rows, cast(offsets, dtypes.int64), kept, mode)
+
+
+def _until(x: Tensor, offsets: Tensor) -> Tensor:
+    """What stands before the last offset."""
+    if not offsets.numel():
+        raise ShapeError("embedding_bag: expected an offset at least, got none")
+    return narrow(x, 0, 0, min(int(offsets[-1].item()), x.shape[0]))
+
+
+@widened
+def _gathered(rows: Tensor, offsets: Tensor, kept: Tensor | None, mode: str) -> Tensor:
+    bags, count = offsets.shape[0], rows.shape[0]
+    begins = cast(offsets == offsets, dtypes.int64)
+    marks = scatter_add_along(zeros_of(offsets, (count + 1,)), offsets, begins, 0)
+    bag = narrow(cumsum(marks, 0), 0, 0, count) - 1
+    if mode == "max":
+        return _largest_rows(rows, offsets, bag, kept)
+    if kept is not None:
+        rows = rows * cast(unsqueeze(kept, 1), rows.dtype)
+    summed = add_rows(rows, bag, None, bags)
+    if mode == "sum":
+        return summed
+    counted = cast(bag >= 0 if kept is None else kept, rows.dtype)
+    sizes = scatter_add_along(zeros_of(counted, (bags,)), bag, counted, 0)
+    return summed / unsqueeze(clamp(sizes, min=1), 1)
+
+
+def _largest_rows(rows: Tensor, offsets: Tensor, bag: Tensor, kept: Tensor | None) -> Tensor:
+    """The largest of each bag's rows, place by place, from a table (bags, largest size, D)."""
+    bags, count = offsets.shape[0], rows.shape[0]
+    sizes = scatter_add_along(zeros_of(offsets, (bags,)), bag, cast(bag >= 0, dtypes.int64), 0)
+    widest = int(amax(sizes).item()) if bags else 0
+    if not widest:
+        return zeros_of(rows, (bags, rows.shape[1]))
+    places = arange(widest, device=rows.device)
+    inside = unsqueeze(places, 0) < unsqueeze(sizes, 1)
+    index = clamp(unsqueeze(offsets, 1) + places, max=count - 1)
+    if kept is not None:
+        inside = inside & kept[index]
+    named = where(unsqueeze(inside, 2), lookup(index, rows, None), -math.inf)
+    values = largest(named, 1).values
+    return where(unsqueeze(some(inside, 1, False), 1), values, 0)
+
+
+def _check_bags(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None,
+    mode: str,
+    per_sample_weights: Tensor | None,
+    scaled: bool,
+) -> None:
+    if per_sample_weights is not None and per_sample_weights.shape != input.shape:
+        raise ShapeError(
+            f"embedding_bag: expected per_sample_weights of shape {list(input.shape)}, got "
+            f"{list(per_sample_weights.shape)}"
+        )
+    if weight.ndim != 2:
+        raise ShapeError(
+            f"embedding_bag: expected a weight of 2 dimensions, got shape {list(weight.shape)}"
+        )
+    if input.ndim not in (1, 2):
+        raise ShapeError(
+            f"embedding_bag: expected input of 1 or 2 dimensions, got shape {list(input.shape)}"
+        )
+    if (offsets is None) != (input.ndim == 2) or (offsets is not None and offsets.ndim != 1):
+        got = "none" if offsets is None else f"shape {list(offsets.shape)}"
+        raise ShapeError(
+            "embedding_bag: expected offsets of one dimension for input of one dimension, and none "
+            f"for input of two, got {got} for input {list(input.shape)}"
+        )
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"embedding_bag: expected mode 'sum', 'mean' or 'max', got {mode!r}")
+    if mode == "max" and scaled:
+        raise ValueError(
+            "embedding_bag: expected neither scale_grad_by_freq nor sparse for mode 'max', got one"
+        )
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError(
+            f"embedding_bag: expected mode 'sum' beside per_sample_weights, got {mode!r}"
+        )
+
+
+def _check_offsets(offsets: Tensor, count: int) -> None:
+    if not offsets.numel():
+        return
+    first, last = int(offsets[0].item()), int(offsets[-1].item())
+    if first != 0 or last > count:
+        raise ShapeError(
+            f"embedding_bag: expected offsets from 0 to {count} at most, got {first} to {last}"
+        )
+
+
+# ---- whole numbers as rows
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:

@@ -5,17 +5,21 @@ https://docs.pytorch.org/docs/stable/nn.functional.html#linear-functions
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
+from tensorgrad.ops.conversion import all_widened
 from tensorgrad.ops.linalg import matmul, rows, swap_last
 from tensorgrad.ops.reduction import total
+from tensorgrad.ops.shape import reshape, to_order
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 __all__ = [
+    "bilinear",
     "linear",
 ]
 
@@ -45,3 +49,31 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     out = matmul(input, swap_last(weight))
     return out if bias is None else out + bias
+
+
+@all_widened
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """out[..., k] = input1 @ weight[k] @ input2 + bias[k]: (*, in1), (*, in2), (out, in1, in2),
+    (out,) to (*, out).
+    """
+    lead = tuple(input1.shape[:-1])
+    if (
+        weight.ndim != 3
+        or not input1.ndim
+        or lead != tuple(input2.shape[:-1])
+        or (input1.shape[-1], *input2.shape[-1:]) != tuple(weight.shape[1:])
+    ):
+        raise ShapeError(
+            "bilinear: expected inputs of shapes (*, in1) and (*, in2) for a weight (out, in1, "
+            f"in2), got {list(input1.shape)}, {list(input2.shape)} and {list(weight.shape)}"
+        )
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        raise ShapeError(
+            f"bilinear: expected bias of shape [{weight.shape[0]}], got {list(bias.shape)}"
+        )
+    count, (outputs, first, second) = math.prod(lead), weight.shape
+    table = reshape(to_order(weight, (1, 0, 2)), first, outputs * second)
+    mixed = reshape(matmul(reshape(input1, count, first), table), count, outputs, second)
+    out = total(mixed * reshape(input2, count, 1, second), 2, False)
+    out = out if bias is None else out + bias
+    return reshape(out, (*lead, outputs))

@@ -9,25 +9,33 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tensorgrad import dtypes
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.modes import no_grad
+from tensorgrad.ops.arithmetic import div, pow
+from tensorgrad.ops.choice import clamp
 from tensorgrad.ops.conversion import widened
+from tensorgrad.ops.cutting import narrow
 from tensorgrad.ops.indexing import copy_
-from tensorgrad.ops.norms import norm
+from tensorgrad.ops.norms import p_norm
 from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.ops.reduction import total
-from tensorgrad.ops.shape import reshape
+from tensorgrad.ops.shape import pad_constant, reshape
+from tensorgrad.out import takes_out
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 __all__ = [
     "batch_norm",
+    "group_norm",
+    "instance_norm",
     "layer_norm",
+    "local_response_norm",
     "normalize",
+    "rms_norm",
 ]
-
 
 @fused()
 def standardize(
@@ -42,6 +50,22 @@ def standardize(
     return out if bias is None else out + bias
 
 
+def _features(op: str, input: Tensor, normalized_shape: Sequence[int], **affine: Any) -> Any:
+    """The dimensions that `normalized_shape` stands for: the last ones."""
+    shape = tuple(normalized_shape)
+    if not shape or tuple(input.shape[-len(shape) :]) != shape:
+        raise ShapeError(
+            f"{op}: expected input of shape (*, {', '.join(map(str, shape))}), got "
+            f"{list(input.shape)}"
+        )
+    for name, value in affine.items():
+        if value is not None and tuple(value.shape) != shape:
+            raise ShapeError(
+                f"{op}: expected {name} of shape {list(shape)}, got {list(value.shape)}"
+            )
+    return tuple(range(-len(shape), 0))
+
+
 @widened
 def layer_norm(
     input: Tensor,
@@ -51,20 +75,82 @@ def layer_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Each sample standardised over its last dimensions, which are `normalized_shape`; then *
-    weight + bias.
+    weight + bias. Ba et al. 2016.
     """
-    shape = tuple(normalized_shape)
-    if not shape or tuple(input.shape[-len(shape) :]) != shape:
+    dim = _features("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    return standardize(input, weight, bias, dim, eps)
+
+
+def rms_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """input / sqrt(mean(input^2) + eps) * weight, the mean over the last dimensions, which are
+    `normalized_shape`; eps is the dtype's own unless told. Zhang and Sennrich 2019.
+    """
+    dim = _features("rms_norm", input, normalized_shape, weight=weight)
+    eps = dtypes.finfo(input.dtype).eps if eps is None else eps
+    return _by_root_mean_square(input, weight, dim, eps)
+
+
+@widened
+def _by_root_mean_square(input: Tensor, weight: Tensor | None, dim: Any, eps: float) -> Tensor:
+    count = math.prod(input.shape[d] for d in dim)
+    out = input * (1 / sqrt(total(input * input, dim, True) / count + eps))
+    return out if weight is None else out * weight
+
+
+# ---- over the places of a channel
+
+
+def _check_channels(op: str, input: Tensor, **of_channels: Tensor | None) -> None:
+    if input.ndim < 2:
         raise ShapeError(
-            f"layer_norm: expected input of shape (*, {', '.join(map(str, shape))}), got "
+            f"{op}: expected at least 2 dimensions (N, C, ...), got shape {list(input.shape)}"
+        )
+    for name, value in of_channels.items():
+        if value is not None and tuple(value.shape) != (input.shape[1],):
+            raise ShapeError(
+                f"{op}: expected {name} of shape [{input.shape[1]}] for input "
+                f"{list(input.shape)}, got {list(value.shape)}"
+            )
+
+
+def _refuse_one(op: str, input: Tensor, count: int) -> None:
+    """One number's variance is 0 and says nothing."""
+    if count == 1:
+        raise ValueError(
+            f"{op}: expected more than 1 value per channel when training, got input size "
             f"{list(input.shape)}"
         )
-    for name, value in (("weight", weight), ("bias", bias)):
-        if value is not None and tuple(value.shape) != shape:
-            raise ShapeError(
-                f"layer_norm: expected {name} of shape {list(shape)}, got {list(value.shape)}"
-            )
-    return standardize(input, weight, bias, tuple(range(-len(shape), 0)), eps)
+
+
+def _of_channels(value: Tensor | None, rank: int) -> Any:
+    """One number a channel in a shape that broadcasts."""
+    return None if value is None else reshape(value, (1, -1) + (1,) * (rank - 2))
+
+
+def _by_running(
+    op: str,
+    input: Tensor,
+    mean: Tensor | None,
+    var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+) -> Tensor:
+    if mean is None or var is None:
+        raise RuntimeError(
+            f"{op}: expected running_mean and running_var where the input's own statistics are not "
+            "used, got None"
+        )
+    rank = input.ndim
+    spread = 1 / sqrt(_of_channels(var, rank).detach() + eps)
+    gain = spread if weight is None else _of_channels(weight, rank) * spread
+    out = (input - _of_channels(mean, rank).detach()) * gain
+    return out if bias is None else out + _of_channels(bias, rank)
 
 
 @widened
@@ -79,58 +165,131 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     """Each channel (dimension 1) standardised over the batch, or by the running statistics when not
-    training.
+    training; then * weight + bias. Ioffe and Szegedy 2015.
 
     Training moves the running mean and (unbiased) variance by `momentum` towards the batch's.
     """
-    if input.ndim < 2:
-        raise ShapeError(
-            f"batch_norm: expected at least 2 dimensions (N, C, ...), got shape {list(input.shape)}"
-        )
-    channels = input.shape[1]
-    for name, value in (
-        ("running_mean", running_mean),
-        ("running_var", running_var),
-        ("weight", weight),
-        ("bias", bias),
-    ):
-        if value is not None and tuple(value.shape) != (channels,):
-            raise ShapeError(
-                f"batch_norm: expected {name} of shape [{channels}] for input "
-                f"{list(input.shape)}, got {list(value.shape)}"
-            )
-    along = (1, channels) + (1,) * (input.ndim - 2)
-    gain = None if weight is None else reshape(weight, along)
-    shift = None if bias is None else reshape(bias, along)
-    dim = (0, *range(2, input.ndim))
-    count = math.prod(input.shape[d] for d in dim)
+    if not input.numel():
+        return input * 1 if weight is None else input * weight[0]
+    _check_channels(
+        "batch_norm",
+        input,
+        running_mean=running_mean,
+        running_var=running_var,
+        weight=weight,
+        bias=bias,
+    )
     if not training:
-        if running_mean is None or running_var is None:
-            raise RuntimeError(
-                "batch_norm: expected running_mean and running_var when not training, got None"
-            )
-        out = (input - reshape(running_mean, along)) / sqrt(reshape(running_var, along) + eps)
-        out = out if gain is None else out * gain
-        return out if shift is None else out + shift
-    if count <= 1:
-        raise ValueError(
-            "batch_norm: expected more than 1 value per channel when training, got input "
-            f"size {list(input.shape)}"
-        )
-    if running_mean is not None and running_var is not None:
-        _track(input, running_mean, running_var, dim, count, momentum)
-    return standardize(input, gain, shift, dim, eps)
+        return _by_running("batch_norm", input, running_mean, running_var, weight, bias, eps)
+    dim = (0, *range(2, input.ndim))
+    _refuse_one("batch_norm", input, math.prod(input.shape[d] for d in dim))
+    _track(input, running_mean, running_var, dim, momentum)
+    rank = input.ndim
+    return standardize(input, _of_channels(weight, rank), _of_channels(bias, rank), dim, eps)
 
 
 @no_grad()
-def _track(input: Tensor, mean: Tensor, var: Tensor, dim: Any, count: int, momentum: float) -> None:
-    batch_mean = total(input, dim, True) / count
-    centred = input - batch_mean
-    batch_var = total(centred * centred, dim, False) / (count - 1)
-    copy_(mean, mean * (1 - momentum) + reshape(batch_mean, -1) * momentum)
-    copy_(var, var * (1 - momentum) + batch_var * momentum)
+def _track(
+    input: Tensor, mean: Tensor | None, var: Tensor | None, dim: Any, momentum: float
+) -> None:
+    """Move the running statistics towards those over `dim`, averaged over what else is not a
+    channel.
+    """
+    if mean is None and var is None:
+        return
+    count = math.prod(input.shape[d] for d in dim)
+    own_mean = total(input, dim, True) / count
+    centred = input - own_mean
+    own_var = total(centred * centred, dim, True) / (count - 1)
+    for running, own in ((mean, own_mean), (var, own_var)):
+        if running is not None:
+            by_channel = total(own, 0, False) / own.shape[0]
+            copy_(running, running * (1 - momentum) + reshape(by_channel, -1) * momentum)
 
 
+@widened
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each channel of each sample standardised by itself, or by the running statistics if not
+    use_input_stats; then * weight + bias. Ulyanov et al. 2016.
+
+    The running statistics move by `momentum` towards the mean over the samples.
+    """
+    _check_channels(
+        "instance_norm",
+        input,
+        running_mean=running_mean,
+        running_var=running_var,
+        weight=weight,
+        bias=bias,
+    )
+    if not use_input_stats:
+        return _by_running("instance_norm", input, running_mean, running_var, weight, bias, eps)
+    dim = tuple(range(2, input.ndim))
+    _refuse_one("instance_norm", input, math.prod(input.shape[2:]))
+    _track(input, running_mean, running_var, dim, momentum)
+    rank = input.ndim
+    return standardize(input, _of_channels(weight, rank), _of_channels(bias, rank), dim, eps)
+
+
+@widened
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Each sample standardised within groups of neighbouring channels; then * weight + bias, one
+    number a channel. Wu and He 2018.
+    """
+    _check_channels("group_norm", input, weight=weight, bias=bias)
+    samples, channels = input.shape[:2]
+    if num_groups <= 0 or channels % num_groups:
+        raise ShapeError(
+            f"group_norm: expected a number of groups that divides {channels} channels, got "
+            f"{num_groups}"
+        )
+    _refuse_one("group_norm", input, samples * channels // num_groups * math.prod(input.shape[2:]))
+    groups = reshape(input, (samples, num_groups, math.prod(input.shape[1:]) // num_groups))
+    out = reshape(standardize(groups, None, None, (2,), eps), input.shape)
+    out = out if weight is None else out * _of_channels(weight, input.ndim)
+    return out if bias is None else out + _of_channels(bias, input.ndim)
+
+
+@widened
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """input / (k + alpha * s)^beta, s the mean of the squares of the `size` channels around each.
+    Krizhevsky et al. 2012.
+    """
+    if input.ndim < 3:
+        raise ShapeError(
+            f"local_response_norm: expected at least 3 dimensions, got shape {list(input.shape)}"
+        )
+    if not input.numel():
+        return input
+    around = ((0, 0), (size // 2, (size - 1) // 2)) + ((0, 0),) * (input.ndim - 2)
+    squares = pad_constant(input * input, around, 0)
+    channels = input.shape[1]
+    summed = narrow(squares, 1, 0, channels)
+    for place in range(1, size):
+        summed = summed + narrow(squares, 1, place, channels)
+    whole = None if dtypes.is_differentiable(input.dtype) else "trunc"
+    return input / pow(div(summed, size, rounding_mode=whole) * alpha + k, beta)
+
+
+@takes_out
+@widened
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """input / max(norm(input, p), eps) along `dim`."""
-    return input / norm(input, p, dim, True).clamp(min=eps)
+    return input / clamp(p_norm(input, p, dim, True), min=eps)

@@ -1,4 +1,4 @@
-"""Arithmetic, functions of one number, comparisons, choices, activations."""
+"""Arithmetic, functions of one number, comparisons, choices."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import operator
 import numpy as np
 
 import tensorgrad as tg
+from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.op import OPS
-from tensorgrad.ops import activation
 from tests.cases.table import *
 
 # A case is read as one line.
@@ -25,6 +25,8 @@ case("add number", operator.add, normal(3, 4), 2.5, ref=np.add)
 case("sub", tg.sub, normal(3, 4), normal(3, 4), ref=np.subtract, dtypes=NUMERIC, elementwise=True)
 case("sub alpha", tg.sub, normal(3), normal(3), alpha=2, ref=lambda x, y, alpha: x - 2 * y)
 case("sub number", operator.sub, 1.5, normal(3, 4), ref=np.subtract)
+case("rsub alpha", tg.rsub, normal(3, 4), normal(3, 4), alpha=2,
+     ref=lambda x, y, alpha: y - 2 * x)
 case("rsub", tg.rsub, normal(3, 4), normal(3, 4), ref=lambda x, y: y - x, dtypes=INT)
 case("mul", tg.mul, normal(3, 4), normal(3, 4), ref=np.multiply, dtypes=EVERY, elementwise=True)
 case("mul broadcast", operator.mul, normal(2, 1, 4), normal(3, 1), ref=np.multiply)
@@ -32,10 +34,12 @@ case("mul number", operator.mul, 3, normal(3, 4), ref=np.multiply)
 case("div", tg.div, normal(3, 4), nonzero(3, 4), ref=np.divide, dtypes=NARROW, elementwise=True)
 case("div broadcast", operator.truediv, normal(3, 1), nonzero(4), ref=np.divide)
 case("div number", operator.truediv, 2.0, nonzero(3), ref=np.divide)
-case("div trunc", tg.div, distinct(3, 4), given(0.7), rounding_mode="trunc", grad=False,
+case("div trunc", tg.div, distinct(3, 4), given(0.7), rounding_mode="trunc", second=False,
      ref=lambda x, y, rounding_mode: np.trunc(x / y))
-case("div floor", tg.div, distinct(3, 4), given(0.7), rounding_mode="floor", grad=False,
+case("div floor", tg.div, distinct(3, 4), given(0.7), rounding_mode="floor", second=False,
      ref=lambda x, y, rounding_mode: np.floor(x / y))
+case("trunc_divide", OPS["trunc_divide"].call, distinct(3, 4), nonzero(3, 4), second=False,
+     dtypes=INT, torch="", ref=lambda x, y: np.trunc(x / y), elementwise=True)
 case("true_divide", tg.true_divide, normal(3), nonzero(3), ref=np.divide)
 case("floor_divide", tg.floor_divide, distinct(3, 4), nonzero(3, 4), grad=False, dtypes=INT,
      ref=lambda x, y: np.floor(x / y), elementwise=True)
@@ -48,34 +52,39 @@ case("pow", tg.pow, positive(3, 4), normal(3, 4), ref=np.power, dtypes=NARROW, e
 case("pow number", operator.pow, nonzero(3, 4), 3, ref=np.power, dtypes=INT)
 case("pow half", operator.pow, positive(3, 4), -0.5, ref=np.power)
 case("pow of a number", operator.pow, 2.5, normal(3, 4), ref=np.power)
-case("square", tg.square, normal(3, 4), ref=np.square, dtypes=INT, elementwise=True)
-case("reciprocal", tg.reciprocal, nonzero(3, 4), ref=np.reciprocal, elementwise=True)
-
-# ---- functions of one number
-
-case("abs", tg.abs, nonzero(3, 4), ref=np.abs, dtypes=NUMERIC, elementwise=True)
-case("sign", tg.sign, nonzero(3, 4), ref=np.sign, dtypes=NUMERIC, elementwise=True)
-case("exp", tg.exp, normal(3, 4), ref=lambda x: np.exp(x * 1.0), dtypes=EVERY, elementwise=True)
-case("expm1", tg.expm1, normal(3, 4), ref=np.expm1, dtypes=NARROW, elementwise=True)
-case("log", tg.log, positive(3, 4), ref=np.log, dtypes=NUMERIC, elementwise=True)
-case("log1p", tg.log1p, positive(3, 4), ref=np.log1p, dtypes=NARROW, elementwise=True)
-case("sqrt", tg.sqrt, positive(3, 4), ref=np.sqrt, dtypes=NUMERIC, elementwise=True)
-case("rsqrt", tg.rsqrt, positive(3, 4), ref=lambda x: x**-0.5, dtypes=NARROW, elementwise=True)
-case("sin", tg.sin, normal(3, 4), ref=np.sin, dtypes=NARROW, elementwise=True)
-case("cos", tg.cos, normal(3, 4), ref=np.cos, dtypes=NARROW, elementwise=True)
-case("tanh", tg.tanh, normal(3, 4), ref=np.tanh, dtypes=NARROW, elementwise=True)
-case("erf", tg.erf, normal(3, 4), ref=ERF, dtypes=NARROW, elementwise=True)
-case("floor", tg.floor, distinct(3, 4), ref=np.floor, dtypes=NUMERIC, elementwise=True)
-case("ceil", tg.ceil, distinct(3, 4), ref=np.ceil, dtypes=NUMERIC, elementwise=True)
-case("round", tg.round, distinct(3, 4), ref=np.round, dtypes=NUMERIC, elementwise=True)
-case("trunc", tg.trunc, distinct(3, 4), ref=np.trunc, dtypes=NUMERIC, elementwise=True)
-case("atan2", tg.atan2, nonzero(3, 4), nonzero(3, 4), ref=np.arctan2, elementwise=True)
-case("relu", tg.relu, nonzero(3, 4), ref=lambda x: np.maximum(x, 0), dtypes=NUMERIC,
+case("float_power", tg.float_power, positive(3, 4), normal(3, 4), ref=np.float_power,
+     dtypes=INT, elementwise=True)
+case("float_power number", tg.float_power, positive(3, 4), 2, ref=np.float_power)
+case("addcmul", tg.addcmul, normal(3, 4), normal(4), normal(3, 1), value=0.5, elementwise=False,
+     dtypes=NARROW, ref=lambda x, a, b, value: x + value * a * b)
+case("addcmul integers", tg.addcmul, integers(0, 9, 3), integers(0, 9, 3), integers(0, 9, 3),
+     value=2, grad=False, ref=lambda x, a, b, value: x + value * a * b)
+case("addcdiv", tg.addcdiv, normal(3, 4), normal(4), nonzero(3, 1), value=0.5, dtypes=NARROW,
+     ref=lambda x, a, b, value: x + value * a / b)
+case("lerp", tg.lerp, normal(3, 4), normal(3, 4), between(0, 1, 3, 4), elementwise=True,
+     ref=lambda x, y, w: x + w * (y - x))
+case("lerp number", tg.lerp, normal(3, 4), normal(4), 0.7, ref=lambda x, y, w: x + w * (y - x))
+case("atan2", tg.atan2, nonzero(3, 4), nonzero(3, 4), ref=np.arctan2, elementwise=True,
+     dtypes=NARROW)
+case("hypot", tg.hypot, nonzero(3, 4), nonzero(3, 4), ref=np.hypot, elementwise=True, dtypes=NARROW)
+case("logaddexp", tg.logaddexp, normal(3, 4), normal(4), ref=np.logaddexp, elementwise=False,
+     dtypes=NARROW)
+case("logaddexp far", tg.logaddexp, given(-800.0, 800.0), given(800.0, 801.0), ref=np.logaddexp)
+case("logaddexp2", tg.logaddexp2, normal(3, 4), normal(4), ref=np.logaddexp2, dtypes=NARROW)
+case("copysign", tg.copysign, nonzero(3, 4), nonzero(3, 4), ref=np.copysign, elementwise=True,
+     dtypes=NUMERIC)
+case("copysign number", tg.copysign, nonzero(3, 4), -2.0, ref=np.copysign)
+case("nextafter", tg.nextafter, normal(3, 4), normal(3, 4), ref=lambda x, y: x, second=False,
      elementwise=True)
-case("sigmoid", tg.sigmoid, normal(3, 4), ref=lambda x: 1 / (1 + np.exp(-x)), dtypes=NARROW,
-     elementwise=True)
-case("sigmoid far", tg.sigmoid, given(-800.0, -30.0, 0.0, 30.0, 800.0), grad=False,
-     ref=lambda x: np.exp(-np.logaddexp(0, -x)))
+case("ldexp", tg.ldexp, normal(3, 4), integers(-3, 4, 3, 4), ref=np.ldexp, dtypes=NARROW)
+case("frexp", tg.frexp, nonzero(3, 4), ref=np.frexp, dtypes=NARROW)
+case("mantissa", OPS["mantissa"].call, nonzero(3, 4), ref=lambda x: np.frexp(x)[0], torch="")
+case("exponent", OPS["exponent"].call, nonzero(3, 4), ref=lambda x: np.frexp(x)[1], torch="",
+     grad=False)
+for alias, name in {"subtract": "sub", "multiply": "mul", "divide": "div",
+                    "arctan2": "atan2"}.items():
+    case(alias, getattr(tg, alias), nonzero(3), nonzero(3), ref=getattr(np, alias))
+case("negative", tg.negative, normal(3), ref=np.negative)
 
 # ---- choices, comparisons, logic
 
@@ -83,6 +92,11 @@ case("maximum", tg.maximum, distinct(3, 4), between(-0.1, 0.1, 3, 4), ref=np.max
      elementwise=True)
 case("minimum", tg.minimum, distinct(3, 4), between(-0.1, 0.1, 3, 4), ref=np.minimum, dtypes=EVERY,
      elementwise=True)
+for name in ("fmax", "fmin"):
+    case(name, getattr(tg, name), distinct(3, 4), between(-0.1, 0.1, 3, 4), dtypes=EVERY,
+         ref=getattr(np, name), elementwise=True)
+    case(f"{name} NaN", getattr(tg, name), given(math.nan, 1.0, math.nan),
+         given(2.0, math.nan, math.nan), ref=getattr(np, name), grad=False)
 for name in ("eq", "ne", "lt", "le", "gt", "ge"):
     case(name, getattr(tg, name), given(1.0, 2.0, 3.0), given(2.0, 2.0, 2.0), grad=False,
          ref=getattr(operator, name), dtypes=EVERY, elementwise=True)
@@ -99,11 +113,33 @@ for name in ("bitwise_and", "bitwise_or", "bitwise_xor"):
          ref=getattr(np, name))
 case("bitwise_not", tg.bitwise_not, integers(-4, 9, 3, 4), ref=np.invert, grad=False)
 case("bitwise_not bool", tg.bitwise_not, bools(3, 4), ref=np.invert, grad=False)
+for name in ("bitwise_left_shift", "bitwise_right_shift"):
+    case(name, getattr(tg, name), integers(-9, 9, 3, 4), integers(0, 70, 3, 4), grad=False,
+         ref=getattr(np, name.removeprefix("bitwise_")), elementwise=True)
+for name in ("gcd", "lcm"):
+    case(name, getattr(tg, name), integers(-9, 99, 3, 4), integers(0, 99, 3, 4), grad=False,
+         ref=getattr(np, name), elementwise=True)
+for alias in ("not_equal", "less", "less_equal", "greater", "greater_equal"):
+    case(alias, getattr(tg, alias), given(1.0, 2.0, 3.0), given(2.0, 2.0, 2.0), grad=False,
+         ref=getattr(np, alias))
+for name in ("isposinf", "isneginf", "signbit"):
+    case(name, getattr(tg, name), given(1.0, -0.0, math.inf, -math.inf, -2.0), grad=False,
+         ref=getattr(np, name), dtypes=NARROW, elementwise=True)
+case("isclose", tg.isclose, given(1.0, 2.0, math.inf, math.nan),
+     given(1.0000001, 2.1, math.inf, math.nan), grad=False, ref=np.isclose, dtypes=INT)
+case("isclose NaN", tg.isclose, given(1.0, math.nan), given(1.1, math.nan), grad=False,
+     rtol=0.2, equal_nan=True, ref=np.isclose)
+case("allclose", lambda x, y: tg.tensor(tg.allclose(x, y)), given(1.0, 2.0), given(1.0, 2.1),
+     grad=False, ref=np.allclose, torch="")
+case("equal", lambda x, y: tg.tensor(tg.equal(x, y)), normal(3), normal(3), grad=False,
+     ref=np.array_equal, torch="")
 for name in ("isnan", "isinf", "isfinite"):
     case(name, getattr(tg, name), given(1.0, math.nan, math.inf, -math.inf), grad=False,
          ref=getattr(np, name), dtypes=NARROW, elementwise=True)
 case("where", tg.where, bools(3, 4), normal(3, 4), normal(3, 4), ref=np.where, dtypes=EVERY,
      elementwise=True)
+case("where indices", lambda condition: tg.where(condition), bools(3, 4), ref=np.nonzero,
+     grad=False, torch="")
 case("where broadcast", tg.where, bools(3, 1), normal(4), normal(2, 1, 1), ref=np.where)
 case("where number", tg.where, bools(3, 4), normal(3, 4), 0.0, ref=np.where)
 case("where other number", tg.where, bools(3, 4), 1.5, normal(3, 4), ref=np.where)
@@ -112,27 +148,72 @@ case("clamp min", tg.clamp, distinct(3, 4), min=0, ref=lambda x, min: np.maximum
      dtypes=INT)
 case("clamp_to", OPS["clamp_to"].call, distinct(3, 4), -0.5, None, ref=np.clip, torch="clamp")
 case("clamp tensors", tg.clamp, distinct(3, 4), between(-1, 0, 4), between(0.1, 1, 4), ref=np.clip)
+case("clamp tensor and number", tg.clamp, distinct(3, 4), between(-1, 0, 4), 0.5, ref=np.clip)
+case("clamp max tensor", tg.clamp, distinct(3, 4), max=0.5, ref=lambda x, max: np.minimum(x, max))
+case("clamp_between", OPS["clamp_between"].call, distinct(3, 4), between(-1, 0, 3, 4),
+     between(0.1, 1, 3, 4), ref=np.clip, torch="clamp")
+case("clamp_min", tg.clamp_min, distinct(3, 4), between(-1, 1, 3, 4), ref=np.maximum,
+     elementwise=True, dtypes=NUMERIC)
+case("clamp_max", tg.clamp_max, distinct(3, 4), 0.4, ref=np.minimum, elementwise=True)
+case("clip", tg.clip, distinct(3, 4), -0.5, 0.5, ref=np.clip)
+case("heaviside", tg.heaviside, given(-1.0, 0.0, 2.0), given(0.3, 0.5, 0.7), grad=False,
+     ref=np.heaviside, dtypes=NARROW, elementwise=True)
 case("masked_fill", tg.masked_fill, normal(3, 4), bools(3, 4), 2.0, dtypes=INT,
      ref=lambda x, mask, value: np.where(mask, value, x))
 case("masked_fill broadcast", tg.masked_fill, normal(3, 4), bools(4), -math.inf, second=False,
      ref=lambda x, mask, value: np.where(mask, value, x), grad=False)
 
-# ---- activations
+# ---- bad input
 
-case("leaky_relu", activation.leaky_relu, nonzero(3, 4), 0.2, elementwise=True,
-     ref=lambda x, slope: np.where(x > 0, x, slope * x))
-case("elu", activation.elu, nonzero(3, 4), 1.3, elementwise=True,
-     ref=lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(x)))
-case("gelu", activation.gelu, normal(3, 4), elementwise=True,
-     ref=lambda x: x * 0.5 * (1 + ERF(x / math.sqrt(2))))
-case("gelu tanh", activation.gelu, normal(3, 4), approximate="tanh")
-case("silu", activation.silu, normal(3, 4), ref=lambda x: x / (1 + np.exp(-x)), elementwise=True)
-case("_softplus", OPS["_softplus"].call, normal(3, 4), ref=lambda x: np.logaddexp(0, x),
-     torch="softplus")
-case("softplus", activation.softplus, normal(3, 4), 2.0, elementwise=True,
-     ref=lambda x, beta: np.logaddexp(0, beta * x) / beta)
-case("softplus far", activation.softplus, given(-800.0, 15.0, 25.0, 800.0), second=False,
-     torch="softplus")
-case("logsigmoid", activation.logsigmoid, normal(3, 4), ref=lambda x: -np.logaddexp(0, -x))
-case("dropout off", tg.dropout, normal(3, 4), 0.5, False, ref=lambda x, p, training: x)
-case("dropout all", tg.dropout, normal(3, 4), 1.0, ref=lambda x, p: 0 * x)
+bad("floor_divide by 0", lambda m, x: x // 0, LONG, error=RuntimeError,
+    words="floor_divide: expected integer divisors other than 0, got 0")
+bad("remainder by 0", lambda m, x, y: x % y, LONG, ints(1, 0, 2), error=RuntimeError,
+    words="remainder: expected integer divisors other than 0")
+bad("fmod by 0", lambda m, x: m.fmod(x, 0), LONG, error=RuntimeError,
+    words="fmod: expected integer divisors other than 0")
+bad("div trunc by 0", lambda m, x: m.div(x, 0, rounding_mode="trunc"), LONG, error=RuntimeError,
+    words="div: expected integer divisors other than 0")
+bad("integer power", lambda m, x: x**-1, LONG, error=DTypeError, words="pow: expected")
+bad("where mask", lambda m, x, i: m.where(i, x, x), floats(3), LONG, error=DTypeError,
+    words="where: expected a condition of dtype bool, got int64")
+bad("where range", lambda m, x, i: m.where(x > 0, 300, i.to(m.uint8)), floats(3), LONG,
+    error=DTypeError, words="where: expected a number that uint8 holds, got 300")
+bad("masked_fill mask", lambda m, x, i: x.masked_fill(i, 0.0), floats(3), LONG, error=DTypeError,
+    words="masked_fill: expected a mask of dtype bool, got int64")
+bad("masked_fill value", lambda m, x: x.masked_fill(x > 0, x), floats(3), error=ShapeError,
+    words="masked_fill: expected a 0-d value, got shape [3]")
+bad("masked_fill infinity", lambda m, i: i.masked_fill(i > 0, math.inf), LONG, error=DTypeError,
+    words="masked_fill: expected a number that int64 holds, got inf")
+bad("masked_fill half", lambda m, x: x.half().masked_fill(x > 0, -1e9), floats(3),
+    error=DTypeError, words="masked_fill: expected a number that float16 holds, got -1000000000.0")
+bad("maximum number", lambda m, x: m.maximum(x, 2), X, error=TypeError,
+    words="maximum: expected other to be a tensor, got int")
+bad("number first", lambda m, x: m.eq(2, x), X, error=TypeError,
+    words="eq: expected input to be a tensor, got int")
+bad("rsub number", lambda m, x: m.rsub(2, x), X, error=TypeError, words="rsub: expected input")
+bad("alpha of integers", lambda m, x: m.add(x, x, alpha=0.5), LONG, error=DTypeError,
+    words="add: expected an integer as alpha for int64, got 0.5")
+bad("bool alpha", lambda m, x: m.sub(x, x, alpha=False), X, error=DTypeError,
+    words="sub: expected a bool as alpha for bools only")
+bad("addcdiv integers", lambda m, x: m.addcdiv(x, x, x), LONG, error=DTypeError,
+    words="addcdiv: expected floats to divide, got int64 and int64")
+bad("lerp dtypes", lambda m, x: m.lerp(x, x.double(), 0.5), X, error=DTypeError,
+    words="lerp: expected floats of one dtype, got float32 and float64")
+bad("lerp weight", lambda m, x: m.lerp(x, x, x.double()), X, error=DTypeError,
+    words="lerp: expected a weight of float32, got float64")
+bad("heaviside dtypes", lambda m, x: m.heaviside(x, x.double()), X, error=DTypeError,
+    words="heaviside: expected tensors of one dtype, got float32 and float64")
+bad("heaviside number", lambda m, x: m.heaviside(x, 1.0), X, error=TypeError,
+    words="heaviside: expected two tensors, got a number")
+bad("isclose dtypes", lambda m, x: m.isclose(x, x.double()), X, error=DTypeError,
+    words="isclose: expected tensors of one dtype")
+bad("allclose rtol", lambda m, x: m.allclose(x, x, rtol=-1.0), X, error=RuntimeError,
+    words="isclose: expected rtol and atol >= 0, got -1.0")
+bad("equal number", lambda m, x: m.equal(x, 1.0), X, error=TypeError,
+    words="equal: expected two tensors, got float")
+bad("frexp integers", lambda m, x: m.frexp(x), LONG, error=DTypeError,
+    words="frexp: expected floats, got int64")
+bad("ldexp number", lambda m, x: m.ldexp(x, 2), X, error=TypeError,
+    words="ldexp: expected two tensors, got a number")
+bad("isposinf complex", lambda m, x: m.isposinf(x * 1j), X, error=DTypeError,
+    words="isposinf: expected real numbers, got complex64")
