@@ -8,7 +8,7 @@ backend is made. A process computes on one GPU, "cuda:0"; CUDA_VISIBLE_DEVICES s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
+from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError, IndexRangeError
 
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
@@ -47,11 +48,41 @@ class CupyBackend(ArrayBackend):
     def synchronize(self) -> None:
         self.xp.cuda.Device().synchronize()
 
+    # ---- memory
+
+    def address(self, input: Array) -> int:
+        return input.data.ptr  # type: ignore[no-any-return]
+
+    def memory_of(self, input: Array) -> tuple[int, int]:
+        return input.data.mem.ptr, input.data.mem.size
+
+    def is_view(self, view: Array, of: Array) -> bool:
+        return view.data.mem.ptr == of.data.mem.ptr  # type: ignore[no-any-return]
+
+    def strided(self, input: Array, size: Shape, steps: Sequence[int], start: int) -> Array:
+        whole = self.xp.ndarray(size, input.dtype, input.data + start, steps)
+        return whole.view()  # CuPy forgets whose memory that is; `own` must see that it is a view
+
     # ---- elementwise
 
     def erf(self, input: Array) -> Array:
-        # CuPy has no erf of half precision and gives double.
-        return self._special.erf(input).astype(input.dtype, copy=False)
+        return self._special.erf(_single(input)).astype(input.dtype, copy=False)
+
+    def erfc(self, input: Array) -> Array:
+        return self._special.erfc(_single(input)).astype(input.dtype, copy=False)
+
+    def erfinv(self, input: Array) -> Array:
+        return self._special.erfinv(_single(input)).astype(input.dtype, copy=False)
+
+    def lgamma(self, input: Array) -> Array:
+        return self._special.gammaln(_single(input)).astype(input.dtype, copy=False)
+
+    def digamma(self, input: Array) -> Array:
+        return self._special.digamma(_single(input)).astype(input.dtype, copy=False)
+
+    def _in_float64(self, function: Callable[[Array], Array], input: Array) -> Array:
+        # All at once: on a GPU every block would be a launch.
+        return function(input.astype("float64")).astype(input.dtype)
 
     @cached_property
     def _special(self) -> Any:
@@ -81,11 +112,29 @@ class CupyBackend(ArrayBackend):
     def all(self, input: Array, dim: Dim, keepdim: bool) -> Array:
         return self.xp.all(input, axis=dim if input.ndim else None, keepdims=keepdim)
 
+    # ---- along a dimension: nothing but add and multiply accumulates
+
+    def _running(self, function: Any, input: Array, dim: int) -> Array:
+        """By doubling: after each step an element has met twice as many of those before it."""
+        out, shift = input.copy(), 1
+        before = (slice(None),) * (dim % input.ndim)
+        while shift < input.shape[dim]:
+            later, earlier = (*before, slice(shift, None)), (*before, slice(None, -shift))
+            out[later] = function(out[later], out[earlier])
+            shift *= 2
+        return out
+
     # ---- indexing
 
     def index(self, input: Array, index: tuple[Any, ...]) -> Array:
         self._check_indices(index, input.shape)
         return input[index]
+
+    def index_put(
+        self, input: Array, values: Any, index: tuple[Any, ...], accumulate: bool
+    ) -> Array:
+        self._check_indices(index, input.shape)
+        return super().index_put(input, values, index, accumulate)
 
     def add_at(self, target: Array, index: Any, value: Array) -> None:
         if isinstance(value, np.ndarray):  # CuPy would copy it over in silence
@@ -97,6 +146,23 @@ class CupyBackend(ArrayBackend):
         wide = target.astype("int32" if target.dtype.kind in "biu" else "float32")
         self.xp.add.at(wide, index, value)
         target[...] = wide
+
+    def _reduce_at(
+        self, reduce: str, target: Array, index: tuple[Array, ...], value: Array
+    ) -> None:
+        """In rounds, each of which meets a place once: the n-th round takes the n-th of those that
+        name it.
+        """
+        xp = self.xp
+        flat = target.reshape(-1)
+        places = xp.arange(target.size).reshape(target.shape)[index].reshape(-1)
+        order = xp.argsort(places)
+        places, values = places[order], value.reshape(-1)[order]
+        number = xp.arange(places.size) - xp.searchsorted(places, places)
+        combine = {"prod": xp.multiply, "amax": xp.maximum, "amin": xp.minimum}[reduce]
+        for turn in range(int(number.max()) + 1 if places.size else 0):
+            now = number == turn
+            flat[places[now]] = combine(flat[places[now]], values[now])
 
     def _check_indices(self, index: tuple[Any, ...], shape: tuple[int, ...]) -> None:
         """The arrays of an index must broadcast and name places in [-size, size)."""
@@ -111,14 +177,6 @@ class CupyBackend(ArrayBackend):
             if low < -size or high >= size:
                 wrong = low if low < -size else high
                 raise IndexRangeError(f"index: expected indices in [{-size}, {size}), got {wrong}")
-
-    def _check_range(self, op: str, index: Array, size: int) -> None:
-        if index.size:
-            low, high = self._bounds([index])
-            if low < 0 or high >= size:
-                raise IndexRangeError(
-                    f"{op}: expected indices in [0, {size}), got {low if low < 0 else high}"
-                )
 
     def _bounds(self, arrays: Sequence[Array]) -> list[int]:
         """Smallest and largest element of each array, brought to the host together."""
@@ -136,6 +194,11 @@ class CupyBackend(ArrayBackend):
     ) -> Array:
         # CuPy's as_strided forgets whose memory it shows; `own` must see that it is a view.
         return super().windows(input, kernel, stride, dilation).view()
+
+
+def _single(input: Array) -> Array:
+    """Half precision as single: CuPy's special functions have none and would give double."""
+    return input.astype("float32") if input.dtype.itemsize == 2 else input
 
 
 def usable_cupy() -> Any:

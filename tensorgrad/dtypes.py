@@ -24,13 +24,26 @@ float16 = half = np.dtype("float16")
 bfloat16: DType = np.dtype(ml_dtypes.bfloat16)
 float32 = float_ = np.dtype("float32")
 float64 = double = np.dtype("float64")
-complex64 = np.dtype("complex64")
-complex128 = np.dtype("complex128")
+complex64 = cfloat = np.dtype("complex64")
+complex128 = cdouble = np.dtype("complex128")
 
 BOOL, INTEGRAL, FLOATING, COMPLEX = range(4)
 _CATEGORY_OF_KIND = {"b": BOOL, "i": INTEGRAL, "u": INTEGRAL, "f": FLOATING, "c": COMPLEX}
 
 _default = float32
+
+
+def as_dtype(op: str, dtype: Any) -> DType:
+    """What stands for an element type (a dtype, NumPy's name of one, Python's float, int or bool)
+    as that type.
+    """
+    try:
+        found: DType = np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"{op}: expected a dtype, got {dtype!r}") from error
+    if dtype is None or (found.kind not in _CATEGORY_OF_KIND and found != bfloat16):
+        raise TypeError(f"{op}: expected a dtype of numbers, got {dtype!r}")
+    return found
 
 
 def category(dtype: DType) -> int:
@@ -128,3 +141,49 @@ def result_type(*operands: Any) -> DType:
 def can_cast(source: DType, target: DType) -> builtins.bool:
     """Whether PyTorch stores a result of type `source` into a tensor of type `target`."""
     return category(source) <= category(target)
+
+
+# ---- limits
+
+
+class iinfo:
+    """The limits of an integer dtype: `bits`, `min`, `max`, `dtype`."""
+
+    def __init__(self, dtype: DType) -> None:
+        found = as_dtype("iinfo", dtype)
+        if category(found) != INTEGRAL:
+            raise TypeError(f"iinfo: expected an integer dtype, got {found} (see finfo)")
+        limits = np.iinfo(found)
+        self.bits = int(limits.bits)
+        self.min = int(limits.min)
+        self.max = int(limits.max)
+        self.dtype = str(found)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
+class finfo:
+    """The limits of a floating dtype, the default one unless told.
+
+    `bits`, `min`, `max`, `dtype`; `eps`, the gap from 1 to the next number; `tiny` and
+    `smallest_normal`, the least positive number of full precision; `resolution`, the decimal one.
+    """
+
+    def __init__(self, dtype: DType | None = None) -> None:
+        found = _default if dtype is None else as_dtype("finfo", dtype)
+        if not is_differentiable(found):
+            raise TypeError(f"finfo: expected a floating point dtype, got {found} (see iinfo)")
+        limits: Any = ml_dtypes.finfo(found)  # type: ignore[no-untyped-call]
+        self.bits = int(limits.bits)
+        self.eps = builtins.float(limits.eps)
+        self.min = builtins.float(limits.min)
+        self.max = builtins.float(limits.max)
+        self.tiny = self.smallest_normal = builtins.float(limits.smallest_normal)
+        self.resolution = 10.0 ** -int(limits.precision)
+        self.dtype = str(limits.dtype)
+
+    def __repr__(self) -> str:
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        values = ", ".join(f"{name}={getattr(self, name):.6g}" for name in names)
+        return f"finfo({values}, dtype={self.dtype})"

@@ -14,7 +14,7 @@ class DTypeError(RuntimeError, TypeError):
     """An element type that the op does not take, or types that do not mix."""
 
 
-class IndexRangeError(IndexError):
+class IndexRangeError(IndexError, RuntimeError):
     """An index, a dimension or a class number outside its range."""
 
 
@@ -28,3 +28,11 @@ class BackendError(RuntimeError, ValueError):
     """A backend or device that is unknown, unavailable or broken, or tensors of two devices in one
     op.
     """
+
+
+class LinAlgError(RuntimeError):
+    """A matrix without an inverse or a factorization, or a decomposition that does not converge."""
+
+
+class SerializationError(RuntimeError, ValueError):
+    """A value that has no place in a file, or a file that is malformed, cut, damaged or hostile."""

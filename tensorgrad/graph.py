@@ -32,9 +32,9 @@ clock = itertools.count(1)
 tick = clock.__next__
 
 
-def call_stack() -> traceback.StackSummary:
-    """The stack of the user's call, for anomaly mode."""
-    stack = traceback.StackSummary.extract(traceback.walk_stack(sys._getframe(2)))
+def call_stack(depth: int = 2) -> traceback.StackSummary:
+    """The stack of the user's call, `depth` frames up, for anomaly mode."""
+    stack = traceback.StackSummary.extract(traceback.walk_stack(sys._getframe(depth)))
     stack.reverse()
     return stack
 
@@ -256,16 +256,36 @@ def version_of(tensor: TensorCore) -> Version:
     if version is None:
         version = tensor._version = Version()
         node = tensor._node
-        if node is not None and node.saves_output:
+        if node is not None and node.saves_output and node.saved.__class__ is tuple:
             # The node keeps the output's array, not the tensor (a cycle), so it must be told where
             # writes show.
             node.output_version = version
     return version
 
 
+def give_history(tensor: TensorCore, node: Node | None) -> None:
+    """Let `node` be the tensor's history from now on. What `retain_grad` asked for goes with it."""
+    old = tensor._node
+    tensor._node = node
+    if node is None or old is None or old.hooks is None:
+        return
+    entries = old.hooks.entries
+    for number in [n for n, (kind, _) in entries.items() if kind == "retain"]:
+        hooks_of(node).entries[number] = entries.pop(number)
+
+
 def written(tensor: TensorCore) -> None:
     """Note that the tensor's memory was changed in place just now."""
     version_of(tensor).written = tick()
+
+
+def has_repeats(array: Array) -> bool:
+    """Whether several elements of an expanded array are one place in memory."""
+    return bool(
+        array.size
+        and 0 in array.strides
+        and any(step == 0 and n > 1 for n, step in zip(array.shape, array.strides))
+    )
 
 
 # ---- faults that generated code raises

@@ -9,12 +9,25 @@ derived again from the new base.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from tensorgrad import dtypes, modes
+from tensorgrad.engine import turned
 from tensorgrad.errors import DTypeError, GraphError, IndexRangeError, ShapeError
-from tensorgrad.graph import Leaf, Node, TensorCore, tick, unwrap, version_of, wrap
+from tensorgrad.graph import (
+    Leaf,
+    Node,
+    TensorCore,
+    give_history,
+    has_repeats,
+    tick,
+    unwrap,
+    version_of,
+    wrap,
+    written,
+)
 from tensorgrad.op import OPS
 
 Path = tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]
@@ -43,6 +56,61 @@ def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
         f"In-place version of `{function.__name__}`: writes into this tensor and returns it."
     )
     return method
+
+
+def inplace_view(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The in-place method `x.<function>_(...)` of a view op: the tensor becomes that view."""
+    name = function.__name__ + "_"
+
+    @functools.wraps(function)
+    def method(input: Any, *args: Any, **kwargs: Any) -> Any:
+        refuse_leaf(input, name)
+        leaf = input._node if input._node.__class__ is Leaf else None
+        before = _stand_in(input)
+        with modes.enable_grad():  # not the values change, so the history is kept without asking
+            result = function(before, *args, **kwargs)
+        input._array = result._array
+        if leaf is None:
+            give_history(input, result._node)
+        else:
+            leaf.shape = input._array.shape
+        input._view = result._view
+        version_of(input).add_view(input)
+        written(input)
+        return input
+
+    method.__name__ = name
+    method.__doc__ = f"In-place version of `{function.__name__}`: this tensor becomes that view."
+    return method
+
+
+def _stand_in(input: Any) -> Any:
+    """The tensor as it is now, in its place among views: they were taken from it, and so will be
+    the tensor itself.
+    """
+    before = wrap(input._array, input._node)
+    version = before._version = version_of(input)
+    if hasattr(input, "_view"):
+        before._view = input._view
+    for place, known in enumerate(version.views):
+        view = known()
+        if view is input:
+            version.views[place] = weakref.ref(before)
+        elif view is not None and view._view[0] is input:
+            view._view = (before, *view._view[1:])
+    return before
+
+
+def forget_views(input: Any) -> None:
+    """Let go of the views of a tensor that gets another shape or memory: they stay what they are,
+    and writes through them no longer change its history.
+    """
+    views = version_of(input).views
+    for known in list(views):
+        view = known()
+        if view is not None and (view is input or view._view[0] is input):
+            del view._view
+            views.remove(known)
 
 
 def set_item(input: Any, index: tuple[Any, ...], value: Any, name: str = "setitem") -> None:
@@ -85,16 +153,17 @@ def check_writable(input: Any, name: str) -> None:
     undefined.
     """
     array = input._array
-    if (
-        array.size
-        and 0 in array.strides
-        and any(step == 0 and n > 1 for n, step in zip(array.shape, array.strides))
-    ):
+    if has_repeats(array):
         raise ShapeError(
             f"{name}: expected a tensor whose elements have memory of their own, got an expanded "
             f"one of shape {list(array.shape)} (more than one element refers to a single memory "
             "location; clone() it first)"
         )
+    refuse_leaf(input, name)
+
+
+def refuse_leaf(input: Any, name: str) -> None:
+    """While recording, a leaf that requires grad and its views stay as they are."""
     if not modes.current().record:
         return
     base = base_of(input)
@@ -115,14 +184,14 @@ def finish(input: Any, node: Node | None) -> None:
         return
     base = base_of(input)
     if base is input:
-        input._node = node
+        give_history(input, node)
     else:
-        base._node = WriteThrough(base, node, path_of(input))
+        give_history(base, WriteThrough(base, node, path_of(input)))
     for reference in list(version.views):  # deriving a view again adds to them
         view = reference()
         if view is not None and base_of(view) is base:
             parent, function, statics = view._view
-            view._node = function(parent, *statics)._node
+            give_history(view, function(parent, *statics)._node)
     # The histories above are younger than the write, as they must be: nothing they save has
     # changed.
 
@@ -211,15 +280,34 @@ class WriteThrough(Node):
         if self.edges[0] is not None:
             backend = modes.current().backends[g.__class__]
             kept = backend.copy(g)
-            backend.assign(_follow(self.path, kept), 0)
-        return kept, _follow(self.path, g)
+            covered = _follow(self.path, kept)
+            _check_view(backend, covered, kept)
+            backend.assign(covered, 0)
+        return kept, self.of_view(g)
 
     def pull_tensors(self, g: Any) -> tuple[Any, ...]:
         kept = None
         if self.edges[0] is not None:
             kept = OPS["copy"].call(g)
-            set_item(_follow(self.path, kept), (Ellipsis,), 0)
-        return kept, _follow(self.path, g)
+            covered = _follow(self.path, kept)
+            _check_view(_backend(kept), covered._array, kept._array)
+            set_item(covered, (Ellipsis,), 0)
+        return kept, self.of_view(g)
+
+    def of_view(self, g: Any) -> Any:
+        """The part of the base's gradient that is the view's, as users see it: the view may take
+        complex numbers apart.
+        """
+        return turned(_follow(self.path, turned(g)))
+
+
+def _check_view(backend: Any, covered: Any, kept: Any) -> None:
+    """A gradient lies in order; strided views of what does not cannot be found in it."""
+    if covered.size and not backend.is_view(covered, kept):
+        raise GraphError(
+            "as_strided: expected elements that lie in order where a view by strides is written, "
+            "got a base that does not (use contiguous() first)"
+        )
 
 
 def is_basic(index: tuple[Any, ...]) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar
 
 GENERATOR = 0x20  # the flag of generator functions in `co_flags` (inspect.CO_GENERATOR)
+Packing = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -21,7 +22,10 @@ class Mode:
     inference mode.
     """
 
-    __slots__ = ("anomaly", "backends", "check_nan", "grad", "inference", "record")
+    __slots__ = (
+        "anomaly", "backends", "check_nan", "grad", "inference", "outer", "packing", "record",
+        "watched",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -30,12 +34,17 @@ class Mode:
         inference: bool = False,
         anomaly: bool = False,
         check_nan: bool = True,
+        outer: Mode | None = None,
+        packing: Packing | None = None,
     ) -> None:
         self.backends = backends
         self.grad = grad
         self.inference = inference
         self.anomaly = anomaly
         self.check_nan = check_nan
+        self.outer = outer  # what held before the innermost `with` block
+        self.packing = packing  # who keeps what nodes save, if not the nodes
+        self.watched = anomaly or packing is not None
         self.record = grad and not inference
 
     def but(self, **changes: Any) -> Mode:
@@ -47,6 +56,8 @@ class Mode:
             take("inference", self.inference),
             take("anomaly", self.anomaly),
             take("check_nan", self.check_nan),
+            take("outer", self.outer),
+            take("packing", self.packing),
         )
 
 
@@ -57,14 +68,18 @@ current = variable.get
 
 
 class ModeContext:
-    """Changes the mode for a `with` block or for a decorated function."""
+    """Changes the mode for a `with` block or for a decorated function.
+
+    What to return to is kept by the mode, not by this object, so that several threads may enter
+    one object at a time.
+    """
 
     def __init__(self, **changes: Any) -> None:
         self.changes = changes
-        self.tokens: list[Token[Mode]] = []
 
     def __enter__(self) -> None:
-        self.tokens.append(variable.set(current().but(**self.changes)))
+        mode = current()
+        variable.set(mode.but(outer=mode, **self.changes))
 
     def __exit__(
         self,
@@ -72,7 +87,9 @@ class ModeContext:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        variable.reset(self.tokens.pop())
+        outer = current().outer
+        if outer is not None:
+            variable.set(outer)
 
     def __call__(self, function: Function) -> Function:
         @functools.wraps(function)

@@ -9,23 +9,34 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from tensorgrad import dtypes, modes
-from tensorgrad.errors import DTypeError, GraphError
-from tensorgrad.graph import TensorCore, unwrap, written
+from tensorgrad.errors import DTypeError, GraphError, ShapeError
+from tensorgrad.graph import TensorCore, has_repeats, unwrap, written
+
+Result = TypeVar("Result")
 
 
-def takes_out(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a function that returns a tensor, or several, the keyword `out`."""
+def takes_out(function: Callable[..., Result], apart: bool = False) -> Callable[..., Result]:
+    """Give a function that returns a tensor, or several, the keyword `out`; `apart` as in
+    `takes_out_apart`.
+    """
 
     @functools.wraps(function)
     def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         if out is None:
             return function(*args, **kwargs)
-        return into(out, function.__name__, function, args, kwargs)
+        return into(out, function.__name__, function, args, kwargs, apart)
 
     return with_out
+
+
+def takes_out_apart(function: Callable[..., Result]) -> Callable[..., Result]:
+    """As `takes_out`, for a function whose `out` must have the result's dtype and share no memory
+    with the arguments.
+    """
+    return takes_out(function, apart=True)
 
 
 def into(
@@ -34,6 +45,7 @@ def into(
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any] | None = None,
+    apart: bool = False,
 ) -> Any:
     """`function(*args, **kwargs)` written into `out`: a tensor, or one for each result."""
     targets = (out,) if isinstance(out, TensorCore) else out
@@ -47,6 +59,8 @@ def into(
         raise TypeError(f"{name}: expected {len(results)} tensors as out, got {len(targets)}")
     for value, target in zip(results, targets):
         _check(name, value, target, recording)
+        if apart:
+            _check_apart(name, value, target, (*args, *(kwargs or {}).values()))
     for value, target in zip(results, targets):
         _write(name, value, target)
     return out if isinstance(out, TensorCore) else type(result)(*targets)
@@ -58,12 +72,32 @@ def _check(name: str, value: Any, target: Any, recording: bool) -> None:
             f"{name}: expected tensors that do not require grad beside out=, got one that does "
             "(functions with out=... arguments don't support automatic differentiation)"
         )
+    if has_repeats(target._array):
+        raise ShapeError(
+            f"{name}: expected out whose elements have memory of their own, got an expanded tensor "
+            f"of shape {list(target._array.shape)} (unsupported operation; clone() it first)"
+        )
     source, wanted = value._array.dtype, target._array.dtype
     if not dtypes.can_cast(source, wanted):
         raise DTypeError(
             f"{name}: expected out of a dtype that {source} can be cast to, got {wanted} "
             "(result type can't be cast to the desired output type)"
         )
+
+
+def _check_apart(name: str, value: Any, target: Any, arguments: tuple[Any, ...]) -> None:
+    if value._array.dtype != target._array.dtype:
+        raise DTypeError(
+            f"{name}: expected out of dtype {value._array.dtype}, got {target._array.dtype}"
+        )
+    kind, overlap = target._array.__class__, backend_of(target).overlap
+    for argument in arguments:
+        array = unwrap(argument)
+        if array.__class__ is kind and overlap(target._array, array):
+            raise ShapeError(
+                f"{name}: expected out to have memory of its own, got one that overlaps an "
+                "argument (unsupported operation; clone() it first)"
+            )
 
 
 def _write(name: str, value: Any, target: Any) -> None:

@@ -6,8 +6,10 @@ type. https://docs.pytorch.org/docs/stable/torch.html#creation-ops
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from tensorgrad.backend import Device, backend_for
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.graph import Leaf, TensorCore, unwrap, wrap
 from tensorgrad.modes import current
+from tensorgrad.out import into
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -27,13 +30,15 @@ __all__ = [
     "as_tensor",
     "empty",
     "empty_like",
-    "eye",
+    "empty_permuted",
+    "empty_strided",
+    "from_dlpack",
     "from_numpy",
     "full",
     "full_like",
-    "linspace",
     "ones",
     "ones_like",
+    "scalar_tensor",
     "tensor",
     "zeros",
     "zeros_like",
@@ -42,6 +47,40 @@ __all__ = [
 Shape = tuple[int, ...]
 Options = dict[str, Any]
 Where = Device | str | int | None
+
+
+# What PyTorch's functions take besides, and means nothing here.
+IGNORED = ("layout", "pin_memory", "memory_format")
+
+
+def making(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function that makes a tensor, with PyTorch's further options: `out`, whose dtype it then
+    follows, `layout`, `pin_memory`, `memory_format`.
+    """
+
+    @functools.wraps(function)
+    def make(*args: Any, out: Any = None, **options: Any) -> Any:
+        for name in IGNORED:
+            options.pop(name, None)
+        if out is None:
+            return function(*args, **options)
+        return into(out, function.__name__, function, args, {"dtype": out.dtype, **options})
+
+    return make
+
+
+def number(op: str, value: Any) -> Any:
+    """A Python number, also from a 0-d tensor."""
+    if isinstance(value, TensorCore):
+        if value._array.ndim:
+            raise ShapeError(
+                f"{op}: expected numbers or 0-d tensors, got shape {list(value._array.shape)} "
+                "(only supports 0-dimensional start and end tensors)"
+            )
+        return value.item()  # type: ignore[attr-defined]
+    if not isinstance(value, int | float | complex | np.number | np.bool_):
+        raise TypeError(f"{op}: expected a number, got {type(value).__name__}")
+    return value.item() if hasattr(value, "item") else value
 
 
 def whole_numbers(op: str, args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -96,8 +135,10 @@ def _data(op: str, data: Any, dtype: DType | None, device: Where) -> Any:
             raise TypeError(f"{op}: expected numbers, got {array.dtype}")
         if dtype is None and (array.dtype.kind == "f" or not array.size):
             dtype = dtypes.get_default_dtype()
+        elif dtype is None and array.dtype.kind == "c":
+            dtype = dtypes.scalar_dtype(1j)
         data = array
-    return backend.asarray(data, None if dtype is None else np.dtype(dtype), place)
+    return backend.asarray(data, None if dtype is None else dtypes.as_dtype(op, dtype), place)
 
 
 def _nested(data: Any) -> Any:
@@ -136,6 +177,13 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Where = None) -> Te
     return wrap(_data("as_tensor", data, dtype, device))
 
 
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor over the memory of another library's array, by the DLPack protocol."""
+    kind, _ = ext_tensor.__dlpack_device__()
+    backend, _ = backend_for("cpu" if kind == 1 else "cuda")
+    return wrap(backend.from_dlpack(ext_tensor))
+
+
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor on the CPU that shares the array's memory."""
     if not isinstance(ndarray, np.ndarray):
@@ -148,6 +196,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
 # ---- filled
 
 
+@making
 def full(
     size: Any,
     fill_value: float,
@@ -158,10 +207,14 @@ def full(
 ) -> Tensor:
     """A tensor of `size` with `fill_value` everywhere; the dtype follows the value."""
     backend, place = backend_for(device)
-    dtype = dtype or dtypes.scalar_dtype(fill_value)
+    if isinstance(fill_value, TensorCore):
+        dtype = dtype or fill_value._array.dtype
+    fill_value = number("full", fill_value)
+    dtype = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype("full", dtype)
     return finish(backend.full(sizes("full", (size,)), fill_value, dtype, place), requires_grad)
 
 
+@making
 def zeros(
     *size: Any, dtype: DType | None = None, device: Where = None, requires_grad: bool = False
 ) -> Tensor:
@@ -170,6 +223,7 @@ def zeros(
     return full(sizes("zeros", size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@making
 def ones(
     *size: Any, dtype: DType | None = None, device: Where = None, requires_grad: bool = False
 ) -> Tensor:
@@ -178,15 +232,73 @@ def ones(
     return full(sizes("ones", size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
+@making
 def empty(
     *size: Any, dtype: DType | None = None, device: Where = None, requires_grad: bool = False
 ) -> Tensor:
     """Uninitialised memory of `size`."""
     backend, place = backend_for(device)
-    array = backend.empty(sizes("empty", size), dtype or dtypes.get_default_dtype(), place)
-    return finish(array, requires_grad)
+    dtype = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype("empty", dtype)
+    return finish(backend.empty(sizes("empty", size), dtype, place), requires_grad)
 
 
+@making
+def empty_strided(
+    size: Any,
+    stride: Any,
+    *,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Uninitialised memory of `size`, with `stride` elements from place to place along each
+    dimension.
+    """
+    shape, steps = sizes("empty_strided", (size,)), sizes("empty_strided", (stride,))
+    if len(shape) != len(steps):
+        raise ShapeError(
+            f"empty_strided: expected a stride for each dimension of {list(shape)}, got "
+            f"{list(steps)}"
+        )
+    backend, place = backend_for(device)
+    dtype = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype("empty_strided", dtype)
+    if not all(shape):
+        return finish(backend.empty(shape, dtype, place), requires_grad)
+    last = sum((n - 1) * step for n, step in zip(shape, steps))
+    memory = backend.empty((last + 1,), dtype, place)
+    return finish(
+        backend.strided(memory, shape, [n * dtype.itemsize for n in steps], 0), requires_grad
+    )
+
+
+@making
+def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
+    """Uninitialised memory of `size` whose dimensions lie in the order `physical_layout`, the last
+    of which is contiguous.
+    """
+    shape, order = (
+        sizes("empty_permuted", (size,)),
+        whole_numbers("empty_permuted", (physical_layout,)),
+    )
+    if sorted(order) != list(range(len(shape))):
+        raise ShapeError(
+            f"empty_permuted: expected each of {len(shape)} dimensions once, got {list(order)}"
+        )
+    steps, step = [0] * len(shape), 1
+    for dim in reversed(order):
+        steps[dim] = step
+        step *= max(shape[dim], 1)
+    return empty_strided(shape, steps, **options)
+
+
+@making
+def scalar_tensor(s: Any, **options: Any) -> Tensor:
+    """A 0-d tensor of one number, in the default floating dtype unless told."""
+    options.setdefault("dtype", dtypes.get_default_dtype())
+    return full((), s, **options)
+
+
+@making
 def full_like(
     input: Tensor,
     fill_value: float,
@@ -211,16 +323,19 @@ def like(input: Tensor, options: Options) -> Options:
     return {"dtype": input.dtype, "device": input.device, **told}
 
 
+@making
 def zeros_like(input: Tensor, **options: Any) -> Tensor:
     """Zeros of the input's shape, dtype and device; options as in `full_like`."""
     return full_like(input, 0, **options)
 
 
+@making
 def ones_like(input: Tensor, **options: Any) -> Tensor:
     """Ones of the input's shape, dtype and device; options as in `full_like`."""
     return full_like(input, 1, **options)
 
 
+@making
 def empty_like(input: Tensor, **options: Any) -> Tensor:
     """Uninitialised memory of the input's shape, dtype and device."""
     return empty(tuple(input.shape), **like(input, options))
@@ -237,59 +352,36 @@ def zeros_of(like: Any, shape: Shape) -> Any:
 # ---- counted
 
 
+@making
 def arange(
-    start: float,
-    end: float | None = None,
-    step: float = 1,
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
     *,
     dtype: DType | None = None,
     device: Where = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """start, start + step, ... below `end`; int64 where all three are ints."""
+    """start, start + step, ... below `end`; int64 where all three are whole numbers."""
     if end is None:
         start, end = 0, start
-    if step == 0 or (end - start) * step < 0:
-        raise RuntimeError(
-            f"arange: expected a step that leads from start to end, got {start}, {end}, {step}"
-        )
+    start, end, step = (number("arange", value) for value in (start, end, step))
+    if not all(math.isfinite(value) for value in (start, end, step)):
+        raise RuntimeError(f"arange: expected finite numbers, got {start}, {end}, {step}")
     if dtype is None:
-        dtype = dtypes.result_type(start, end, step)
+        whole = not any(isinstance(value, float) for value in (start, end, step))
+        dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
+    dtype = dtypes.as_dtype("arange", dtype)
+    distance, pace = end - start, step
+    if not dtypes.is_floating_point(dtype):
+        start, step = int(start), int(step)
+        if dtype == dtypes.int64:  # counted in whole numbers, narrower ones as they are given
+            distance, pace = int(end) - start, step
+    if pace == 0 or distance * pace < 0:
+        raise ShapeError(
+            f"arange: expected a step that leads from start to end, got {start}, {end}, {step} "
+            "(upper bound and lower bound inconsistent with step sign)"
+        )
+    count = -(-distance // pace) if isinstance(pace, int) else math.ceil(distance / pace)
     backend, place = backend_for(device)
-    count = math.ceil((end - start) / step)
-    return finish(backend.arange(start, step, count, dtype, place), requires_grad)
-
-
-def linspace(
-    start: float,
-    end: float,
-    steps: int,
-    *,
-    dtype: DType | None = None,
-    device: Where = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """`steps` numbers from start to end, both included, evenly spaced."""
-    if steps < 0:
-        raise RuntimeError(f"linspace: expected steps >= 0, got {steps}")
-    backend, place = backend_for(device)
-    gap = (end - start) / (steps - 1) if steps > 1 else 0.0
-    array = backend.arange(start, gap, steps, dtype or dtypes.get_default_dtype(), place)
-    if steps > 1:
-        backend.assign(array[-1:], end)
-    return finish(array, requires_grad)
-
-
-def eye(
-    n: int,
-    m: int | None = None,
-    *,
-    dtype: DType | None = None,
-    device: Where = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """(n, m) with ones on the diagonal."""
-    rows = arange(n, device=device)
-    columns = arange(n if m is None else m, device=device)
-    array = (rows[:, None] == columns)._array.astype(dtype or dtypes.get_default_dtype())
-    return finish(array, requires_grad)
+    return finish(backend.arange(start, step, math.ceil(count), dtype, place), requires_grad)

@@ -1,154 +1,35 @@
-"""Indexing, gathering and scattering.
+"""Brackets, writes through them, and elements picked by integer tensors.
 
-PyTorch's rules: numbers, slices, None and Ellipsis first and as views, then integer and boolean
-tensors, as a copy. https://docs.pytorch.org/docs/stable/tensors.html
+https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing-joining-mutating-ops
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad import inplace, modes
-from tensorgrad.backend import Device
-from tensorgrad.errors import BackendError, DTypeError, IndexRangeError, ShapeError
-from tensorgrad.graph import Node, TensorCore, unwrap, wrap
-from tensorgrad.op import OPS, TensorFunction, primitive
+from tensorgrad import dtypes, inplace, modes
+from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
+from tensorgrad.graph import TensorCore, unwrap
+from tensorgrad.op import OPS, Number, TensorFunction, number_of, primitive
+from tensorgrad.ops.choice import where
 from tensorgrad.ops.creation import tensor, zeros_of
-from tensorgrad.ops.sampling import rand_like, randn_like
-from tensorgrad.ops.shape import expand, one_dim, pick, take_slice
+from tensorgrad.ops.index_forms import is_one_mask, one_form
+from tensorgrad.ops.moving import on_device_of
+from tensorgrad.ops.shape import expand, one_dim, pick, regain, reshape, take_slice
+from tensorgrad.out import takes_out_apart
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
-    from tensorgrad.random import Generator
 
 __all__ = [
+    "fill",
     "gather",
     "index_select",
+    "isin",
     "masked_select",
-    "nonzero",
-    "scatter_add",
+    "take",
+    "take_along_dim",
 ]
-
-Index = tuple[Any, ...]
-
-
-def one_form(input: Any, index: Any) -> tuple[Index, Index]:
-    """An index as (basic part, arrays and full slices): the second is empty where there are no
-    arrays.
-    """
-    backend = modes.current().backends[input._array.__class__]
-    parts = [_as_array(part, backend) for part in (index if isinstance(index, tuple) else (index,))]
-    _check_masks(input, parts)
-    converted: list[Any] = []
-    for part in parts:
-        converted.extend(_convert(part, backend))
-    choices = [part for part in converted if isinstance(part, Choice)]
-    if not choices and not any(hasattr(part, "dtype") for part in converted):
-        return tuple(converted), ()
-    new = (None, Ellipsis, *choices)
-    consumed = sum(1 for part in converted if not any(part is one for one in new))
-    if Ellipsis in [part for part in converted if not hasattr(part, "dtype")]:
-        place = next(i for i, part in enumerate(converted) if part is Ellipsis)
-        converted[place : place + 1] = [slice(None)] * (input.ndim - consumed)
-    if consumed > input.ndim:
-        raise IndexRangeError(
-            f"getitem: expected at most {input.ndim} indices for shape "
-            f"{list(input.shape)}, got {consumed}"
-        )
-    basic = tuple(
-        slice(None) if hasattr(part, "dtype") else None if isinstance(part, Choice) else part
-        for part in converted
-    )
-    converted = [part.rows if isinstance(part, Choice) else part for part in converted]
-    # An int takes its dimension away in the basic step; everything else leaves one behind.
-    arrays = tuple(
-        part if hasattr(part, "dtype") else slice(None)
-        for part in converted
-        if hasattr(part, "dtype") or not isinstance(part, int)
-    )
-    while arrays and not hasattr(arrays[-1], "dtype"):
-        arrays = arrays[:-1]
-    return basic, arrays
-
-
-class Choice:
-    """A boolean without dimensions as an index: a new dimension of one place, or of none."""
-
-    def __init__(self, rows: Any) -> None:
-        self.rows = rows
-
-
-def _as_array(part: Any, backend: Any) -> Any:
-    """A list or bool in an index as an array; tensors as theirs, beside the indexed one."""
-    if isinstance(part, list | tuple | bool):
-        array = backend.asarray(
-            [unwrap(value) for value in part] if not isinstance(part, bool) else part,
-            None,
-            backend.default_device,
-        )
-        return array.astype("int64") if not array.size and array.dtype.kind == "f" else array
-    part = unwrap(part)
-    return _beside(part, backend) if hasattr(part, "dtype") else part
-
-
-def _convert(part: Any, backend: Any) -> list[Any]:
-    """One entry of an index as numbers, slices and integer arrays; a boolean array becomes one a
-    dimension.
-    """
-    if part is None or part is Ellipsis or isinstance(part, int):
-        return [part]
-    if isinstance(part, slice):
-        start, stop, step = (
-            None if bound is None else int(bound) for bound in (part.start, part.stop, part.step)
-        )
-        if step is not None and step <= 0:
-            raise ValueError(f"getitem: expected a slice step > 0, got {step}")
-        return [slice(start, stop, step)]
-    kind = getattr(getattr(part, "dtype", None), "kind", None)
-    if kind == "b":
-        found = backend.nonzero(part.reshape(1) if not part.ndim else part)
-        if not part.ndim:
-            return [Choice(found[:, 0])]
-        return [found[:, d] for d in range(part.ndim)]
-    if kind not in ("i", "u"):
-        raise IndexRangeError(
-            "getitem: expected integer, bool or slice indices, got "
-            f"{getattr(part, 'dtype', type(part).__name__)} "
-            "(tensors used as indices must be long, int, byte or bool tensors)"
-        )
-    return [int(part)] if not part.ndim else [part]
-
-
-def _beside(array: Any, backend: Any) -> Any:
-    """An index where the indexed tensor is; one on the CPU may name places on any device, as in
-    PyTorch.
-    """
-    source = modes.current().backends[array.__class__]
-    if source is backend:
-        return array
-    if source.device_type != "cpu":
-        raise BackendError(
-            "getitem: expected indices on the CPU or beside the indexed tensor, "
-            f"got {source.device_of(array)} and {backend.default_device}"
-        )
-    return backend.asarray(source.to_numpy(array), None, backend.default_device)
-
-
-def _check_masks(input: Any, parts: list[Any]) -> None:
-    """A boolean mask has the shape of the dimensions that it picks from."""
-    place = 0
-    for part in parts:
-        if getattr(getattr(part, "dtype", None), "kind", "") == "b":
-            expected = tuple(input.shape[place : place + part.ndim])
-            if tuple(part.shape) != expected:
-                raise IndexRangeError(
-                    f"getitem: expected a mask of shape {list(expected)}, got {list(part.shape)}"
-                )
-            place += part.ndim
-        elif part is Ellipsis:
-            return  # what follows counts from the end; NumPy checks it
-        elif part is not None:
-            place += 1
 
 
 def getitem(input: Tensor, index: Any) -> Tensor:
@@ -166,29 +47,49 @@ def getitem(input: Tensor, index: Any) -> Tensor:
 
 
 def setitem(input: Tensor, index: Any, value: Any) -> None:
-    """input[index] = value, in place; the value broadcasts and is converted to the
-    tensor's dtype.
+    """input[index] = value, in place; the value broadcasts.
+
+    Where numbers and slices say the place, or the value is a number, it is converted to the
+    tensor's dtype; integer tensors take a tensor of the same dtype.
     """
-    basic, arrays = one_form(input, index)
+    if index is False:  # no place
+        return
+    basic, arrays = one_form(input, ... if index is True else index)
     if not isinstance(value, TensorCore | int | float | bool | complex):
-        value = tensor(value, device=input.device)
+        value = tensor(value, dtype=input.dtype, device=input.device)
+    if isinstance(value, complex) and dtypes.category(input.dtype) != dtypes.COMPLEX:
+        raise DTypeError(f"setitem: expected a value for {input.dtype}, got {value}")
     inplace.check_writable(input, "setitem")
-    value = _on_device_of(input, value)
+    value = on_device_of(input, value)
     if not arrays:
         inplace.set_item(input, basic, value)
         return
+    if isinstance(value, TensorCore) and value._array.dtype != input.dtype:
+        _check_value(input, index, value._array)
     if any(part != slice(None) for part in basic):
         input = take_slice(input, basic)
     inplace.set_item(input, arrays, value)
 
 
-def copy_(input: Tensor, src: Tensor) -> Tensor:
+def _check_value(input: Tensor, index: Any, value: Any) -> None:
+    """Of another dtype only one element may be, for the places of a mask."""
+    if value.size != 1 or not is_one_mask(index):
+        raise DTypeError(
+            f"setitem: expected a value of dtype {input.dtype} where tensors are the index, got "
+            f"{value.dtype} (Index put requires the source and destination dtypes match)"
+        )
+
+
+# ---- writing everywhere
+
+
+def copy_(input: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Write `src`, a tensor or a number, into this tensor, broadcast and converted."""
     if isinstance(src, int | float):
         return fill_(input, src)
     if not isinstance(src, TensorCore):
         raise TypeError(f"copy_: expected a tensor, got {type(src).__name__}")
-    src = _on_device_of(input, src)
+    src = on_device_of(input, src)
     if src.dtype != input.dtype:
         src = OPS["cast"].call(src, input.dtype)
     inplace.set_item(input, (Ellipsis,), src, "copy_")
@@ -196,9 +97,22 @@ def copy_(input: Tensor, src: Tensor) -> Tensor:
 
 
 def fill_(input: Tensor, value: Any) -> Tensor:
-    """Write one number everywhere."""
-    inplace.set_item(input, (Ellipsis,), value, "fill_")
+    """Write one number, or a tensor of one, everywhere."""
+    if shape := getattr(value, "shape", ()):
+        raise ShapeError(f"fill_: expected a number or a 0-d tensor, got shape {list(shape)}")
+    inplace.set_item(input, (Ellipsis,), on_device_of(input, value), "fill_")
     return input
+
+
+def fill(input: Tensor, value: Any) -> Tensor:
+    """A tensor of the input's shape and dtype with one number, or a tensor of one, everywhere."""
+    if shape := getattr(value, "shape", ()):
+        raise ShapeError(f"fill: expected a number or a 0-d tensor, got shape {list(shape)}")
+    if isinstance(value, TensorCore):
+        value = OPS["cast"].call(value, input.dtype)
+    else:
+        value = number_of(value, input.dtype)
+    return put_at(input, value, (Ellipsis,), False)
 
 
 def zero_(input: Tensor) -> Tensor:
@@ -207,73 +121,14 @@ def zero_(input: Tensor) -> Tensor:
     return input
 
 
-def normal_(
-    input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
-) -> Tensor:
-    """Write normal numbers of the given mean and standard deviation."""
-    if std < 0:
-        raise RuntimeError(f"normal_: expected std >= 0, got {std}")
-    inplace.check_writable(input, "normal_")
-    drawn = randn_like(input, generator=generator)
-    return copy_(input, drawn * std + mean)
-
-
-def uniform_(
-    input: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None
-) -> Tensor:
-    """Write uniform numbers in [from_, to)."""
-    if from_ > to:
-        raise RuntimeError(f"uniform_: expected from <= to, got {from_} and {to}")
-    inplace.check_writable(input, "uniform_")
-    drawn = rand_like(input, generator=generator)
-    return copy_(input, drawn * (to - from_) + from_)
-
-
-# ---- between devices
-
-
-class Move(Node):
-    """History of a copy to another device: the gradient travels back."""
-
-    __slots__ = ("source",)
-
-    op_name = "to"
-
-    def __init__(self, input: Any, source: Device) -> None:
-        self.begin((input._node,), input._array.shape)
-        self.source = source
-
-    def name(self) -> str:
-        return "ToCopyBackward0"
-
-    def pull(self, g: Any) -> tuple[Any, ...]:
-        return (_moved(g, self.source),)
-
-    def pull_tensors(self, g: Any) -> tuple[Any, ...]:
-        return (move(g, self.source),)
-
-
-def _moved(array: Any, device: Device) -> Any:
-    table = modes.current().backends
-    on_host = table[array.__class__].to_numpy(array)
-    return table.on(device.type).asarray(on_host, None, device)
-
-
-def _on_device_of(input: Tensor, value: Any) -> Any:
-    """A tensor that is to be written into `input`, moved there if it lives elsewhere."""
-    if isinstance(value, TensorCore):
-        table = modes.current().backends
-        if table[value._array.__class__] is not table[input._array.__class__]:
-            return move(value, input.device)  # type: ignore[arg-type]
-    return value
-
-
-def move(input: Tensor, device: Device) -> Tensor:
-    """A copy on another device; gradients flow back."""
-    node = None
-    if input._node is not None and modes.current().record:
-        node = Move(input, input.device)
-    return wrap(_moved(input._array, device), node)
+put_at: TensorFunction = primitive(
+    "index_put",
+    "input values",
+    "index, accumulate",
+    expects="values that broadcast to the places of the index",
+    input=lambda g, index, accumulate: g if accumulate else put_at(g, 0, index, False),
+    values=lambda g, index: regain(g, index),
+)
 
 
 # ---- along a dimension
@@ -295,56 +150,158 @@ scatter_add_along: TensorFunction = primitive(
 )
 
 
-def _check_along(op: str, input: Any, dim: int, index: Any) -> None:
-    if index.ndim != input.ndim:
+def check_along(op: str, input: Any, dim: int, index: Any) -> int:
+    """The dimension counted from the front, if `index` says places along it for each place of the
+    others.
+    """
+    place = one_dim(op, dim, input.ndim)
+    check_integers(op, index)
+    if max(index.ndim, 1) != max(input.ndim, 1):
         raise ShapeError(
             f"{op}: expected an index with {input.ndim} dimensions, got shape {list(index.shape)}"
         )
-    if unwrap(index).dtype.kind not in "iu":
-        raise DTypeError(f"{op}: expected an index of dtype int64, got {index.dtype}")
-    place = one_dim(op, dim, input.ndim)
     if any(n > m for d, (n, m) in enumerate(zip(index.shape, input.shape)) if d != place):
         raise ShapeError(
             f"{op}: expected an index no larger than {list(input.shape)} but along {dim}, "
             f"got {list(index.shape)}"
         )
+    return place
 
 
-def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def check_integers(op: str, index: Any) -> None:
+    """An index of places is a tensor of int64 or int32."""
+    if not hasattr(index, "dtype"):
+        raise TypeError(f"{op}: expected a tensor as index, got {type(index).__name__}")
+    if index.dtype not in ("int64", "int32"):
+        raise DTypeError(f"{op}: expected an index of dtype int64, got {index.dtype}")
+
+
+def check_range(op: str, index: Any, size: int, first: int = 0) -> None:
+    """IndexRangeError unless all of `index` lie in [first, size)."""
+    array = unwrap(index)
+    modes.current().backends[array.__class__].check_range(op, array, size, first)
+
+
+@takes_out_apart
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0: elements picked along `dim`; no negative
-    indices.
+    indices. `sparse_grad` changes nothing.
     """
-    _check_along("gather", input, dim, index)
-    return gather_along(input, index, dim)
+    if not unwrap(index).size:  # of any dtype and rank
+        one_dim("gather", dim, input.ndim)
+        return reshape(take_slice(reshape(input, (-1,)), (slice(0, 0),)), tuple(index.shape))
+    check_along("gather", input, dim, index)
+    if input.ndim and index.ndim:
+        return gather_along(input, index, dim)
+    shape = tuple(index.shape)
+    return reshape(gather_along(reshape(input, (-1,)), reshape(index, (-1,)), 0), shape)
 
 
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """A copy of input with src[i][j] added at [index[i][j]][j] for dim 0; places named twice
-    receive both.
-    """
-    _check_along("scatter_add", input, dim, index)
-    if tuple(src.shape) != tuple(index.shape):
-        src = take_slice(src, tuple([slice(n) for n in index.shape]))
-    return scatter_add_along(input, index, src, dim)
-
-
+@takes_out_apart
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The places `index` (one dimension) along `dim`; a copy."""
+    """The places `index` (at most one dimension) along `dim`; a copy."""
     place = one_dim("index_select", dim, input.ndim)
-    return pick(input, (*(slice(None),) * place, unwrap(index)))
+    check_integers("index_select", index)
+    if index.ndim > 1:
+        raise IndexRangeError(
+            f"index_select: expected an index of one dimension, got shape {list(index.shape)}"
+        )
+    check_range("index_select", index, input.shape[place] if input.ndim else 1)
+    places = unwrap(index).reshape(-1)
+    if input.ndim:
+        return pick(input, (*(slice(None),) * place, places))
+    if places.size != 1:
+        raise ShapeError(
+            f"index_select: expected one index for a 0-d tensor, got shape {list(index.shape)}"
+        )
+    return reshape(pick(reshape(input, (1,)), (places,)), ())
 
 
-def nonzero(input: Tensor) -> Tensor:
-    """(count, ndim) int64: the indices of the elements that are not 0."""
-    array = input._array
-    return wrap(modes.current().backends[array.__class__].nonzero(array))
+@takes_out_apart
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """The elements of the flattened input at `index` (any shape); negative ones count from the
+    end.
+    """
+    check_integers("take", index)
+    places = unwrap(index)
+    flat = reshape(input, (-1,))
+    count = unwrap(flat).size
+    if places.size and not count:
+        raise IndexRangeError("take: expected elements to take from, got an empty tensor")
+    check_range("take", index, count, -count)
+    return reshape(pick(flat, (places.reshape(-1),)), tuple(index.shape))
 
 
+def take_along_dim(
+    input: Tensor, indices: Tensor, dim: int | None = None, *, out: Any = None
+) -> Tensor:
+    """As `gather`, where the sizes of both broadcast but along `dim`, and negative indices count
+    from the end; None flattens both.
+    """
+    check_integers("take_along_dim", indices)
+    if dim is None:
+        input, indices, dim = reshape(input, (-1,)), reshape(indices, (-1,)), 0
+    if input.ndim != indices.ndim:
+        raise ShapeError(
+            f"take_along_dim: expected an index with {input.ndim} dimensions, got shape "
+            f"{list(indices.shape)}"
+        )
+    place = one_dim("take_along_dim", dim, input.ndim)
+    indices = where(indices < 0, indices + input.shape[place], indices)
+    shapes = [list(tensor.shape) for tensor in (input, indices)]
+    for shape in shapes:
+        shape[place : place + 1] = [1]
+    common = broadcast_shapes("take_along_dim", *shapes)
+
+    def widened(tensor: Tensor) -> Tensor:
+        return expand(
+            tensor, (*common[:place], *tensor.shape[place : place + 1], *common[place + 1 :])
+        )
+
+    return gather(widened(input), place, widened(indices), out=out)
+
+
+@takes_out_apart
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask (bool) holds, in one dimension; the two shapes broadcast."""
-    if unwrap(mask).dtype.kind != "b":
+    if unwrap(mask).dtype not in ("bool", "uint8"):
         raise DTypeError(f"masked_select: expected a mask of dtype bool, got {mask.dtype}")
-    rank = max(input.ndim, mask.ndim)
-    sizes = [(1,) * (rank - x.ndim) + tuple(x.shape) for x in (input, mask)]
-    shape = tuple([m if n == 1 else n for n, m in zip(*sizes)])
-    return getitem(expand(input, shape), expand(mask, shape))
+    shape = broadcast_shapes("masked_select", input.shape, mask.shape)
+    places = expand(mask, shape)
+    if not shape:
+        input, places = reshape(input, (1,)), reshape(places, (1,))
+        shape = (1,)
+    return getitem(expand(input, shape), places)
+
+
+def broadcast_shapes(op: str, *shapes: Any) -> tuple[int, ...]:
+    """The shape that tensors of these shapes have together."""
+    rank = max(len(shape) for shape in shapes)
+    sizes: list[int] = [1] * rank
+    for shape in shapes:
+        for place, n in enumerate(shape, rank - len(shape)):
+            if sizes[place] == 1:
+                sizes[place] = n
+            elif n not in (1, sizes[place]):
+                raise ShapeError(
+                    f"{op}: expected shapes that broadcast, got "
+                    f"{' and '.join(str(list(shape)) for shape in shapes)}"
+                )
+    return tuple(sizes)
+
+
+is_among = primitive("isin", "elements test_elements", "invert=False", kind="number")
+
+
+def isin(
+    elements: Tensor | Number,
+    test_elements: Tensor | Number,
+    *,
+    assume_unique: bool = False,
+    invert: bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Which elements are among `test_elements` (or are not, with `invert`): bool, of the shape of
+    `elements`. One of the two may be a number. `assume_unique` changes nothing.
+    """
+    return is_among(elements, test_elements, invert, out=out)

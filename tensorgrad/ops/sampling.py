@@ -13,7 +13,9 @@ import numpy as np
 from tensorgrad import dtypes
 from tensorgrad.backend import Device, backend_for
 from tensorgrad.errors import DTypeError, ShapeError
-from tensorgrad.ops.creation import Shape, Where, as_tensor, finish, like, sizes
+from tensorgrad.graph import TensorCore
+from tensorgrad.ops.creation import Shape, Where, as_tensor, finish, like, making, sizes
+from tensorgrad.out import takes_out, takes_out_apart
 from tensorgrad.random import Generator, default_generator
 
 if TYPE_CHECKING:
@@ -23,13 +25,17 @@ if TYPE_CHECKING:
 __all__ = [
     "bernoulli",
     "multinomial",
+    "normal",
     "rand",
     "rand_like",
     "randint",
+    "randint_like",
     "randn",
     "randn_like",
     "randperm",
 ]
+
+MOST_CATEGORIES = 2**24
 
 
 def _drawn(
@@ -68,6 +74,7 @@ def _stream(generator: Generator | None) -> Generator:
     return generator
 
 
+@making
 def rand(
     *size: Any,
     generator: Generator | None = None,
@@ -79,6 +86,7 @@ def rand(
     return _drawn("uniform", sizes("rand", size), generator, dtype, device, requires_grad)
 
 
+@making
 def randn(
     *size: Any,
     generator: Generator | None = None,
@@ -90,11 +98,13 @@ def randn(
     return _drawn("normal", sizes("randn", size), generator, dtype, device, requires_grad)
 
 
+@making
 def rand_like(input: Tensor, **options: Any) -> Tensor:
     """Uniform numbers of the input's shape, dtype and device."""
     return rand(tuple(input.shape), **like(input, options))
 
 
+@making
 def randn_like(input: Tensor, **options: Any) -> Tensor:
     """Normal numbers of the input's shape, dtype and device."""
     return randn(tuple(input.shape), **like(input, options))
@@ -107,6 +117,7 @@ def _words64(count: int, generator: Generator | None, backend: Any, place: Devic
     return words[0::2] * 2**32 + words[1::2]
 
 
+@making
 def randint(
     low: int,
     high: Any = None,
@@ -133,6 +144,7 @@ def randint(
     return finish(backend.cast(values.reshape(shape), dtype), requires_grad)
 
 
+@making
 def randperm(
     n: int,
     *,
@@ -149,16 +161,58 @@ def randperm(
     return finish(backend.cast(order, dtype or dtypes.int64), requires_grad)
 
 
-def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that each element of `input` names, else 0."""
-    if not dtypes.is_floating_point(input.dtype):
-        raise DTypeError(f"bernoulli: expected a floating point dtype, got {input.dtype}")
-    if not ((input >= 0) & (input <= 1)).all():
+@making
+def randint_like(input: Tensor, low: int, high: int | None = None, **options: Any) -> Tensor:
+    """Integers in [low, high), or in [0, low), of the input's shape, dtype and device."""
+    bounds = (0, low) if high is None else (low, high)
+    return randint(*bounds, tuple(input.shape), **like(input, options))
+
+
+@takes_out
+def normal(
+    mean: Tensor | float,
+    std: Tensor | float = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    **options: Any,
+) -> Tensor:
+    """Normal numbers: of a mean and a standard deviation for each element, as tensors that
+    broadcast (one of them may be a number); or of one of each in a tensor of `size`.
+    """
+    spread: Any = std.detach() if isinstance(std, TensorCore) else std
+    if bool((spread < 0).any()) if isinstance(std, TensorCore) else std < 0:
+        raise RuntimeError(f"normal: expected std >= 0, got {std}")
+    center: Any = mean.detach() if isinstance(mean, TensorCore) else mean
+    result: Tensor
+    if size is not None:
+        result = randn(size, generator=generator, **options) * spread + center
+        return result
+    if not isinstance(mean, TensorCore) and not isinstance(std, TensorCore):
+        raise TypeError("normal: expected tensors, or a size beside two numbers, got two numbers")
+    dtype = (center if isinstance(mean, TensorCore) else spread).dtype
+    result = randn_like(center + spread, generator=generator, dtype=dtype) * spread + center
+    return result
+
+
+@takes_out
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Generator | None = None
+) -> Tensor:
+    """1 with the probability that each element of `input` names, or with probability p, else 0."""
+    dtype = input.dtype
+    if p is None and not dtypes.is_floating_point(dtype):
+        raise DTypeError(f"bernoulli: expected a floating point dtype, got {dtype}")
+    chance: Any = input.detach() if p is None else p
+    if not (((chance >= 0) & (chance <= 1)).all() if p is None else 0 <= p <= 1):
         raise RuntimeError("bernoulli: expected probabilities in [0, 1], got others")
-    drawn = rand(tuple(input.shape), generator=generator, dtype=input.dtype, device=input.device)
-    return (drawn < input).to(input.dtype)
+    drawn_as = dtype if p is None else dtypes.float32
+    drawn = rand(tuple(input.shape), generator=generator, dtype=drawn_as, device=input.device)
+    result: Tensor = (drawn < chance).to(dtype)
+    return result
 
 
+@takes_out_apart
 def multinomial(
     input: Tensor,
     num_samples: int,
@@ -173,6 +227,10 @@ def multinomial(
         raise DTypeError(f"multinomial: expected floating point weights, got {input.dtype}")
     if num_samples <= 0:
         raise RuntimeError(f"multinomial: expected num_samples > 0, got {num_samples}")
+    if input.shape[-1] > MOST_CATEGORIES:
+        raise ShapeError(
+            f"multinomial: expected at most {MOST_CATEGORIES} categories, got {input.shape[-1]}"
+        )
     weights = np.atleast_2d(np.asarray(input.detach().cpu().numpy(), "float64"))
     if (weights < 0).any() or not np.isfinite(weights).all() or (weights.sum(-1) <= 0).any():
         raise RuntimeError(

@@ -1,0 +1,52 @@
+"""Layouts and memory formats, under PyTorch's names, and the class of shapes.
+
+Every tensor here is strided, and results lie in C order: the names are taken where PyTorch takes
+them, and mean what is done anyway. What is not done has a name so that it is refused in words.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+class Size(tuple[int, ...]):
+    """A shape that can count its elements: what `Tensor.size()` returns."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The product of the sizes."""
+        return math.prod(self)
+
+    def __repr__(self) -> str:
+        return f"tensorgrad.Size({list(self)})"
+
+
+class Layout:
+    """`tg.strided`, the layout of every tensor."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"tensorgrad.{self.name}"
+
+
+class MemoryFormat(Layout):
+    """`tg.contiguous_format` or `tg.preserve_format`."""
+
+
+strided = Layout("strided")
+contiguous_format = MemoryFormat("contiguous_format")
+preserve_format = MemoryFormat("preserve_format")
+channels_last = MemoryFormat("channels_last")
+channels_last_3d = MemoryFormat("channels_last_3d")
+
+
+def check_format(op: str, memory_format: Any) -> None:
+    """Refuse an order of elements that this library does not make."""
+    if memory_format not in (None, contiguous_format, preserve_format):
+        raise NotImplementedError(
+            f"{op}: expected contiguous_format or preserve_format, got {memory_format}"
+        )

@@ -1,0 +1,540 @@
+"""The op set against PyTorch's own op database: every entry whose name belongs to this library.
+
+PyTorch's wheel carries the table that its own tests loop over: sample inputs, variants and error
+inputs of every op. Here each sample is called on both libraries and must agree in values, shapes,
+dtypes, gradients and second gradients; what raises there must raise here.
+"""
+
+import warnings
+from fnmatch import fnmatch
+from functools import partial
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("expecttest", reason="PyTorch's op database imports it")
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from torch.testing._internal.common_methods_invocations import op_db
+
+# PyTorch warns of its own deprecations, and of what both libraries do with an `out` of another
+# shape; the warnings are not what is compared here.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+# Entries that this library leaves out, by pattern, and why.
+ABSENT = {
+    "_*": "PyTorch's internals",
+    "torch.*": "PyTorch's internals",
+    "native_*": "PyTorch's internals behind nn.functional",
+    "jiterator_*": "compiles CUDA source",
+    "masked.*": "PyTorch's experimental masked tensors",
+    "*_copy": "twins of views for PyTorch's compilers",
+    "sparse.*": "no sparse tensors: embeddings carry sparse gradients of their own",
+    "slice": "no public name of PyTorch's",
+    "to_sparse": "no sparse tensors: embeddings carry sparse gradients of their own",
+}
+
+DTYPES = ("float32", "float64", "int64", "bool")
+SECOND = 4  # so many samples of an entry are differentiated twice
+
+# Relative errors of PyTorch's second gradients in double precision: its trigamma has ten digits.
+ROUGH = {"lgamma": 1e-9, "mvlgamma": 1e-9}
+
+# What a call draws is random: shapes and dtypes are compared, numbers are not.
+RANDOM = {
+    "bernoulli", "cauchy", "empty", "empty_like", "empty_permuted", "empty_strided", "exponential",
+    "geometric", "log_normal", "multinomial", "new_empty", "new_empty_strided",
+    "nn.functional.alpha_dropout", "nn.functional.dropout", "nn.functional.dropout2d",
+    "nn.functional.dropout3d", "nn.functional.feature_alpha_dropout", "nn.functional.rrelu",
+    "normal", "rand_like", "randint", "randint_like", "randn", "randn_like", "uniform",
+}  # fmt: skip
+
+
+# Where PyTorch's gradient is not that of its values.
+WRONG_GRADIENT = {
+    "as_strided_scatter": "the input gets the gradient of what was overwritten, and no other",
+}
+
+
+def title(entry):
+    return f"{entry.name}.{entry.variant_test_name}".rstrip(".")
+
+
+def absent(entry):
+    return any(fnmatch(entry.name, pattern) for pattern in ABSENT)
+
+
+ENTRIES = [entry for entry in op_db if not absent(entry)]
+
+
+# Functions whose samples have the tensor first, though the function has it later.
+TENSOR_FIRST = {
+    "where": lambda input, condition, other, **options: tg.where(
+        condition, input, other, **options
+    ),
+    "polygamma": lambda input, n, **options: tg.polygamma(n, input, **options),
+    "special.polygamma": lambda input, n, **options: tg.special.polygamma(n, input, **options),
+    "einsum": lambda operands, equation: tg.einsum(equation, *operands),
+}
+
+# At 0, where the second gradient of a norm is infinite: PyTorch says NaN of the flat direction too.
+NAN_TWICE = ("linalg.norm.subgradients_at_zero",)
+
+# Entries that stand for a function of several calls.
+COMPOSED = {
+    "linalg.lstsq.grad_oriented": lambda a, b, driver: tg.linalg.lstsq(a, b, driver=driver)[:2],
+    "linalg.pinv.singular": lambda a, b: tg.linalg.pinv(a @ b.mT),
+}
+
+# Decompositions whose vectors are determined up to their signs: the database says what to compare.
+UP_TO_SIGNS = ("linalg.eigh", "linalg.svd", "svd")
+
+
+# Functions whose samples hand the second argument first.
+WEIGHT_FIRST = ("nn.functional.embedding", "nn.functional.embedding_bag")
+
+# PyTorch's gradient has a constant (1/6) rounded to single precision, in double precision too.
+INEXACT = ("nn.functional.hardsigmoid",)
+
+
+def find(entry):
+    """This library's function of PyTorch's public name; a method where there is no function."""
+    name = entry.name
+    if title(entry) in COMPOSED:
+        return COMPOSED[title(entry)]
+    if name in TENSOR_FIRST:
+        return TENSOR_FIRST[name]
+    if name.startswith("__"):
+        return getattr(tg.Tensor, name)
+    if entry.variant_test_name == "in_place":
+        return getattr(tg.Tensor, f"{name}_")
+    if name.endswith("_"):  # in place, on a copy
+        write = getattr(tg.Tensor, name)
+        return lambda input, *args: write(input.clone(), *args)
+    home = tg
+    try:
+        for part in name.split("."):
+            home = getattr(home, part)
+    except AttributeError:
+        home = None
+    if not callable(home):  # none, or a dtype: `tg.float`
+        home = getattr(tg.Tensor, name, None) or getattr(tg.Tensor, f"{name}_", None)
+    if isinstance(home, property):
+        home = home.fget
+    if home is None:
+        pytest.fail(f"{name}: no such function or method", pytrace=False)
+    if name in WEIGHT_FIRST:
+        return lambda weight, input, **kwargs: home(input, weight, **kwargs)
+    return home
+
+
+# ---- from one library to the other
+
+
+def to_ours(value):
+    """PyTorch's arguments as this library's: tensors over the same memory, leaves again leaves."""
+    if isinstance(value, torch.Tensor):
+        assert value.layout == torch.strided
+        value_of = value.detach().resolve_conj().resolve_neg()
+        value_of = value_of.clone() if value_of._is_zerotensor() else value_of
+        if value.dtype == torch.bfloat16:  # NumPy knows none
+            return to_ours(value.float()).bfloat16()
+        ours = tg.from_numpy(with_its_memory(value_of))
+        return ours.requires_grad_() if value.requires_grad else ours
+    if isinstance(value, torch.dtype):
+        return np.dtype(str(value).removeprefix("torch."))
+    if isinstance(value, torch.device):
+        return str(value)
+    if isinstance(value, torch.memory_format | torch.layout):
+        return getattr(tg, str(value).removeprefix("torch."))
+    if isinstance(value, slice):
+        return slice(to_ours(value.start), to_ours(value.stop), to_ours(value.step))
+    if isinstance(value, torch.Size):
+        return tuple(value)
+    if isinstance(value, tuple | list):
+        return type(value)(to_ours(item) for item in value)
+    if isinstance(value, dict):
+        return {key: to_ours(item) for key, item in value.items()}
+    return value
+
+
+def with_its_memory(value):
+    """PyTorch's tensor as a NumPy array; a view of part of a memory stays one."""
+    array, storage = value.numpy(), value.untyped_storage()
+    if storage.nbytes() <= array.nbytes:
+        return array
+    count = storage.nbytes() // value.element_size()
+    whole = torch.empty(0, dtype=value.dtype).set_(storage, 0, (count,), (1,)).numpy()
+    start = value.storage_offset() * value.element_size()
+    return np.ndarray(array.shape, array.dtype, whole, start, array.strides)
+
+
+def flat(value):
+    """The tensors and numbers of a result, in order."""
+    if isinstance(value, tuple | list):
+        return [item for part in value for item in flat(part)]
+    return [value]
+
+
+def leaves(value):
+    """The tensors of arguments that require a gradient."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [x for x in flat(value) if getattr(x, "requires_grad", False)]
+
+
+def call(function, sample):
+    """`function` of a sample of PyTorch's, in this library's terms."""
+    return function(to_ours(sample.input), *to_ours(sample.args), **to_ours(sample.kwargs))
+
+
+def outside(sample):
+    """Whether a sample asks for what this library has not: sparse or channels-last memory, half
+    precision complex numbers, a device or storage of its own.
+    """
+
+    def strange(value):
+        if isinstance(value, torch.Tensor):
+            meta = value.device.type == "meta"
+            return meta or value.layout != torch.strided or value.dtype == torch.complex32
+        if isinstance(value, torch.layout):
+            return value != torch.strided
+        if isinstance(value, torch.memory_format):
+            return value in (torch.channels_last, torch.channels_last_3d)
+        return value in (torch.complex32,) if isinstance(value, torch.dtype) else False
+
+    values = [sample.input, *sample.args, *sample.kwargs.values()]
+    return any(strange(value) for value in flat(values))
+
+
+# ---- what counts as the same
+
+
+def precision(dtype):
+    """Relative and absolute tolerance: PyTorch's own for float32, far narrower for float64."""
+    return {"float32": (1.3e-6, 1e-5), "complex64": (1.3e-6, 1e-5)}.get(dtype, (1e-10, 1e-10))
+
+
+def host(tensor):
+    """PyTorch's values as a NumPy array."""
+    tensor = tensor.detach().resolve_conj().resolve_neg().clone()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+
+
+def assert_same(ours, theirs, what, values=True, truth=None):
+    if not isinstance(theirs, torch.Tensor):
+        assert ours == theirs or (ours != ours and theirs != theirs), f"{what}: {ours} {theirs}"
+        return
+    assert isinstance(ours, tg.Tensor), f"{what}: a {type(ours).__name__}"
+    assert tuple(ours.shape) == tuple(theirs.shape), f"{what}: {ours.shape} {theirs.shape}"
+    dtype = str(theirs.dtype).removeprefix("torch.")
+    assert str(ours.dtype) == dtype, f"{what}: {ours.dtype}, not {dtype}"
+    assert ours.requires_grad == theirs.requires_grad, f"{what}: requires_grad"
+    if values:
+        mine = ours.detach().numpy()
+        mine = mine.astype("float32") if dtype == "bfloat16" else mine
+        assert_close(mine, host(theirs), what, truth)
+
+
+def assert_close(mine, other, what, truth=None, rough=0.0):
+    """Equal to PyTorch's numbers; or, in single precision, no farther than they are from those
+    that PyTorch finds in double precision: `truth()`. `rough` is PyTorch's own relative error,
+    where it is known to be larger.
+    """
+    if other.dtype.kind not in "fc":
+        np.testing.assert_array_equal(mine, other, err_msg=what)
+        return
+    rtol, atol = [max(tolerance, rough) for tolerance in precision(str(other.dtype))]
+    finite = np.abs(other[np.isfinite(other)])
+    atol *= max(1.0, float(finite.max(initial=0)))
+    try:
+        np.testing.assert_allclose(mine, other, rtol=rtol, atol=atol, err_msg=what)
+    except AssertionError:
+        if truth is None or other.dtype.itemsize * (1 + (other.dtype.kind == "f")) > 8:
+            raise
+        exact = host(truth())
+        with np.errstate(all="ignore"):
+            worse = np.abs(mine - exact) > np.abs(other - exact) + rtol * np.abs(exact)
+        if worse[np.isfinite(exact)].any() or not np.array_equal(
+            mine[~np.isfinite(exact)], exact[~np.isfinite(exact)], equal_nan=True
+        ):
+            raise
+
+
+def assert_gradient(ours, theirs, what, truth=None, rough=0.0):
+    """As values; a gradient of zeros and none at all are the same to a user."""
+    if theirs is None or ours is None:
+        for found in (ours, theirs):
+            assert found is None or not bool((found != 0).any()), f"{what}: {ours} {theirs}"
+        return
+    assert tuple(ours.shape) == tuple(theirs.shape), what
+    assert_close(ours.detach().numpy(), host(theirs), what, truth, rough)
+
+
+def doubled(value):
+    """A sample's arguments in double precision, leaves again leaves."""
+    if isinstance(value, torch.Tensor):
+        if value.dtype != torch.float32:
+            return value
+        return value.detach().double().requires_grad_(value.requires_grad)
+    if isinstance(value, tuple | list) and not isinstance(value, torch.Size):
+        return type(value)(doubled(item) for item in value)
+    if isinstance(value, dict):
+        return {key: doubled(item) for key, item in value.items()}
+    return torch.float64 if value is torch.float32 else value
+
+
+# ---- the comparison
+
+
+def samples_of(entry, dtype, requires_grad=False):
+    torch.manual_seed(1)
+    for number, sample in enumerate(
+        entry.sample_inputs("cpu", getattr(torch, dtype), requires_grad=requires_grad)
+    ):
+        if not outside(sample):
+            yield number, sample
+
+
+class Findings:
+    """The samples of one entry that differ: all are tried, the first few are shown."""
+
+    def __init__(self):
+        self.texts = []
+        self.tried = 0
+
+    def of(self, number, sample, check):
+        self.tried += 1
+        try:
+            check(sample)
+        except Exception as error:
+            text = " ".join(f"{type(error).__name__}: {error}".split())
+            self.texts.append(f"{number}: {sample.summary()!s:.400}\n        {text:.500}")
+
+    def report(self, what):
+        if self.texts:
+            shown = "\n    ".join(self.texts[:6])
+            pytest.fail(
+                f"{what}: {len(self.texts)} of {self.tried} samples:\n    {shown}", pytrace=False
+            )
+
+
+def dtypes_of(entry):
+    return [dtype for dtype in DTYPES if entry.supports_dtype(getattr(torch, dtype), "cpu")]
+
+
+CALLS = [(entry, dtype) for entry in ENTRIES for dtype in dtypes_of(entry)]
+GRADIENTS = [
+    (entry, dtype)
+    for entry, dtype in CALLS
+    if entry.supports_autograd
+    and dtype in ("float32", "float64")
+    and entry.name not in RANDOM
+    and entry.name not in WRONG_GRADIENT
+    and not (entry.name in INEXACT and dtype == "float64")
+]
+
+
+def name_of(pair):
+    return f"{title(pair[0])}-{pair[1]}"
+
+
+def determined(entry, sample, result):
+    """What of a result is to be compared."""
+    return flat(sample.output_process_fn_grad(result) if entry.name in UP_TO_SIGNS else result)
+
+
+@pytest.mark.parametrize("pair", CALLS, ids=name_of)
+def test_values(pair):
+    entry, dtype = pair
+    function = find(entry)
+    findings = Findings()
+
+    def check(sample):
+        theirs = determined(entry, sample, entry(sample.input, *sample.args, **sample.kwargs))
+        ours = determined(entry, sample, call(function, sample))
+        assert len(ours) == len(theirs)
+        for number, (one, two) in enumerate(zip(ours, theirs, strict=True)):
+
+            def truth(number=number):
+                arguments = doubled([sample.input, list(sample.args), sample.kwargs])
+                exact = entry(arguments[0], *arguments[1], **arguments[2])
+                return determined(entry, sample, exact)[number]
+
+            assert_same(one, two, f"output {number}", entry.name not in RANDOM, truth)
+
+    for number, sample in samples_of(entry, dtype):
+        findings.of(number, sample, check)
+    findings.report(name_of(pair))
+
+
+def cotangents(outputs, seed):
+    """A fixed random gradient for each of PyTorch's outputs."""
+    generator = torch.Generator().manual_seed(seed)
+    kinds = [torch.complex128 if x.is_complex() else torch.float64 for x in outputs]
+    return [
+        torch.randn(x.shape, generator=generator, dtype=kind).to(x.dtype).requires_grad_()
+        for x, kind in zip(outputs, kinds)
+    ]
+
+
+def torch_gradients(entry, sample, arguments, twice):
+    """PyTorch's outputs that have a gradient (their places), and the gradients of its inputs."""
+    inputs = leaves(arguments)
+    wanted = entry(arguments[0], *arguments[1], **dict(zip(sample.kwargs, arguments[2])))
+    outputs = flat(sample.output_process_fn_grad(wanted))
+    places = [i for i, x in enumerate(outputs) if getattr(x, "requires_grad", False)]
+    if not places or not inputs:
+        return [], [], []
+    outputs = [outputs[i] for i in places]
+    weights = cotangents(outputs, 5)
+    found = torch.autograd.grad(outputs, inputs, weights, create_graph=twice, allow_unused=True)
+    return places, weights, list(found)
+
+
+def our_gradients(function, sample, arguments, places, weights, twice):
+    result = function(arguments[0], *arguments[1], **dict(zip(sample.kwargs, arguments[2])))
+    outputs = flat(sample.output_process_fn_grad(result))
+    return tg.autograd.grad(
+        [outputs[i] for i in places],
+        leaves(arguments),
+        to_ours(weights),
+        create_graph=twice,
+        allow_unused=True,
+    )
+
+
+@pytest.mark.parametrize("pair", GRADIENTS, ids=name_of)
+def test_gradients(pair):
+    entry, dtype = pair
+    function = find(entry)
+    findings = Findings()
+
+    def check(sample, twice):
+        arguments = [sample.input, list(sample.args), list(sample.kwargs.values())]
+        places, weights, found = torch_gradients(entry, sample, arguments, twice)
+        if not places:
+            return
+        mine = to_ours(arguments)
+        own = our_gradients(function, sample, mine, places, weights, twice)
+        for number, (one, two) in enumerate(zip(own, found, strict=True)):
+
+            def truth(number=number):
+                return torch_gradients(entry, sample, doubled(arguments), False)[2][number]
+
+            assert_gradient(one, two, f"gradient {number}", truth)
+        chosen = [i for i, x in enumerate(found) if x is not None and x.requires_grad]
+        if not twice or not chosen:
+            return
+        found, own = [found[i] for i in chosen], [own[i] for i in chosen]
+        assert all(x.requires_grad for x in own), "a gradient without a history"
+        weights = cotangents(found, 6)
+        second = torch.autograd.grad(found, leaves(arguments), weights, allow_unused=True)
+        mine2 = tg.autograd.grad(own, leaves(mine), to_ours(weights), allow_unused=True)
+        for number, (one, two) in enumerate(zip(mine2, second, strict=True)):
+            rough = ROUGH.get(entry.name, 0.0)
+            assert_gradient(one, two, f"second gradient {number}", rough=rough)
+
+    for number, sample in samples_of(entry, dtype, True):
+        twice = entry.supports_gradgrad and number < SECOND and dtype == "float64"
+        twice = twice and title(entry) not in NAN_TWICE
+        findings.of(number, sample, lambda sample, twice=twice: check(sample, twice))
+    findings.report(name_of(pair))
+
+
+def writing(entry, function):
+    """The in-place method; a function of nn.functional writes into its input when told so."""
+    if entry.name.startswith("nn.functional."):
+        return partial(function, inplace=True)
+    return getattr(tg.Tensor, entry.inplace_variant.__name__)
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if dtypes_of(e)], ids=title)
+def test_variants(entry):
+    """The method, the in-place method and `out=` are there where PyTorch has them, and agree."""
+    dtype = dtypes_of(entry)[0]
+    function = find(entry)
+    findings = Findings()
+    compared = entry.name not in RANDOM and entry.name not in UP_TO_SIGNS
+    method, inplace = entry.method_variant, entry.inplace_variant
+
+    def check_method(sample):
+        theirs = flat(method(sample.input, *sample.args, **sample.kwargs))
+        own = getattr(tg.Tensor, entry.name if method.__name__ == "<lambda>" else method.__name__)
+        for one, two in zip(flat(call(own, sample)), theirs, strict=True):
+            assert_same(one, two, f"Tensor.{method.__name__}", compared)
+
+    def check_inplace(sample):
+        target = sample.input.clone()
+        mine = to_ours(sample.input.clone())
+        own = writing(entry, function)
+        try:
+            inplace(target, *sample.args, **sample.kwargs)
+        except Exception:
+            return
+        result = own(mine, *to_ours(sample.args), **to_ours(sample.kwargs))
+        assert result is mine, "in place: another tensor"
+        assert_same(mine, target, "in place", compared)
+
+    def check_out(sample):
+        theirs = entry(sample.input, *sample.args, **sample.kwargs)
+        if not all(isinstance(x, torch.Tensor) for x in flat(theirs)):
+            return
+        outs = [torch.empty(0, dtype=x.dtype) for x in flat(theirs)]
+        out = outs[0] if isinstance(theirs, torch.Tensor) else tuple(outs)
+        try:
+            entry(sample.input, *sample.args, **sample.kwargs, out=out)
+        except Exception:
+            return
+        if any(x.shape != wanted.shape for x, wanted in zip(outs, flat(theirs), strict=True)):
+            return  # PyTorch's inverse Hermitian transforms along one dimension leave it unfilled
+        mine = to_ours(out)
+        call(lambda *args, **kwargs: function(*args, **kwargs, out=mine), sample)
+        for one, two in zip(flat(mine), outs, strict=True):
+            assert_same(one, two, "out", compared)
+
+    for number, sample in samples_of(entry, dtype):
+        if number >= 6:
+            break
+        if isinstance(sample.input, torch.Tensor):
+            if method is not None:
+                findings.of(number, sample, check_method)
+            if inplace is not None and not sample.broadcasts_input:
+                findings.of(number, sample, check_inplace)
+        if entry.supports_out:
+            findings.of(number, sample, check_out)
+    findings.report(title(entry))
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.error_inputs_func], ids=title)
+def test_errors(entry):
+    """What PyTorch refuses is refused, with its class of exception."""
+    function = find(entry)
+    findings = Findings()
+
+    def check(sample, kind):
+        try:
+            result = call(function, sample)
+        except kind:
+            return
+        except Exception as error:
+            raise AssertionError(f"expected {kind}, got {error!r}") from error
+        raise AssertionError(f"expected {kind}, got {result!s:.80}")
+
+    def refused(sample):  # some entries name calls that PyTorch takes
+        try:
+            entry(sample.input, *sample.args, **sample.kwargs)
+        except Exception:
+            return True
+        return False
+
+    for number, error in enumerate(entry.error_inputs("cpu")):
+        if not outside(error.sample_input) and refused(error.sample_input):
+            findings.of(
+                number, error.sample_input, lambda sample, k=error.error_type: check(sample, k)
+            )
+    findings.report(title(entry))
