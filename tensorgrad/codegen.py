@@ -57,7 +57,8 @@ UNWRAP_TWO = """
 SAME_DTYPE = """
     if {a}.__class__ is not _Tensor or {b}.__class__ is not _Tensor:
         return _coerce(({a}, {b}), ({statics}))
-    if {a}._array.dtype is not {b}._array.dtype:
+    _dtype = {a}._array.dtype
+    if {b}._array.dtype is not _dtype{or_not_float}:
         return _coerce(({a}, {b}), ({statics}))
 """
 FIRST_IS_TENSOR = """
@@ -102,8 +103,8 @@ RECORD = """
         _node.time = next(_clock)
         _node.hooks = None{output_version}
         _out._node = _node
-        if _mode.anomaly:
-            _node.trace = _stack()
+        if _mode.watched:
+            _watch(_node)
     else:
         _out._node = None
 """
@@ -227,7 +228,7 @@ class Writer:
     """The source of the functions of one op.
 
     `args` are its tensor arguments, `statics` the others; `sequence` says that the one argument is
-    a sequence.
+    a sequence; `only_tensors` those arguments that no number may stand for.
     """
 
     def __init__(
@@ -238,6 +239,7 @@ class Writer:
         rules: dict[str, Callable[..., Any]],
         *,
         kind: str,
+        only_tensors: list[str],
         view: bool,
         sequence: bool,
     ) -> None:
@@ -246,6 +248,7 @@ class Writer:
         self.statics = statics
         self.rules = rules
         self.kind = kind
+        self.only_tensors = only_tensors
         self.view = view
         self.sequence = sequence
         self.keep: list[str] = []
@@ -274,13 +277,11 @@ class Writer:
             first = FIRST_IS_TENSOR.format(a=self.args[0], args=comma(self.args), statics=statics)
             return self.raw() + first + self.core()
         a, b = self.args
-        if self.kind == "same":
-            return self.raw() + SAME_DTYPE.format(a=a, b=b, statics=statics) + self.core()
-        float_test = (
-            " or (_dtype is not _F32 and _dtype is not _F64)" if self.kind == "float" else ""
-        )
-        body = UNWRAP_TWO.format(a=a, b=b, statics=statics, or_not_float=float_test)
-        return body + self.compute("_x0")
+        floats = " or (_dtype is not _F32 and _dtype is not _F64)" if self.kind == "float" else ""
+        checks = {"a": a, "b": b, "statics": statics, "or_not_float": floats}
+        if self.kind == "same" or b in self.only_tensors:
+            return self.raw() + SAME_DTYPE.format(**checks) + self.core()
+        return UNWRAP_TWO.format(**checks) + self.compute("_x0")
 
     def raw(self) -> str:
         """Rules and compositions call ops on arrays: straight to the backend."""

@@ -1,8 +1,10 @@
 """Reverse mode: walk the nodes from the youngest to the oldest and sum what reaches each.
 
 The walk holds arrays where no graph of the backward is wanted and recording tensors where it is;
-both answer to the same operators. It knows no op; the one it needs, summing a gradient to its
-input's shape, is registered from above.
+both answer to the same operators. Within it the gradient of a complex tensor is the conjugate of
+what users see, so that the rules of real numbers hold for complex ones; it is conjugated where it
+enters and leaves. The engine knows no op; the two it needs, summing a gradient to its input's shape
+and conjugating, are registered from above.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from operator import attrgetter
 from typing import Any
 
 from tensorgrad import modes
-from tensorgrad.errors import GraphError, ShapeError
+from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.graph import (
     Hooks,
     Leaf,
@@ -31,6 +33,8 @@ from tensorgrad.graph import (
 # Set by ops/reduction.py: (gradient, shape) -> the gradient summed over the dimensions that were
 # broadcast.
 sum_to_shape: Callable[[Any, tuple[int, ...]], Any] = NotImplemented
+# Set by ops/complex_parts.py: the complex conjugate.
+conjugate: Callable[[Any], Any] = NotImplemented
 
 # Elements from which on adding in place beats a fresh array (measured: 0.15 us of look-ups).
 WORTH_ADDING_IN_PLACE = 4096
@@ -55,6 +59,13 @@ def leading_to(wanted: set[Node], roots: Iterable[Node]) -> set[Node]:
                 leading.add(node)
                 break
     return leading
+
+
+def turned(g: Any) -> Any:
+    """A gradient of the walk as users see it, and the other way round."""
+    if isinstance(g, list | tuple):
+        return type(g)([turned(part) for part in g])
+    return conjugate(g) if g is not None and g.dtype.kind == "c" else g
 
 
 class Walk:
@@ -188,7 +199,8 @@ class Walk:
     def call_tensor_hooks(self, node: Node, g: Any) -> Any:
         hooks = hooks_of(node)
         for hook in [*hooks.of("tensor"), *hooks.of("retain")]:
-            given = g if self.create_graph else wrap(g)
+            given = turned(g)
+            given = given if self.create_graph else wrap(given)
             with modes.ModeContext(grad=self.create_graph):
                 returned = hook(given)
             if returned is not None:
@@ -201,7 +213,7 @@ class Walk:
                         f"hook: expected a gradient of shape {list(node.shape)}, got "
                         f"{list(returned._array.shape)}"
                     )
-                g = returned if self.create_graph else returned._array
+                g = turned(returned if self.create_graph else returned._array)
             self.shared.add(node)  # the hook may have kept what it was given
         return g
 
@@ -226,12 +238,12 @@ class Walk:
 
     def as_tensors(self, values: Sequence[Any]) -> tuple[Any, ...]:
         if self.create_graph:
-            return tuple(values)
-        return tuple(None if value is None else wrap(value) for value in values)
+            return tuple([turned(value) for value in values])
+        return tuple([None if value is None else wrap(turned(value)) for value in values])
 
     def from_tensors(self, values: Any) -> tuple[Any, ...]:
         values = values if isinstance(values, tuple) else (values,)
-        return values if self.create_graph else tuple(unwrap(value) for value in values)
+        return turned(values if self.create_graph else tuple([unwrap(value) for value in values]))
 
 
 def increase(array: Any, value: Any) -> None:
@@ -285,6 +297,8 @@ def backward(
                 continue  # nobody can see its gradient any more, or `retain_grad` has kept it
             if g.dtype is not tensor._array.dtype:
                 g = _in_dtype_of(tensor, g)
+            if g.dtype.kind == "c":
+                g = conjugate(g)
             _accumulate(tensor, g, create_graph, node in walk.shared)
             if node.hooks is not None and node.hooks.accumulated:
                 finished.append((node.hooks, tensor))
@@ -343,7 +357,7 @@ def grad(
                 "pass allow_unused=True to get None for it)"
             )
         if g is not None:
-            g = _in_dtype_of(inputs[number], g)
+            g = turned(_in_dtype_of(inputs[number], g))
         if g is not None and not create_graph:
             g = wrap(modes.current().backends[g.__class__].own(g, False))
         results.append(g)
@@ -386,11 +400,11 @@ def _seeds(
                 f"{caller}: expected tensors or None as gradients, got {type(g).__name__}"
             )
         if g is None:
-            if array.size != 1:
+            if array.size != 1 or array.dtype.kind == "c":
                 raise GraphError(
                     f"{caller}: expected a gradient for an output of shape "
-                    f"{list(array.shape)}, got none "
-                    "(grad can be implicitly created only for scalar outputs)"
+                    f"{list(array.shape)}, got none (grad can be implicitly created only for real "
+                    f"scalar outputs, not for {array.dtype})"
                 )
             backend = modes.current().backends[array.__class__]
             g = wrap(backend.full(array.shape, 1, array.dtype, backend.device_of(array)))
@@ -399,7 +413,10 @@ def _seeds(
                 f"{caller}: expected a gradient of shape {list(array.shape)}, got "
                 f"{list(g._array.shape)}"
             )
-        if not create_graph:
-            g = g._array
+        elif (g._array.dtype.kind == "c") != (array.dtype.kind == "c"):
+            raise DTypeError(
+                f"{caller}: expected a gradient of dtype {array.dtype}, got {g._array.dtype}"
+            )
+        g = turned(g if create_graph else g._array)
         seeds[node] = seeds[node] + g if node in seeds else g
     return seeds

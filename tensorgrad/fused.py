@@ -42,9 +42,10 @@ from tensorgrad.codegen import (
     rule_needs,
 )
 from tensorgrad.explain import explain
-from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, call_stack, unwrap, wrap
+from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, alias, as_array
 from tensorgrad.out import into
+from tensorgrad.saved import watch
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -121,8 +122,8 @@ RECORD = """
         _node.hooks = None
         _node.output_version = None
         _node.kernel = _offer
-        if _mode.anomaly:
-            _node.trace = _stack()
+        if _mode.watched:
+            _watch(_node)
 """
 BY_KERNEL = """
     _offer = _node.kernel
@@ -292,7 +293,7 @@ class FusedNode(Multi):
         gradients = g if isinstance(g, list) else [g]
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [
-            (out, part if recording else wrap(part))
+            (out, engine.turned(part if recording else wrap(part)))
             for out, part in zip(outputs, gradients)
             if part is not None and out._node is not None
         ]
@@ -304,7 +305,7 @@ class FusedNode(Multi):
             create_graph=recording,
             allow_unused=True,
         )
-        remaining = iter(found if recording else [unwrap(result) for result in found])
+        remaining = iter(engine.turned([g if recording else unwrap(g) for g in found]))
         return tuple(None if edge is None else next(remaining) for edge in self.edges)
 
     @staticmethod
@@ -362,7 +363,7 @@ def fused(
             into=into,
             kernels=op.kernels,
             output_tensor=wrap,
-            stack=call_stack,
+            watch=watch,
             wrap=wrap,
             **{f"rule_{arg}": rule for arg, rule in rules.items()},
         )

@@ -34,8 +34,9 @@ from tensorgrad.codegen import (
 )
 from tensorgrad.errors import DTypeError
 from tensorgrad.explain import explain
-from tensorgrad.graph import TensorCore, call_stack, unwrap, version_of, wrap
+from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
 from tensorgrad.out import into
+from tensorgrad.saved import watch
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -51,12 +52,19 @@ class Op:
     """One declared primitive: its parts, and the slow path of its calls."""
 
     def __init__(
-        self, name: str, args: list[str], statics: list[str], kind: str, expects: str
+        self,
+        name: str,
+        args: list[str],
+        statics: list[str],
+        kind: str,
+        expects: str,
+        only_tensors: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.args = args
         self.statics = statics
         self.kind = kind
+        self.only_tensors = only_tensors
         self.expects = expects
         self.rules: dict[str, Callable[..., Any]] = {}
         self.call: Callable[..., Any]
@@ -67,6 +75,11 @@ class Op:
         if not any(isinstance(value, TensorCore) for value in tensors):
             return self.call_raw(tensors, tensors, statics)
         operands = [self.lift(value) for value in tensors]
+        for arg, value in zip(self.args, operands):
+            if arg in self.only_tensors and not isinstance(value, TensorCore):
+                raise TypeError(
+                    f"{self.name}: expected {arg} to be a tensor, got {type(value).__name__}"
+                )
         if self.kind == "same":
             self.check_same_dtype(operands)
         elif self.kind != "any":
@@ -161,7 +174,16 @@ def number_of(value: Any, dtype: dtypes.DType) -> Any:
         return value
     if dtype == dtypes.bfloat16:  # beside a Python number NumPy would compute in float32
         return dtype.type(value)
-    return float(value) if kind == dtypes.FLOATING else int(value)
+    return float(value) if kind == dtypes.FLOATING else wrapped(int(value), dtype)
+
+
+def wrapped(value: int, dtype: dtypes.DType) -> int:
+    """An int64 as a narrower integer dtype holds it: PyTorch keeps the low bits."""
+    bits = 8 * dtype.itemsize
+    if bits == 64:
+        return value
+    low = value & ((1 << bits) - 1)
+    return low - (1 << bits) if dtype.kind == "i" and low >> (bits - 1) else low
 
 
 def alias(tensor: TensorCore) -> Any:
@@ -178,6 +200,7 @@ def primitive(
     doc: str = "",
     *,
     kind: str = "any",
+    only_tensors: str = "",
     view: bool = False,
     expects: str = "",
     **rules: Callable[..., Any],
@@ -191,6 +214,8 @@ def primitive(
     kind: how dtypes meet. "number": PyTorch's promotion; "signed": the same, and bools are refused;
         "float": the same, and integers become the default floating type; "same": all must have one
         dtype; "any": as they are.
+    only_tensors: those of two arguments that no number may stand for; on arrays, where rules
+        and compositions run, one may.
     view: the result may share the input's memory; every other op also takes `out=`.
     expects: what shapes or types the op takes, for the message when it fails.
     rules: a gradient rule for each differentiable argument.
@@ -203,9 +228,12 @@ def primitive(
     check_rules(name, names, static_names, rules, ("y",))
     if kind not in KINDS:
         raise ValueError(f"{name}: expected kind to be one of {KINDS}, got {kind!r}")
-    op = Op(name, names, static_names, kind, expects)
+    only = only_tensors.split()
+    op = Op(name, names, static_names, kind, expects, only)
     op.rules = rules
-    writer = Writer(name, names, static_names, rules, kind=kind, view=view, sequence=sequence)
+    writer = Writer(
+        name, names, static_names, rules, kind=kind, only_tensors=only, view=view, sequence=sequence
+    )
     space = new_space(
         op=op,
         coerce=op.coerce,
@@ -215,8 +243,8 @@ def primitive(
         into=into,
         as_array=as_array,
         link_view=link_view,
-        stack=call_stack,
         output_tensor=wrap,
+        watch=watch,
         **{f"rule_{arg}": rule for arg, rule in rules.items()},
     )
     head = [*names, statics] if statics else names

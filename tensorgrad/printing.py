@@ -33,7 +33,7 @@ def describe(tensor: Any) -> str:
         prefix="tensor(",
         threshold=THRESHOLD,
         edgeitems=EDGE_ITEMS,
-        formatter={"float_kind": _float_format(_shown(array) if summarized else array)},
+        formatter=_formatters(_shown(array) if summarized else array),
     )
     if summarized:
         body = body.replace(", ...,", ",  ...,")
@@ -42,7 +42,8 @@ def describe(tensor: Any) -> str:
         notes.append(f"size={tuple(array.shape)}")
     if tensor.device.type != "cpu":
         notes.append(f"device='{tensor.device}'")
-    if tensor.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_):
+    usual = dtypes.get_default_dtype(), dtypes.scalar_dtype(1j), dtypes.int64, dtypes.bool_
+    if tensor.dtype not in usual:
         notes.append(f"dtype={tensor.dtype}")
     if tensor.grad_fn is not None:
         notes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
@@ -58,6 +59,18 @@ def _shown(array: Any) -> Any:
             ends = [*range(EDGE_ITEMS), *range(size - EDGE_ITEMS, size)]
             array = np.take(array, ends, axis=axis)
     return array
+
+
+def _formatters(array: Any) -> dict[str, Callable[[Any], str]]:
+    if array.dtype.kind != "c":
+        return {"float_kind": _float_format(array)}
+    real, imag = _float_format(array.real), _float_format(array.imag)
+
+    def both(value: Any) -> str:
+        second = imag(value.imag).lstrip()
+        return real(value.real) + ("" if second[0] in "+-" else "+") + second + "j"
+
+    return {"complex_kind": both}
 
 
 def _float_format(array: Any) -> Callable[[Any], str]:

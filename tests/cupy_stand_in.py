@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.backends.special_primitives import SpecialPrimitives
+
 SCATTERS = "ilqILQefd"  # dtypes, by their characters, that CuPy's atomic adds know
 
 
@@ -36,6 +38,25 @@ def fresh(host: Any) -> ndarray:
     return result
 
 
+class MemoryPointer:
+    """`cupy.cuda.MemoryPointer`: an address within an allocation."""
+
+    def __init__(self, whole: np.ndarray, ptr: int) -> None:
+        self.whole = whole  # one dimension of bytes
+        self.mem = SimpleNamespace(ptr=whole.__array_interface__["data"][0], size=whole.nbytes)
+        self.ptr = ptr
+
+    def __add__(self, offset: int) -> MemoryPointer:
+        return MemoryPointer(self.whole, self.ptr + offset)
+
+    @classmethod
+    def of(cls, host: np.ndarray) -> MemoryPointer:
+        root = host
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        return cls(root.ravel(order="K").view(np.uint8), host.__array_interface__["data"][0])
+
+
 class ndarray:
     """`cupy.ndarray`: an array that NumPy cannot read."""
 
@@ -46,7 +67,8 @@ class ndarray:
         if memptr is None:
             self._host = garbage(shape, dtype)
         else:
-            self._host = np.lib.stride_tricks.as_strided(memptr, shape, strides)
+            start = memptr.ptr - memptr.mem.ptr
+            self._host = np.ndarray(shape, dtype, memptr.whole, start, strides)
         self.base: ndarray | None = None
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
@@ -70,7 +92,23 @@ class ndarray:
     strides = property(lambda self: self._host.strides)
     nbytes = property(lambda self: self._host.nbytes)
     flags = property(lambda self: self._host.flags)
-    data = property(lambda self: self._host)
+    data = property(lambda self: MemoryPointer.of(self._host))
+
+    @property
+    def real(self) -> ndarray:
+        return self._showing(self._host.real)
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        self._host.real = on_host(value)
+
+    @property
+    def imag(self) -> ndarray:
+        return self._showing(self._host.imag)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        self._host.imag = on_host(value)
 
     def __len__(self) -> int:
         return len(self._host)
@@ -190,7 +228,8 @@ class ufunc:
         hosts = [on_host(arg) for arg in args]
         with np.errstate(all="ignore"):
             if out is None:
-                return fresh(self.compute(*hosts, **({} if dtype is None else {"dtype": dtype})))
+                found = self.compute(*hosts, **({} if dtype is None else {"dtype": dtype}))
+                return tuple(map(fresh, found)) if isinstance(found, tuple) else fresh(found)
             (target,) = out if isinstance(out, tuple) else (out,)
             self.compute(*hosts, out=on_host(target), casting=casting)
         return target
@@ -212,7 +251,7 @@ class ufunc:
 
 def _operator(name: str, in_place: bool = False, reflected: bool = False) -> Any:
     def method(self: ndarray, *others: Any) -> Any:
-        if others and not isinstance(others[0], ndarray | np.ndarray | np.generic | int | float):
+        if others and not isinstance(others[0], ndarray | np.ndarray | np.generic | complex | float | int):
             return NotImplemented
         operands = (*others, self) if reflected else (self, *others)
         return getattr(module, name)(*operands, **({"out": self} if in_place else {}))
@@ -359,6 +398,46 @@ def cumsum(a, axis=None, dtype=None, out=None):
     return fresh(np.cumsum(a._host, axis=axis, dtype=dtype))
 
 
+def cumprod(a, axis=None, dtype=None, out=None):
+    return fresh(np.cumprod(a._host, axis=axis, dtype=dtype))
+
+
+def lexsort(keys):
+    if not isinstance(keys, ndarray):
+        raise TypeError(f"Unsupported type {type(keys)}")
+    return fresh(np.lexsort(keys._host))
+
+
+def searchsorted(a, v, side="left", sorter=None):
+    return fresh(np.searchsorted(a._host, on_host(v), side))
+
+
+def take_along_axis(a, indices, axis):
+    return fresh(np.take_along_axis(a._host, on_host(indices), axis))
+
+
+def bincount(x, weights=None, minlength=None):
+    if x.dtype.kind == "f":
+        raise TypeError("x must be int array")
+    return fresh(np.bincount(x._host, on_host(weights), minlength or 0))
+
+
+def ones(shape, dtype=float, order="C"):
+    return fresh(np.ones(shape, dtype))
+
+
+def tril(m, k=0):
+    return fresh(np.tril(m._host, k))
+
+
+def triu(m, k=0):
+    return fresh(np.triu(m._host, k))
+
+
+def roll(a, shift, axis=None):
+    return fresh(np.roll(a._host, shift, axis))
+
+
 def flip(a, axis=None):
     return a._showing(np.flip(a._host, axis))
 
@@ -380,6 +459,18 @@ def stack(tup, axis=0, out=None, *, dtype=None, casting="same_kind"):
     return fresh(np.stack([item._host for item in tup], axis))
 
 
+def isin(element, test_elements, assume_unique=False, invert=False):
+    return fresh(np.isin(on_host(element), on_host(test_elements), invert=invert))
+
+
+def may_share_memory(a, b, max_work=None):
+    return np.may_share_memory(a._host, b._host)
+
+
+def from_dlpack(x):
+    return x
+
+
 def nonzero(a):
     return tuple(fresh(found) for found in np.nonzero(a._host))
 
@@ -391,7 +482,23 @@ def take(a, indices, axis=None, out=None):
 
 
 def as_strided(x, shape=None, strides=None):
-    return ndarray(shape, x.dtype, memptr=x._host, strides=strides)
+    return ndarray(shape, x.dtype, memptr=x.data, strides=strides)
+
+
+def fftn(a, s=None, axes=None, norm=None):
+    return fresh(np.fft.fftn(a._host, s, axes, norm))
+
+
+def ifftn(a, s=None, axes=None, norm=None):
+    return fresh(np.fft.ifftn(a._host, s, axes, norm))
+
+
+def rfftn(a, s=None, axes=None, norm=None):
+    return fresh(np.fft.rfftn(a._host, s, axes, norm))
+
+
+def irfftn(a, s=None, axes=None, norm=None):
+    return fresh(np.fft.irfftn(a._host, s, axes, norm))
 
 
 class nd_grid:
@@ -402,15 +509,18 @@ class nd_grid:
 
 
 UFUNCS = """
-    negative absolute sign exp expm1 log log1p sqrt sin cos tanh floor ceil rint trunc isnan isinf
+    negative absolute conjugate sign exp expm1 log log1p sqrt sin cos tanh floor ceil rint trunc isnan isinf
     isfinite logical_not invert add subtract multiply true_divide power floor_divide remainder fmod
-    arctan2 maximum minimum equal not_equal less less_equal greater greater_equal logical_and
-    logical_or logical_xor bitwise_and bitwise_or bitwise_xor left_shift right_shift
+    arctan2 logaddexp maximum minimum equal not_equal less less_equal greater greater_equal
+    logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor left_shift right_shift
+    exp2 log2 log10 tan arcsin arccos arctan sinh cosh arcsinh arccosh arctanh reciprocal square
+    signbit frexp hypot logaddexp2 copysign nextafter gcd lcm fmax fmin
 """
 FUNCTIONS = (
     *(array, asarray, asnumpy, ascontiguousarray, full, empty, zeros, zeros_like, arange, where),
     *(sum, prod, amax, amin, any, all, argmax, argmin, argsort, cumsum, flip, broadcast_to),
-    *(concatenate, stack, nonzero, take),
+    *(concatenate, stack, nonzero, take, ones, tril, triu, roll),
+    *(cumprod, lexsort, searchsorted, take_along_axis, bincount),
 )
 
 
@@ -444,10 +554,18 @@ def _module(name: str, **members: Any) -> ModuleType:
     return made
 
 
-def _erf(x: Any) -> Any:
-    """CuPy's erf: single stays single, everything else becomes double, half too."""
-    exact = np.asarray(np.frompyfunc(math.erf, 1, 1)(x.astype(np.float64)))
-    return exact.astype(np.float32 if x.dtype == np.float32 else np.float64)
+reference = SpecialPrimitives()
+reference.xp = np
+
+
+def _special(name: str) -> ufunc:
+    """CuPy's special functions: single stays single, everything else becomes double, half too."""
+
+    def compute(x: Any) -> Any:
+        exact = getattr(reference, name)(np.asarray(x, np.float64))
+        return exact.astype(np.float32 if x.dtype == np.float32 else np.float64)
+
+    return ufunc(name, compute)
 
 
 runtime = SimpleNamespace(
@@ -465,6 +583,8 @@ module = _module(
     matmul=ufunc("matmul"),
     ogrid=nd_grid(),
     lib=SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=as_strided)),
+    pi=math.pi,
+    fft=SimpleNamespace(fftn=fftn, ifftn=ifftn, rfftn=rfftn, irfftn=irfftn),
     cuda=SimpleNamespace(
         runtime=runtime,
         nvrtc=SimpleNamespace(getVersion=_library_version),
@@ -474,7 +594,14 @@ module = _module(
     **{name: ufunc(name) for name in UFUNCS.split()},
     **{function.__name__: function for function in FUNCTIONS},
 )
-special = _module("cupyx.scipy.special", erf=ufunc("erf", _erf))
+special = _module(
+    "cupyx.scipy.special",
+    erf=_special("erf"),
+    erfc=_special("erfc"),
+    erfinv=_special("erfinv"),
+    gammaln=_special("lgamma"),
+    digamma=_special("digamma"),
+)
 scipy = _module("cupyx.scipy", special=special)
 cupyx = _module("cupyx", scipy=scipy)
 MODULES = {"cupy": module, "cupyx": cupyx, "cupyx.scipy": scipy, "cupyx.scipy.special": special}

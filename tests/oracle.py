@@ -22,7 +22,7 @@ def as_torch(array):
 
 def torch_numpy(tensor):
     tensor = tensor.detach()
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy(force=True)
 
 
 def assert_same(mine, other, scale, what):

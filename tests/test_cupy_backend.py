@@ -23,14 +23,20 @@ from tensorgrad import backend as choice
 from tensorgrad import nn, optim
 from tensorgrad.backends import (
     array_backend,
+    complex_primitives,
     cupy_backend,
     index_primitives,
+    order_primitives,
+    pointwise_primitives,
     random_primitives,
+    reduction_primitives,
+    special_primitives,
+    view_primitives,
 )
 from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.backends.cupy_backend import CupyBackend
 from tensorgrad.graph import unwrap
-from tensorgrad.ops.convolution import fold_windows
+from tensorgrad.ops.windows import fold_windows
 from tests import cupy_stand_in
 from tests.cases import CASES, arrays, differentiable, draw, map_arrays
 
@@ -439,7 +445,17 @@ def chain(node: ast.AST, aliases: dict[str, list[str]]) -> list[str] | None:
 
 def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
     """Of the reference those that CupyBackend does not override, and all of its own."""
-    reference = (array_backend, index_primitives, random_primitives)
+    reference = (
+        array_backend,
+        complex_primitives,
+        index_primitives,
+        order_primitives,
+        pointwise_primitives,
+        random_primitives,
+        reduction_primitives,
+        special_primitives,
+        view_primitives,
+    )
     for module in (*reference, cupy_backend):
         cls = ArrayBackend if module in reference else CupyBackend
         source = inspect.getsource(module)

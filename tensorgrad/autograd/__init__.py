@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import engine
+from tensorgrad.autograd import functional, graph
 from tensorgrad.autograd.function import Function, once_differentiable
 from tensorgrad.autograd.gradcheck import gradcheck, gradgradcheck
 from tensorgrad.errors import GraphError
@@ -30,9 +31,11 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "no_grad",
     "once_differentiable",

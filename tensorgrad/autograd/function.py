@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad import dtypes, modes
+from tensorgrad.engine import turned
 from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.graph import (
     Leaf,
@@ -28,6 +29,7 @@ from tensorgrad.graph import (
 )
 from tensorgrad.inplace import check_writable, finish
 from tensorgrad.ops.creation import zeros_of
+from tensorgrad.saved import Packed
 
 
 class Saved:
@@ -38,12 +40,17 @@ class Saved:
     def __init__(self, tensor: Any, number: int | None) -> None:
         self.version = version_of(tensor)
         self.time = tick()
-        self.array = tensor._array
-        self.tensor = tensor if number is None else None
         self.number = number
+        packing = modes.current().packing
+        self.packed = None if packing is None else Packed(tensor, *packing)
+        self.array = None if packing is not None else tensor._array
+        self.tensor = tensor if packing is None and number is None else None
 
     def open(self, node: Multi) -> Any:
         """The tensor with its history, if nobody has written into it since."""
+        if self.packed is not None:
+            (tensor,) = self.packed
+            return tensor if self.number is None else wrap(tensor._array, Pick(node, self.number))
         if self.version.written > self.time:
             raise overwritten(node, "saved tensor", self.array.shape)
         if self.number is None:
@@ -106,16 +113,20 @@ class FunctionNode(Multi):
     def frees(self) -> bool:  # type: ignore[override]
         return self.saved is not None and bool(self.saved._saved)
 
-    def name(self) -> str:
-        return f"{self.function.__name__}Backward"
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What `save_for_backward` kept."""
+        if self.saved is None:
+            raise freed(self)
+        return self.saved.saved_tensors
 
     def pull(self, g: list[Any]) -> tuple[Any, ...]:
         with modes.no_grad():
-            results = self.call([None if part is None else wrap(part) for part in g])
-        return tuple(unwrap(result) for result in results)
+            results = self.call([None if part is None else wrap(turned(part)) for part in g])
+        return turned(tuple([unwrap(result) for result in results]))
 
     def pull_tensors(self, g: list[Any]) -> tuple[Any, ...]:
-        return self.call(g)
+        return turned(tuple(self.call(turned(g))))
 
     def call(self, gradients: list[Any]) -> tuple[Any, ...]:
         context = self.saved
@@ -176,6 +187,7 @@ class Function:
         raise NotImplementedError("Function: expected the subclass to define backward")
 
     setup_context: Any = None
+    _node_type: type[FunctionNode]
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
@@ -205,6 +217,15 @@ class Function:
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]
 
     @classmethod
+    def _node_class(cls) -> type[FunctionNode]:
+        """The class of this function's nodes, named after it; made at the first call."""
+        known: type[FunctionNode] | None = cls.__dict__.get("_node_type")
+        if known is None:
+            known = type(f"{cls.__name__}Backward", (FunctionNode,), {"__slots__": ()})
+            cls._node_type = known
+        return known
+
+    @classmethod
     def _record(
         cls,
         context: Context,
@@ -213,7 +234,7 @@ class Function:
         outputs: tuple[Any, ...],
     ) -> tuple[Any, ...]:
         tensors = [output for output in outputs if isinstance(output, TensorCore)]
-        node = new(FunctionNode)
+        node = new(cls._node_class())
         node.begin(nodes, ())
         node.saved = context
         node.shapes = tuple([output._array.shape for output in tensors])

@@ -7,13 +7,17 @@ second order, and PyTorch's answer to the same call. A new op gets a line here, 
 """
 
 from tests.cases import (  # noqa: F401
+    complex_numbers,
     elementwise,
+    functions,
     indexing,
     layers,
+    linalg,
     losses,
     products,
     reductions,
     refusals,
+    resampling,
     shapes,
     windows,
 )
