@@ -38,6 +38,7 @@ from tensorgrad.ops import (
     polar,
     quantiles,
     rearranging,
+    rectifiers,
     reduction,
     sampling,
     scan,
@@ -172,6 +173,8 @@ class TensorOps(InplaceOps):
     frac = pointwise.frac
     nan_to_num = pointwise.nan_to_num
     relu = pointwise.relu
+    prelu = rectifiers.prelu
+    hardshrink = rectifiers.hardshrink
     sigmoid = pointwise.sigmoid
     logit = pointwise.logit
     digamma = special.digamma

@@ -521,6 +521,7 @@ FUNCTIONS = (
     *(sum, prod, amax, amin, any, all, argmax, argmin, argsort, cumsum, flip, broadcast_to),
     *(concatenate, stack, nonzero, take, ones, tril, triu, roll),
     *(cumprod, lexsort, searchsorted, take_along_axis, bincount),
+    *(isin, may_share_memory, from_dlpack),
 )
 
 

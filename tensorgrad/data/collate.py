@@ -8,7 +8,7 @@ import numpy as np
 from tensorgrad._tensor import Tensor
 from tensorgrad.errors import ShapeError
 from tensorgrad.ops.creation import as_tensor, tensor
-from tensorgrad.ops.shape import stack
+from tensorgrad.ops.joining import stack
 
 
 def default_collate(batch: Sequence[Any]) -> Any:

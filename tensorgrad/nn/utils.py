@@ -13,9 +13,10 @@ from tensorgrad.graph import TensorCore
 from tensorgrad.ops.creation import tensor
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.logic import isfinite, logical_not
-from tensorgrad.ops.norms import norm
+from tensorgrad.ops.norms import p_norm
 from tensorgrad.ops.pointwise import sqrt
-from tensorgrad.ops.shape import cat, reshape, stack
+from tensorgrad.ops.joining import cat, stack
+from tensorgrad.ops.shape import reshape
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -49,9 +50,9 @@ def get_total_norm(
     if norm_type == 2.0:
         lengths = [_length(part.detach()) for part in several]
     else:
-        lengths = [norm(part.detach(), norm_type) for part in several]
+        lengths = [p_norm(part.detach(), norm_type) for part in several]
     device = lengths[0].device
-    total = norm(stack([length.to(device) for length in lengths]), norm_type)
+    total = p_norm(stack([length.to(device) for length in lengths]), norm_type)
     if error_if_nonfinite and bool(logical_not(isfinite(total))):
         raise RuntimeError(
             f"clip_grad_norm_: expected a finite norm of order {norm_type}, got {total.item()} "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.ops.pointwise import sigmoid, tanh
-from tensorgrad.ops.shape import split
+from tensorgrad.ops.cutting import split
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor

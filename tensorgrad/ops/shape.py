@@ -1,4 +1,5 @@
-"""Ops that rearrange: views where the memory allows it, as in PyTorch.
+"""Ops that give the same elements another shape or order of dimensions: views where the memory
+allows it, as in PyTorch.
 
 Names and arguments: https://docs.pytorch.org/docs/stable/torch.html#indexing-slicing-joining-
 mutating-ops
@@ -6,41 +7,34 @@ mutating-ops
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tensorgrad import dtypes
 from tensorgrad.errors import IndexRangeError, ShapeError
-from tensorgrad.graph import TensorCore
-from tensorgrad.op import TensorFunction, primitive
+from tensorgrad.formats import check_format
+from tensorgrad.op import OPS, TensorFunction, primitive
 from tensorgrad.ops.creation import whole_numbers
-from tensorgrad.ops.pieces import cut
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 __all__ = [
+    "adjoint",
     "broadcast_to",
-    "cat",
-    "chunk",
     "clone",
-    "concat",
     "flatten",
-    "flip",
+    "moveaxis",
     "movedim",
-    "narrow",
     "permute",
-    "repeat",
+    "ravel",
     "reshape",
-    "select",
-    "split",
     "squeeze",
-    "stack",
     "swapaxes",
+    "swapdims",
     "t",
     "transpose",
-    "unbind",
     "unflatten",
     "unsqueeze",
 ]
@@ -73,14 +67,29 @@ to_shape: TensorFunction = primitive(
 )
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *size: Any, shape: Any = None) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where the memory allows it."""
-    return to_shape(input, whole_numbers("reshape", shape))
+    return to_shape(input, whole_numbers("reshape", size if shape is None else (shape,)))
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
-    """As `reshape`, but always a view: ShapeError where that would need a copy."""
-    result = to_shape(input, whole_numbers("view", shape))
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """`input` in the shape of `other`."""
+    return to_shape(input, tuple(other.shape))
+
+
+bytes_as: TensorFunction = primitive("view_dtype", "input", "dtype", view=True)
+
+
+def view(input: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tensor:
+    """As `reshape`, but always a view: ShapeError where that would need a copy.
+
+    `view(dtype)` shows the same bytes as elements of another dtype; no gradient flows through it.
+    """
+    if len(shape) == 1 and hasattr(shape[0], "itemsize") and not hasattr(shape[0], "__index__"):
+        (dtype,) = shape
+    if dtype is not None:
+        return _as_dtype(input, dtype)
+    result = to_shape(input, whole_numbers("view", shape if size is None else (size,)))
     if result.numel() and result._version is None:
         raise ShapeError(
             f"view: expected a memory layout that shape {list(result.shape)} can be a "
@@ -88,6 +97,26 @@ def view(input: Tensor, *shape: Any) -> Tensor:
             f"{list(input.shape)} with strides {input.stride()} (use reshape)"
         )
     return result
+
+
+def _as_dtype(input: Tensor, dtype: Any) -> Tensor:
+    old, new = input.dtype.itemsize, dtype.itemsize
+    if old != new:
+        fits = input.ndim and input.stride(-1) == 1
+        if fits and new > old:
+            numbers = (input.shape[-1], *input.stride()[:-1], input.storage_offset())
+            fits = all(n % (new // old) == 0 for n in numbers)
+        if not fits:
+            raise ShapeError(
+                f"view: expected a last dimension whose bytes are elements of {dtype}, got shape "
+                f"{list(input.shape)} of {input.dtype} with strides {input.stride()}"
+            )
+    return bytes_as(input, dtype)
+
+
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """A view of `input` in the shape of `other`."""
+    return view(input, tuple(other.shape))
 
 
 def _inverse(dims: tuple[int, ...]) -> tuple[int, ...]:
@@ -107,43 +136,89 @@ to_order: TensorFunction = primitive(
 )
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """The dimensions in another order; a view."""
     rank = input.ndim
-    given = whole_numbers("permute", dims)
-    order = tuple([one_dim("permute", d, rank) for d in given])
-    if sorted(order) != list(range(rank)):
+    given = whole_numbers("permute", order if dims is None else (dims,))
+    places = tuple([one_dim("permute", d, rank) for d in given])
+    if sorted(places) != list(range(rank)):
         raise ShapeError(f"permute: expected each of {rank} dimensions once, got {given}")
-    return to_order(input, order)
+    return to_order(input, places)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Two dimensions exchanged; a view."""
     rank = input.ndim
+    first, second = one_dim("transpose", dim0, rank), one_dim("transpose", dim1, rank)
     if not rank:
         return to_shape(input, ())
     order = list(range(rank))
-    first, second = one_dim("transpose", dim0, rank), one_dim("transpose", dim1, rank)
     order[first], order[second] = second, first
     return to_order(input, tuple(order))
 
 
-swapaxes = transpose
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Two dimensions exchanged, by NumPy's name; a view."""
+    return transpose(input, axis0, axis1)
+
+
+swapdims = transpose
 
 
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; tensors of fewer dimensions as they are."""
     if input.ndim > 2:
         raise ShapeError(f"t: expected at most 2 dimensions, got shape {list(input.shape)}")
-    return transpose(input, 0, 1) if input.ndim == 2 else input
+    return transpose(input, 0, 1) if input.ndim == 2 else to_shape(input, tuple(input.shape))
 
 
-def movedim(input: Tensor, source: int, destination: int) -> Tensor:
-    """One dimension moved to another place, the others in order; a view."""
+def reversed_dims(input: Tensor) -> Tensor:
+    """`x.T`: the dimensions in reverse order; a view."""
+    return to_order(input, tuple(range(input.ndim))[::-1])
+
+
+def matrix_transpose(input: Tensor) -> Tensor:
+    """`x.mT`: the last two dimensions exchanged; a view."""
+    if input.ndim == 1:
+        raise ShapeError(f"mT: expected matrices, got shape {list(input.shape)}")
+    return transpose(input, -2, -1) if input.ndim else to_shape(input, ())
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """`x.mH`: the last two dimensions exchanged, complex numbers conjugated."""
+    result = matrix_transpose(input)
+    complex_numbers = dtypes.category(input.dtype) == dtypes.COMPLEX
+    return OPS["conj"].call(result) if complex_numbers else result
+
+
+def matrix_adjoint(input: Tensor) -> Tensor:
+    """`x.H`: the adjoint of one matrix."""
+    if input.ndim not in (0, 2):
+        raise ShapeError(f"H: expected a matrix, got shape {list(input.shape)}")
+    return adjoint(input)
+
+
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Dimensions moved to other places, the others in order; a view."""
     rank = input.ndim
-    order = [d for d in range(rank) if d != one_dim("movedim", source, rank)]
-    order.insert(one_dim("movedim", destination, rank), one_dim("movedim", source, rank))
+    places = [
+        tuple([one_dim("movedim", d, rank) for d in ((dims,) if isinstance(dims, int) else dims)])
+        for dims in (source, destination)
+    ]
+    if len(places[0]) != len(places[1]) or any(len(set(dims)) < len(dims) for dims in places):
+        raise ShapeError(
+            "movedim: expected as many sources as destinations, none of them twice, got "
+            f"{source} and {destination}"
+        )
+    if not rank:
+        return to_shape(input, ())
+    order = [d for d in range(rank) if d not in places[0]]
+    for place, dim in sorted(zip(places[1], places[0])):
+        order.insert(place, dim)
     return to_order(input, tuple(order))
+
+
+moveaxis = movedim
 
 
 broadcast = primitive(
@@ -156,9 +231,9 @@ broadcast = primitive(
 )
 
 
-def expand(input: Tensor, *size: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Dimensions of size 1 repeated without copying; -1 keeps a size."""
-    wanted = list(whole_numbers("expand", size))
+    wanted = list(whole_numbers("expand", sizes if size is None else (size,)))
     extra = len(wanted) - input.ndim
     for place, n in enumerate(wanted):
         if n == -1:
@@ -168,7 +243,9 @@ def expand(input: Tensor, *size: Any) -> Tensor:
     return broadcast(input, tuple(wanted))
 
 
-broadcast_to = expand
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+    """As `expand`, with the size as a sequence."""
+    return expand(input, size)
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
@@ -204,11 +281,23 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return to_shape(input, (*shape[:first], middle, *shape[last + 1 :]))
 
 
+def ravel(input: Tensor) -> Tensor:
+    """All elements in one dimension; a view where the memory allows it."""
+    return to_shape(input, (-1,)) if input.ndim != 1 else contiguous(input)
+
+
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dimension as several; one of `sizes` may be -1."""
     place = one_dim("unflatten", dim, input.ndim)
     shape = tuple(input.shape)
-    return to_shape(input, (*shape[:place], *sizes, *shape[place + 1 :]))
+    given = whole_numbers("unflatten", (sizes,))
+    known = math.prod([n for n in given if n != -1])
+    if not given or (shape[place] % max(known, 1) if -1 in given else known != shape[place]):
+        raise ShapeError(
+            f"unflatten: expected sizes whose product is {shape[place]} (dimension {dim} of "
+            f"{list(shape)}), got {list(given)}"
+        )
+    return to_shape(input, (*shape[:place], *given, *shape[place + 1 :]))
 
 
 # ---- copies
@@ -217,67 +306,31 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 clone_of = primitive("copy", "input", "", "A copy of its own memory.", input=lambda g: g)
 
 
-def clone(input: Tensor) -> Tensor:
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy with its own memory; gradients flow through."""
+    check_format("clone", memory_format)
     return clone_of(input)
 
 
-def contiguous(input: Tensor) -> Tensor:
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor itself where its elements lie in order, else a copy in which they do."""
+    check_format("contiguous", memory_format)
     return input if input.is_contiguous() else clone_of(input)
 
 
-# ---- joining and splitting
+# ---- slices
 
 
-def _slice(dim: int, start: int, stop: int, step: int = 1) -> tuple[Any, ...]:
-    return (slice(None),) * dim + (slice(start, stop, step),)
-
-
-def _parts(g: Any, tensors_shape: list[tuple[int, ...]], dim: int) -> list[Any]:
-    dim %= len(tensors_shape[0])
-    ends = itertools.accumulate([shape[dim] for shape in tensors_shape], initial=0)
-    return [take_slice(g, _slice(dim, a, b)) for a, b in itertools.pairwise(ends)]
-
-
-cat_same = primitive(
-    "cat",
-    "*tensors",
-    "dim=0",
-    expects="tensors of equal sizes but for the joined dimension",
-    tensors=_parts,
-)
-
-
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors one behind the other along `dim`."""
-    if isinstance(tensors, TensorCore):
-        raise TypeError("cat: expected a list or tuple of tensors, got a tensor")
-    return cat_same(tensors, dim)
-
-
-concat = cat
-
-
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Tensors of one shape along a new dimension."""
-    for tensor in tensors:
-        if not hasattr(tensor, "shape"):
-            raise TypeError(f"stack: expected tensors only, got {type(tensor).__name__}")
-    shapes = {tuple(tensor.shape) for tensor in tensors}
-    if len(shapes) > 1:
-        raise ShapeError(
-            "stack: expected tensors of equal size, got "
-            f"{' and '.join(str(list(s)) for s in sorted(shapes))}"
-        )
-    return cat([unsqueeze(tensor, dim) for tensor in tensors], dim)
+def slice_of(dim: int, start: int | None, stop: int | None, step: int = 1) -> tuple[Any, ...]:
+    """The index of a range along one dimension."""
+    return (*(slice(None),) * dim, slice(start, stop, step))
 
 
 def _basic_adjoint(g: Any, input_shape: tuple[int, ...], index: tuple[Any, ...]) -> Any:
     return put_slice(g, index, input_shape)
 
 
-# Basic indexing stands here because joining and splitting are written with it; ops/indexing.py has
+# Basic indexing stands here because joining and cutting are written with it; ops/indexing.py has
 # the rest.
 take_slice: TensorFunction = primitive("getitem", "input", "index", view=True, input=_basic_adjoint)
 put_slice: TensorFunction = primitive(
@@ -299,97 +352,19 @@ pick: TensorFunction = primitive(
 )
 
 
-def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
-    """`length` elements from `start` along `dim`; a view."""
-    place = one_dim("narrow", dim, input.ndim)
-    refuse_number("narrow", input)
-    size = input.shape[place]
-    if length < 0 or not -size <= start <= size or start % max(size, 1) + length > size:
-        raise IndexRangeError(
-            f"narrow: expected a range within [0, {size}), got start {start} and length {length}"
-        )
-    start = start + size if start < 0 else start
-    return take_slice(input, _slice(place, start, start + length))
-
-
-def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """One place along `dim`, without that dimension; a view."""
-    place = one_dim("select", dim, input.ndim)
-    return take_slice(input, (*(slice(None),) * place, index))
-
-
-def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """Each place along `dim` as a tensor of its own; views."""
-    place = one_dim("unbind", dim, input.ndim)
-    refuse_number("unbind", input)
-    before = (slice(None),) * place
-    return cut(input, place, [(*before, i) for i in range(input.shape[place])], dropped=True)
-
-
-def split(
-    tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
-) -> tuple[Tensor, ...]:
-    """Pieces of the given size (the last may be smaller), or of the given sizes, along `dim`;
-    views.
-    """
-    place = one_dim("split", dim, tensor.ndim)
-    refuse_number("split", tensor)
-    size = tensor.shape[place]
-    if isinstance(split_size_or_sections, int):
-        step = split_size_or_sections
-        if step <= 0:
-            raise RuntimeError(f"split: expected a split size > 0, got {step}")
-        sections = [min(step, size - start) for start in range(0, size, step)] or [0]
-    else:
-        sections = list(split_size_or_sections)
-        if sum(sections) != size:
-            raise ShapeError(
-                f"split: expected sizes that sum to {size} (dimension {dim} of "
-                f"{list(tensor.shape)}), got {sections}"
-            )
-    ends = [0, *itertools.accumulate(sections)]
-    indices = [_slice(place, start, stop) for start, stop in itertools.pairwise(ends)]
-    return cut(tensor, place, indices, dropped=False)
-
-
-def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most `chunks` pieces of equal size (the last may be smaller) along `dim`; views."""
-    if chunks <= 0:
-        raise RuntimeError(f"chunk: expected chunks > 0, got {chunks}")
-    place = one_dim("chunk", dim, input.ndim)
-    refuse_number("chunk", input)
-    size = input.shape[place]
-    return split(input, max(-(-size // chunks), 1), dim)
-
-
-reverse: TensorFunction = primitive(
-    "flip", "input", "dims", input=lambda g, dims: reverse(g, dims), expects="existing dimensions"
-)
-
-
-def flip(input: Tensor, *dims: Any) -> Tensor:
-    """The order along `dims` reversed; a copy."""
-    given = whole_numbers("flip", dims)
-    return reverse(input, tuple([one_dim("flip", d, input.ndim) for d in given]))
-
-
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
-    """The tensor repeated along each dimension, new ones in front; a copy."""
-    times = whole_numbers("repeat", repeats)
-    if len(times) < input.ndim:
-        raise ShapeError(
-            f"repeat: expected at least {input.ndim} numbers for shape "
-            f"{list(input.shape)}, got {list(times)}"
-        )
-    shape = (1,) * (len(times) - input.ndim) + tuple(input.shape)
-    apart = to_shape(input, tuple([m for n in shape for m in (1, n)]))
-    wide = broadcast(apart, tuple([m for r, n in zip(times, shape) for m in (r, n)]))
-    return to_shape(wide, tuple([r * n for r, n in zip(times, shape)]))
-
-
 def _unpad(g: Any, input_shape: tuple[int, ...], widths: Any) -> Any:
     index = tuple([slice(w[0], w[0] + n) for n, w in zip(input_shape, widths)])
     return take_slice(g, index)
 
 
 pad_constant = primitive("pad_constant", "input", "widths, value=0", input=_unpad)
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    for home in ("joining", "cutting", "rearranging"):
+        found = vars(importlib.import_module(f"tensorgrad.ops.{home}")).get(name)
+        if found is not None and not name.startswith("__"):
+            return found
+    raise AttributeError(f"module 'tensorgrad.ops.shape' has no attribute {name!r}")
