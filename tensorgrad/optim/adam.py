@@ -158,8 +158,6 @@ class Adamax(Moments):
     section 7; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adamax.html
     """
 
-    kernel = "adamax_step"
-
     def __init__(
         self,
         params: Params,
@@ -213,7 +211,6 @@ class NAdam(Moments):
     Dozat 2016; https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html
     """
 
-    kernel = "nadam_step"
     on_host = ("step", "mu_product")
 
     def __init__(
@@ -290,8 +287,6 @@ class RAdam(Moments):
 
     Liu et al. 2020; https://docs.pytorch.org/docs/stable/generated/torch.optim.RAdam.html
     """
-
-    kernel = "radam_step"
 
     def __init__(
         self,

@@ -25,8 +25,6 @@ class Adagrad(Optimizer):
     Duchi et al. 2011; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
     """
 
-    kernel = "adagrad_step"
-
     def __init__(
         self,
         params: Params,
@@ -87,8 +85,6 @@ class Adadelta(Optimizer):
     Zeiler 2012; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html
     """
 
-    kernel = "adadelta_step"
-
     def __init__(
         self,
         params: Params,
@@ -145,8 +141,6 @@ class Adafactor(Optimizer):
     The step is at most d in root mean square and scales with the parameter's. Shazeer and Stern
     2018; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adafactor.html
     """
-
-    kernel = "adafactor_step"
 
     def __init__(
         self,

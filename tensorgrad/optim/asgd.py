@@ -19,7 +19,6 @@ class ASGD(Optimizer):
     Polyak and Juditsky 1992; https://docs.pytorch.org/docs/stable/generated/torch.optim.ASGD.html
     """
 
-    kernel = "asgd_step"
     on_host = ("step", "eta", "mu")
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import dtypes
 from tensorgrad.ops.choice import maximum
 from tensorgrad.ops.linalg import matmul
-from tensorgrad.ops.norms import norm
+from tensorgrad.ops.norms import p_norm
 from tensorgrad.ops.shape import transpose
 from tensorgrad.optim.adam import decayed
 from tensorgrad.optim.optimizer import Group, Optimizer, Params
@@ -31,7 +31,6 @@ class Muon(Optimizer):
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Muon.html
     """
 
-    kernel = "muon_step"
     counted = False
 
     def __init__(
@@ -102,7 +101,7 @@ def orthogonal(step: Any, coefficients: Coefficients, steps: int, eps: float) ->
     a, b, c = coefficients
     tall = step.shape[0] > step.shape[1]
     x = transpose(step, 0, 1) if tall else step
-    x = x / maximum(norm(x), eps)
+    x = x / maximum(p_norm(x), eps)
     for _ in range(steps):
         gram = matmul(x, transpose(x, 0, 1))
         x = a * x + matmul(b * gram + c * matmul(gram, gram), x)

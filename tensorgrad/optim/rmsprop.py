@@ -20,8 +20,6 @@ class RMSprop(Optimizer):
     6; https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
     """
 
-    kernel = "rmsprop_step"
-
     def __init__(
         self,
         params: Params,

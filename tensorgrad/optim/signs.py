@@ -22,8 +22,6 @@ class Rprop(Optimizer):
     Braun 1993; https://docs.pytorch.org/docs/stable/generated/torch.optim.Rprop.html
     """
 
-    kernel = "rprop_step"
-
     def __init__(
         self,
         params: Params,
@@ -80,7 +78,6 @@ class Lion(Optimizer):
     Chen et al. 2023, https://arxiv.org/abs/2302.06675; PyTorch has none.
     """
 
-    kernel = "lion_step"
     counted = False
 
     def __init__(
