@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from tensorgrad import dtypes
+from tensorgrad import dtypes
 from tensorgrad.errors import IndexRangeError
 
 Array: TypeAlias = Any
@@ -109,7 +110,7 @@ class IndexPrimitives:
         out = input.astype("float32") if narrow else self.copy(input)
         places = self._along(index, dim)
         if not include_self:
-            out[places] = self._neutral(reduce, out.dtype)
+            self.assign_at(out, places, self._neutral(reduce, out.dtype))
         self._reduce_at(reduce, out, places, src.astype("float32") if narrow else src)
         return out.astype(input.dtype) if narrow else out
 
@@ -121,7 +122,7 @@ class IndexPrimitives:
             return reduce == "amin"
         if dtype.kind == "f":
             return -math.inf if reduce == "amax" else math.inf
-        limits = self.xp.iinfo(dtype)
+        limits = dtypes.iinfo(dtype)
         return limits.min if reduce == "amax" else limits.max
 
     def _reduce_at(

@@ -467,10 +467,6 @@ def may_share_memory(a, b, max_work=None):
     return np.may_share_memory(a._host, b._host)
 
 
-def from_dlpack(x):
-    return x
-
-
 def nonzero(a):
     return tuple(fresh(found) for found in np.nonzero(a._host))
 
@@ -521,7 +517,7 @@ FUNCTIONS = (
     *(sum, prod, amax, amin, any, all, argmax, argmin, argsort, cumsum, flip, broadcast_to),
     *(concatenate, stack, nonzero, take, ones, tril, triu, roll),
     *(cumprod, lexsort, searchsorted, take_along_axis, bincount),
-    *(isin, may_share_memory, from_dlpack),
+    *(isin, may_share_memory),
 )
 
 
