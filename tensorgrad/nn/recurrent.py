@@ -18,7 +18,9 @@ from tensorgrad.ops.creation import empty, zeros
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.linear import linear
 from tensorgrad.ops.recurrent import lstm_gates
-from tensorgrad.ops.shape import cat, squeeze, stack, t, transpose, unbind, unsqueeze
+from tensorgrad.ops.cutting import unbind
+from tensorgrad.ops.joining import cat, stack
+from tensorgrad.ops.shape import squeeze, t, transpose, unsqueeze
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
