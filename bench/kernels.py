@@ -135,27 +135,25 @@ def convolution_vjp(
     return g_input, g_weight, g.sum((0, 2, 3))
 
 
-def pool_rows(x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Array:
-    """(N, C, *positions, KH KW)."""
-    windows = numpy_backend.windows(around(x, padding, -np.inf), kernel, stride, dilation)
-    return windows.reshape(*windows.shape[:4], -1)
+def pool_places(x: Array, *how: Any) -> tuple[Array, Array]:
+    """Where in each plane the windows' largest elements lie, and which lie in the padding."""
+    places = numpy_backend.largest_in_windows(x, *how, False)
+    return np.maximum(places, 0), places < 0
 
 
-def max_windows(x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Array:
-    rows = pool_rows(x, kernel, stride, padding, dilation)
-    return np.take_along_axis(rows, rows.argmax(-1)[..., None], -1)[..., 0]
+def max_windows(x: Array, *how: Any) -> Array:
+    places, outside = pool_places(x, *how)
+    rows = places.reshape(*x.shape[:2], -1)
+    found = np.take_along_axis(x.reshape(*x.shape[:2], -1), rows, -1).reshape(places.shape)
+    return np.where(outside, -np.inf, found)
 
 
-def max_windows_vjp(
-    g: Array, x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any
-) -> Array:
-    rows = pool_rows(x, kernel, stride, padding, dilation)
-    spread = np.where(np.arange(rows.shape[-1]) == rows.argmax(-1)[..., None], g[..., None], 0)
-    size = tuple(s + 2 * p for s, p in zip(x.shape[2:], padding, strict=True))
-    apart = spread.reshape(*spread.shape[:4], *kernel)
-    folded = numpy_backend.fold_windows(apart, size, kernel, stride, dilation)
-    (top, left), (height, width) = padding, x.shape[2:]
-    return folded[:, :, top : top + height, left : left + width]
+def max_windows_vjp(g: Array, x: Array, *how: Any) -> Array:
+    places, outside = pool_places(x, *how)
+    out = np.zeros((x.shape[0] * x.shape[1], x.shape[2] * x.shape[3]), g.dtype)
+    rows = np.arange(len(out))[:, None], places.reshape(len(out), -1)
+    np.add.at(out, rows, np.where(outside, 0, g).reshape(len(out), -1))
+    return out.reshape(x.shape)
 
 
 def embedding(index: Array, weight: Array) -> Array:
@@ -348,7 +346,7 @@ def convolution_cases(rng: Any, dtype: Any) -> Iterator[Case]:
         yield (
             "max_windows_vjp",
             size,
-            partial(ours.max_windows_vjp, g, x.shape, aux),
+            partial(ours.max_windows_vjp, g, x.shape, pool[0], aux),
             partial(max_windows_vjp, g, x, *pool),
         )
 

@@ -37,6 +37,8 @@ ABSENT = {
     "sparse.*": "no sparse tensors: embeddings carry sparse gradients of their own",
     "slice": "no public name of PyTorch's",
     "to_sparse": "no sparse tensors: embeddings carry sparse gradients of their own",
+    "nn.functional.fractional_max_pool*": "pools over windows drawn at random, a rarity",
+    "max_pool2d_with_indices_backward": "a step of PyTorch's own backward pass",
 }
 
 DTYPES = ("float32", "float64", "int64", "bool")
@@ -247,8 +249,8 @@ def assert_same(ours, theirs, what, values=True, truth=None):
 
 def assert_close(mine, other, what, truth=None, rough=0.0):
     """Equal to PyTorch's numbers; or, in single precision, no farther than they are from those
-    that PyTorch finds in double precision: `truth()`. `rough` is PyTorch's own relative error,
-    where it is known to be larger.
+    that PyTorch finds in double precision, `truth()`, or than a few roundings of the arguments move
+    these. `rough` is PyTorch's own relative error, where it is known to be larger.
     """
     if other.dtype.kind not in "fc":
         np.testing.assert_array_equal(mine, other, err_msg=what)
@@ -263,7 +265,9 @@ def assert_close(mine, other, what, truth=None, rough=0.0):
             raise
         exact = host(truth())
         with np.errstate(all="ignore"):
-            worse = np.abs(mine - exact) > np.abs(other - exact) + rtol * np.abs(exact)
+            moved = 4 * np.abs(host(truth(rounded=True)) - exact)
+            allowed = np.maximum(np.abs(other - exact), moved) + rtol * np.abs(exact)
+            worse = np.abs(mine - exact) > allowed
         if worse[np.isfinite(exact)].any() or not np.array_equal(
             mine[~np.isfinite(exact)], exact[~np.isfinite(exact)], equal_nan=True
         ):
@@ -280,16 +284,23 @@ def assert_gradient(ours, theirs, what, truth=None, rough=0.0):
     assert_close(ours.detach().numpy(), host(theirs), what, truth, rough)
 
 
-def doubled(value):
-    """A sample's arguments in double precision, leaves again leaves."""
+def doubled(value, rounded=False):
+    """A sample's arguments in double precision, leaves again leaves; `rounded`: each number off by
+    half a unit of single precision's last place.
+    """
     if isinstance(value, torch.Tensor):
         if value.dtype != torch.float32:
             return value
-        return value.detach().double().requires_grad_(value.requires_grad)
+        double = value.detach().double()
+        if rounded:
+            generator = torch.Generator().manual_seed(7)
+            sides = torch.randint(0, 2, double.shape, generator=generator) * 2 - 1
+            double = double * (1 + sides * 2.0**-24)
+        return double.requires_grad_(value.requires_grad)
     if isinstance(value, tuple | list) and not isinstance(value, torch.Size):
-        return type(value)(doubled(item) for item in value)
+        return type(value)(doubled(item, rounded) for item in value)
     if isinstance(value, dict):
-        return {key: doubled(item) for key, item in value.items()}
+        return {key: doubled(item, rounded) for key, item in value.items()}
     return torch.float64 if value is torch.float32 else value
 
 
@@ -387,8 +398,8 @@ def test_values(pair):
         assert len(ours) == len(theirs)
         for number, (one, two) in enumerate(zip(ours, theirs, strict=True)):
 
-            def truth(number=number):
-                arguments = doubled([sample.input, list(sample.args), sample.kwargs])
+            def truth(number=number, rounded=False):
+                arguments = doubled([sample.input, list(sample.args), sample.kwargs], rounded)
                 exact = entry(arguments[0], *arguments[1], **arguments[2])
                 return determined(entry, sample, exact)[number]
 
@@ -452,8 +463,9 @@ def test_gradients(pair):
         own = our_gradients(function, sample, mine, places, weights, twice)
         for number, (one, two) in enumerate(zip(own, found, strict=True)):
 
-            def truth(number=number):
-                return torch_gradients(entry, sample, doubled(arguments), False)[2][number]
+            def truth(number=number, rounded=False):
+                exact = doubled(arguments, rounded)
+                return torch_gradients(entry, sample, exact, False)[2][number]
 
             assert_gradient(one, two, f"gradient {number}", truth)
         chosen = [i for i, x in enumerate(found) if x is not None and x.requires_grad]

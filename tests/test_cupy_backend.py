@@ -26,12 +26,14 @@ from tensorgrad.backends import (
     complex_primitives,
     cupy_backend,
     index_primitives,
+    linalg_primitives,
     order_primitives,
     pointwise_primitives,
     random_primitives,
     reduction_primitives,
     special_primitives,
     view_primitives,
+    window_primitives,
 )
 from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.backends.cupy_backend import CupyBackend
@@ -449,12 +451,14 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
         array_backend,
         complex_primitives,
         index_primitives,
+        linalg_primitives,
         order_primitives,
         pointwise_primitives,
         random_primitives,
         reduction_primitives,
         special_primitives,
         view_primitives,
+        window_primitives,
     )
     for module in (*reference, cupy_backend):
         cls = ArrayBackend if module in reference else CupyBackend

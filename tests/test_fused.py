@@ -52,6 +52,16 @@ INPUTS = {
         (2, 1),
         1,
     ),
+    "transposed_convolution": lambda rng, n, m: (
+        rng.standard_normal((n, 6, 4, 3)),
+        rng.standard_normal((6, m, 3, 2)),
+        None,
+        (2, 1),
+        (1, 0),
+        (1, 2),
+        1,
+        (8, 5),
+    ),
     "max_windows": lambda rng, n, m: (
         rng.standard_normal((n, m, 5, 4)),
         (3, 2),

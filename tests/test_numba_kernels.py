@@ -398,7 +398,9 @@ def test_convolution_leaves_what_it_does_not_serve():
     assert backend.max_windows(x, (2, 2), (2, 2), (0, 0), (5, 1)) is none
     assert backend.max_windows(x[:0], (2, 2), (2, 2), (0, 0), (1, 1)) is none
     assert backend.max_windows(x.astype("f2"), (2, 2), (2, 2), (0, 0), (1, 1)) is none
-    assert backend.max_windows(x, (2,), (2,), (0,), (1,)) is none
+    assert backend.max_windows(x, (2, 2, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1)) is none
+    assert backend.transposed_convolution(x[0], w[0], None, (1,), (0,), (1,), 1, (7,)) is none
+    assert backend.transposed_convolution(x, w, None, *how, (9, 9)) is none
 
 
 @pytest.mark.parametrize(
@@ -411,7 +413,7 @@ def test_convolution_leaves_what_it_does_not_serve():
     ],
     ids=str,
 )
-def test_max_windows_takes_the_first_largest_and_nan(how, dtype):
+def test_max_windows_takes_the_first_largest_and_the_last_nan(how, dtype):
     rng = np.random.default_rng(0)
     x = rng.integers(0, 3, (2, 3, 7, 8)).astype(dtype)  # many ties
     x[rng.random(x.shape) < 0.1] = np.nan
@@ -421,7 +423,22 @@ def test_max_windows_takes_the_first_largest_and_nan(how, dtype):
     np.testing.assert_array_equal(got, want)
     assert got.dtype == dtype
     g = sample(want.shape, dtype, 1)
-    close(backend.max_windows_vjp(g, x.shape, aux), compose.max_windows_vjp(g, x, *how))
+    close(backend.max_windows_vjp(g, x.shape, how[0], aux), compose.max_windows_vjp(g, x, *how))
+    places = backend.largest_in_windows(x, *how, True)
+    np.testing.assert_array_equal(places, reference.largest_in_windows(x, *how, True))
+
+
+def test_max_windows_over_one_dimension(dtype):
+    x = np.random.default_rng(0).integers(0, 3, (3, 11)).astype(dtype)
+    how = (3,), (2,), (1,), (2,)
+    for ceil_mode in False, True:
+        got, places = backend.max_windows(x, *how, ceil_mode)
+        want = reference.largest_in_windows(x, *how, ceil_mode)
+        np.testing.assert_array_equal(places, want)
+        np.testing.assert_array_equal(got, np.take_along_axis(x, want, -1))
+        spread = backend.max_windows_vjp(got, x.shape, how[0], places)
+        assert spread.shape == x.shape
+        np.testing.assert_allclose(spread.sum(-1), got.sum(-1))
 
 
 # ---- embedding

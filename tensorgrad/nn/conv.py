@@ -9,8 +9,9 @@ from tensorgrad.nn import init
 from tensorgrad.nn.functional import pad
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
-from tensorgrad.ops.convolution import Sizes, conv_nd, each
+from tensorgrad.ops.convolution import conv_nd
 from tensorgrad.ops.creation import empty
+from tensorgrad.ops.windows import Sizes, each
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor

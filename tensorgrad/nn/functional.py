@@ -7,6 +7,7 @@ https://docs.pytorch.org/docs/stable/nn.functional.html
 from tensorgrad import ops as _ops
 from tensorgrad.ops.activation import *
 from tensorgrad.ops.adaptive import *
+from tensorgrad.ops.attention import *
 from tensorgrad.ops.convolution import *
 from tensorgrad.ops.dropout import *
 from tensorgrad.ops.embedding import *
@@ -39,4 +40,5 @@ __all__ += _ops.rectifiers.__all__
 __all__ += _ops.normalization.__all__
 __all__ += _ops.dropout.__all__
 __all__ += _ops.embedding.__all__
+__all__ += _ops.attention.__all__
 __all__ += _ops.loss.__all__

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensorgrad.nn.module import Module
-from tensorgrad.ops.convolution import Sizes, avg_pool2d, max_pool2d
+from tensorgrad.ops.pooling import avg_pool2d, max_pool2d
+from tensorgrad.ops.windows import Sizes
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -30,7 +31,9 @@ class MaxPool2d(Module):
         self.dilation = dilation
 
     def forward(self, input: Tensor) -> Tensor:
-        return max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation)
+        return max_pool2d(  # type: ignore[no-any-return]
+            input, self.kernel_size, self.stride, self.padding, self.dilation
+        )
 
     def extra_repr(self) -> str:
         return (

@@ -1,4 +1,5 @@
-"""Convolution and pooling over any number of spatial dimensions, written with sliding windows.
+"""Convolution and its adjoint over any number of spatial dimensions, written with sliding
+windows.
 
 https://docs.pytorch.org/docs/stable/nn.functional.html#convolution-functions
 """
@@ -6,68 +7,43 @@ https://docs.pytorch.org/docs/stable/nn.functional.html#convolution-functions
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.errors import ShapeError
+from tensorgrad import dtypes
+from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
-from tensorgrad.op import TensorFunction, primitive
-from tensorgrad.ops.indexing import gather_along
-from tensorgrad.ops.linalg import matmul, swap_last
-from tensorgrad.ops.reduction import index_of_largest, mean, total
+from tensorgrad.graph import unwrap
+from tensorgrad.ops.conversion import cast
+from tensorgrad.ops.linalg import matmul
+from tensorgrad.ops.reduction import total
 from tensorgrad.ops.shape import pad_constant, reshape, take_slice, to_order, unsqueeze
+from tensorgrad.ops.windows import (
+    Sizes,
+    Tuple,
+    around,
+    at_least,
+    each,
+    fold_windows,
+    windows,
+)
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 __all__ = [
-    "avg_pool2d",
     "conv1d",
     "conv2d",
-    "max_pool2d",
+    "conv3d",
 ]
 
-Sizes = int | Sequence[int]
-Tuple = tuple[int, ...]
 
-windows = primitive(
-    "windows",
-    "input",
-    "kernel, stride, dilation",
-    input=lambda g, input_shape, kernel, stride, dilation: fold_windows(
-        g, tuple(input_shape[-len(kernel) :]), kernel, stride, dilation
-    ),
-)
-fold_windows: TensorFunction = primitive(
-    "fold_windows",
-    "input",
-    "size, kernel, stride, dilation",
-    input=lambda g, kernel, stride, dilation: windows(g, kernel, stride, dilation),
-)
-
-
-def each(op: str, name: str, value: Sizes, count: int) -> Tuple:
-    """One number for every spatial dimension, or one each."""
-    if isinstance(value, int):
-        return (value,) * count
-    values = tuple(int(v) for v in value)
-    if len(values) == 1:
-        return values * count
-    if len(values) != count:
-        raise ShapeError(f"{op}: expected {name} to be a number or {count} of them, got {value}")
-    return values
-
-
-def _around(x: Any, padding: Tuple, value: float = 0) -> Any:
-    """x with `padding` on both sides of its last dimensions."""
-    if not any(padding):
-        return x
-    none = ((0, 0),) * (x.ndim - len(padding))
-    return pad_constant(x, none + tuple((p, p) for p in padding), value)
+def _swapped(x: Any) -> Any:
+    """The transpose of each matrix in a stack; a view."""
+    return to_order(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
 def _within(x: Any, padding: Tuple) -> Any:
-    """x without what `_around` added."""
+    """x without `padding` on both sides of its last dimensions."""
     if not any(padding):
         return x
     sizes = x.shape[x.ndim - len(padding) :]
@@ -104,14 +80,8 @@ def _input_gradient(
     dilation: Tuple,
     groups: int,
 ) -> Any:
-    kernel = tuple(weight.shape[2:])
-    spatial = len(kernel)
-    flat = reshape(weight, groups, weight.shape[0] // groups, -1)
-    columns = matmul(swap_last(flat), _grouped(g, groups))  # (N, groups, depth, positions)
-    apart = reshape(columns, *input_shape[:2], *kernel, *g.shape[2:])
-    order = (0, 1, *range(2 + spatial, 2 + 2 * spatial), *range(2, 2 + spatial))
-    size = tuple(n + 2 * p for n, p in zip(input_shape[2:], padding))
-    return _within(fold_windows(to_order(apart, order), size, kernel, stride, dilation), padding)
+    size = tuple(input_shape[2:])
+    return transposed_convolution(g, weight, None, stride, padding, dilation, groups, size)
 
 
 def _weight_gradient(
@@ -124,9 +94,17 @@ def _weight_gradient(
     groups: int,
 ) -> Any:
     kernel = tuple(weight_shape[2:])
-    columns, _ = _columns(_around(input, padding), kernel, stride, dilation, groups)
-    each_sample = matmul(_grouped(g, groups), swap_last(columns))
+    columns, _ = _columns(around(input, padding, padding), kernel, stride, dilation, groups)
+    each_sample = matmul(_grouped(g, groups), _swapped(columns))
     return reshape(total(each_sample, 0, False), *weight_shape)
+
+
+def with_bias(out: Any, bias: Any) -> Any:
+    return out if bias is None else out + reshape(bias, -1, *(1,) * (out.ndim - 2))
+
+
+def _sum_by_channel(g: Any) -> Any:
+    return total(g, (0, *range(2, g.ndim)), False)
 
 
 def _check(
@@ -164,7 +142,7 @@ def _check(
     check=_check,
     input=_input_gradient,
     weight=_weight_gradient,
-    bias=lambda g: total(g, (0, *range(2, g.ndim)), False),
+    bias=_sum_by_channel,
 )
 def convolution(
     input: Tensor,
@@ -178,10 +156,68 @@ def convolution(
     """Cross-correlation of (N, C, *size) with (O, C / groups, *kernel) to (N, O, *positions)."""
     _check(input, weight, bias, stride, padding, dilation, groups)
     kernel = tuple(weight.shape[2:])
-    columns, positions = _columns(_around(input, padding), kernel, stride, dilation, groups)
+    columns, positions = _columns(around(input, padding, padding), kernel, stride, dilation, groups)
     flat = reshape(weight, groups, weight.shape[0] // groups, -1)
     out = reshape(matmul(flat, columns), input.shape[0], weight.shape[0], *positions)
-    return out if bias is None else out + reshape(bias, -1, *(1,) * len(kernel))
+    return with_bias(out, bias)  # type: ignore[no-any-return]
+
+
+@fused(
+    input=lambda g, weight, stride, padding, dilation, groups: convolution(
+        g, weight, None, stride, padding, dilation, groups
+    ),
+    weight=lambda g, input, weight_shape, stride, padding, dilation, groups: _weight_gradient(
+        input, g, weight_shape, stride, padding, dilation, groups
+    ),
+    bias=_sum_by_channel,
+)
+def transposed_convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Tuple,
+    padding: Tuple,
+    dilation: Tuple,
+    groups: int,
+    size: Tuple,
+) -> Tensor:
+    """The adjoint of `convolution` in its input: (N, O, *positions) with (O, C / groups, *kernel)
+    to (N, C, *size), where `size` is one that has these positions.
+    """
+    kernel, positions = tuple(weight.shape[2:]), tuple(input.shape[2:])
+    spatial = len(kernel)
+    channels = weight.shape[1] * groups
+    flat = reshape(weight, groups, weight.shape[0] // groups, -1)
+    columns = matmul(_swapped(flat), _grouped(input, groups))  # (N, groups, depth, positions)
+    apart = reshape(columns, input.shape[0], channels, *kernel, *positions)
+    order = (0, 1, *range(2 + spatial, 2 + 2 * spatial), *range(2, 2 + spatial))
+    whole = tuple([n + 2 * p for n, p in zip(size, padding)])
+    folded = fold_windows(to_order(apart, order), whole, kernel, stride, dilation)
+    return with_bias(_within(folded, padding), bias)  # type: ignore[no-any-return]
+
+
+def check_arguments(op: str, spatial: int, input: Any, weight: Any, bias: Any, groups: int) -> None:
+    if weight.ndim != spatial + 2 or input.ndim not in (spatial + 1, spatial + 2):
+        raise ShapeError(
+            f"{op}: expected input of {spatial + 2} dimensions (N, C, *size), or without N, and "
+            f"weight of {spatial + 2}, got shapes {list(input.shape)} and {list(weight.shape)}"
+        )
+    if input.dtype != weight.dtype or (bias is not None and bias.dtype != input.dtype):
+        kinds = [str(unwrap(x).dtype) for x in (input, weight, bias) if x is not None]
+        raise DTypeError(
+            f"{op}: expected input, weight and bias of one dtype, got {' and '.join(kinds)}"
+        )
+    if groups < 1:
+        raise ShapeError(f"{op}: expected groups of at least 1, got {groups}")
+
+
+def narrow(input: Any) -> bool:
+    """A 16-bit float: its sums are computed in float32."""
+    return input.dtype.itemsize == 2 and dtypes.is_floating_point(input.dtype)
+
+
+def wide(x: Any) -> Any:
+    return x if x is None else cast(x, dtypes.float32)
 
 
 def conv_nd(
@@ -198,20 +234,21 @@ def conv_nd(
     dimension.
     """
     op = f"conv{spatial}d"
-    if weight.ndim != spatial + 2:
-        raise ShapeError(
-            f"{op}: expected weight of {spatial + 2} dimensions, got shape {list(weight.shape)}"
-        )
-    steps, gaps = each(op, "stride", stride, spatial), each(op, "dilation", dilation, spatial)
+    check_arguments(op, spatial, input, weight, bias, groups)
+    steps = at_least(op, "stride", each(op, "stride", stride, spatial), 1)
+    gaps = at_least(op, "dilation", each(op, "dilation", dilation, spatial), 1)
     if isinstance(padding, str):
         if padding not in ("same", "valid"):
             raise RuntimeError(f"{op}: expected padding 'same' or 'valid', got {padding!r}")
         input, padding = _same(op, input, weight, steps, gaps, padding)
-    widths = each(op, "padding", padding, spatial)
-    if input.ndim == spatial + 1:
-        batch = convolution(unsqueeze(input, 0), weight, bias, steps, widths, gaps, groups)
-        return reshape(batch, tuple(batch.shape[1:]))
-    return convolution(input, weight, bias, steps, widths, gaps, groups)
+    widths = at_least(op, "padding", each(op, "padding", padding, spatial), 0)
+    rest = steps, widths, gaps, groups
+    batch = unsqueeze(input, 0) if input.ndim == spatial + 1 else input
+    if narrow(input):
+        out = cast(convolution(wide(batch), wide(weight), wide(bias), *rest), input.dtype)
+    else:
+        out = convolution(batch, weight, bias, *rest)
+    return out if batch is input else reshape(out, tuple(out.shape[1:]))
 
 
 def _same(
@@ -261,68 +298,14 @@ def conv2d(
     return conv_nd(2, input, weight, bias, stride, padding, dilation, groups)
 
 
-# ---- pooling
-
-
-def _pool_arguments(
-    op: str,
+def conv3d(
     input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None,
-    padding: Sizes,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
     dilation: Sizes = 1,
-) -> tuple[Tuple, Tuple, Tuple, Tuple]:
-    if input.ndim not in (3, 4):
-        raise ShapeError(f"{op}: expected (N, C, H, W) or (C, H, W), got shape {list(input.shape)}")
-    kernel = each(op, "kernel_size", kernel_size, 2)
-    steps = kernel if stride is None else each(op, "stride", stride, 2)
-    widths = each(op, "padding", padding, 2)
-    if any(p > k // 2 for p, k in zip(widths, kernel)):
-        raise ShapeError(
-            f"{op}: expected padding of at most half the kernel, got padding "
-            f"{list(widths)} for kernel {list(kernel)}"
-        )
-    gaps = each(op, "dilation", dilation, 2)
-    for n, k, p, d in zip(input.shape[-2:], kernel, widths, gaps):
-        if n + 2 * p < d * (k - 1) + 1:
-            raise ShapeError(
-                f"{op}: expected a kernel no larger than the padded input, got kernel "
-                f"{list(kernel)} for {list(input.shape)}"
-            )
-    return kernel, steps, widths, gaps
-
-
-@fused()
-def max_windows(
-    input: Tensor, kernel: Tuple, stride: Tuple, padding: Tuple, dilation: Tuple
+    groups: int = 1,
 ) -> Tensor:
-    """The largest element of each window; the gradient goes to the first one."""
-    w = windows(_around(input, padding, -math.inf), kernel, stride, dilation)
-    rows = reshape(w, *w.shape[: -len(kernel)], math.prod(kernel))
-    best = index_of_largest(rows, -1, True)
-    return reshape(gather_along(rows, best, -1), *w.shape[: -len(kernel)])
-
-
-def max_pool2d(
-    input: Tensor,
-    kernel_size: Sizes,
-    stride: Sizes | None = None,
-    padding: Sizes = 0,
-    dilation: Sizes = 1,
-) -> Tensor:
-    """The largest element of each window of (N, C, H, W); stride is the kernel's size
-    unless told.
-    """
-    kernel, steps, widths, gaps = _pool_arguments(
-        "max_pool2d", input, kernel_size, stride, padding, dilation
-    )
-    return max_windows(input, kernel, steps, widths, gaps)
-
-
-def avg_pool2d(
-    input: Tensor, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0
-) -> Tensor:
-    """The mean of each window of (N, C, H, W), padding counted as zeros."""
-    kernel, steps, widths, _ = _pool_arguments("avg_pool2d", input, kernel_size, stride, padding)
-    w = windows(_around(input, widths), kernel, steps, (1, 1))
-    return mean(w, (-2, -1))
+    """Cross-correlation of (N, C, D, H, W) with (O, C / groups, KD, KH, KW)."""
+    return conv_nd(3, input, weight, bias, stride, padding, dilation, groups)
