@@ -8,6 +8,7 @@ backend is made. A process computes on one GPU, "cuda:0"; CUDA_VISIBLE_DEVICES s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -83,6 +84,16 @@ class CupyBackend(ArrayBackend):
     def _in_float64(self, function: Callable[[Array], Array], input: Array) -> Array:
         # All at once: on a GPU every block would be a launch.
         return function(input.astype("float64")).astype(input.dtype)
+
+    # ---- linear algebra
+
+    @contextlib.contextmanager
+    def _refusing(self, op: str, expected: str) -> Any:
+        import cupyx
+
+        # Unless asked to, CuPy's decompositions do not look at what went wrong.
+        with cupyx.errstate(linalg="raise"), super()._refusing(op, expected):
+            yield
 
     @cached_property
     def _special(self) -> Any:

@@ -10,6 +10,7 @@ installed. It shows nothing of speed, streams or rounding on a device.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import math
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -251,7 +252,9 @@ class ufunc:
 
 def _operator(name: str, in_place: bool = False, reflected: bool = False) -> Any:
     def method(self: ndarray, *others: Any) -> Any:
-        if others and not isinstance(others[0], ndarray | np.ndarray | np.generic | complex | float | int):
+        if others and not isinstance(
+            others[0], ndarray | np.ndarray | np.generic | complex | float | int
+        ):
             return NotImplemented
         operands = (*others, self) if reflected else (self, *others)
         return getattr(module, name)(*operands, **({"out": self} if in_place else {}))
@@ -497,6 +500,47 @@ def irfftn(a, s=None, axes=None, norm=None):
     return fresh(np.fft.irfftn(a._host, s, axes, norm))
 
 
+def ones_like(a, dtype=None, order="K", subok=None, shape=None):
+    return fresh(np.ones_like(on_host(a), dtype=dtype))
+
+
+def eye(N, M=None, k=0, dtype=float, order="C"):
+    return fresh(np.eye(N, M, k, dtype))
+
+
+class Reporting:
+    """Whether the decompositions say what went wrong: unless asked to, CuPy's do not."""
+
+    faults = False
+
+
+@contextlib.contextmanager
+def errstate(*, divide=None, over=None, under=None, invalid=None, linalg=None):
+    before, Reporting.faults = Reporting.faults, linalg == "raise"
+    yield
+    Reporting.faults = before
+
+
+def _decomposition(name: str) -> Any:
+    """A function of `cupy.linalg`: NaN in place of an error, unless errors are asked for."""
+    function = getattr(np.linalg, name)
+
+    def decompose(*args: Any, **kwargs: Any) -> Any:
+        hosts = [on_host(arg) for arg in args]
+        try:
+            found = function(*hosts, **kwargs)
+        except np.linalg.LinAlgError:
+            if Reporting.faults:
+                raise
+            found = np.full_like(hosts[-1 if name == "solve" else 0], np.nan)
+        return tuple(map(fresh, found)) if isinstance(found, tuple) else fresh(found)
+
+    return decompose
+
+
+DECOMPOSITIONS = ("cholesky", "det", "eigh", "inv", "qr", "slogdet", "solve", "svd")
+
+
 class nd_grid:
     """`cupy.ogrid`."""
 
@@ -516,7 +560,7 @@ FUNCTIONS = (
     *(array, asarray, asnumpy, ascontiguousarray, full, empty, zeros, zeros_like, arange, where),
     *(sum, prod, amax, amin, any, all, argmax, argmin, argsort, cumsum, flip, broadcast_to),
     *(concatenate, stack, nonzero, take, ones, tril, triu, roll),
-    *(cumprod, lexsort, searchsorted, take_along_axis, bincount),
+    *(ones_like, eye, cumprod, lexsort, searchsorted, take_along_axis, bincount),
     *(isin, may_share_memory),
 )
 
@@ -581,6 +625,10 @@ module = _module(
     ogrid=nd_grid(),
     lib=SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=as_strided)),
     pi=math.pi,
+    linalg=SimpleNamespace(
+        LinAlgError=np.linalg.LinAlgError,
+        **{name: _decomposition(name) for name in DECOMPOSITIONS},
+    ),
     fft=SimpleNamespace(fftn=fftn, ifftn=ifftn, rfftn=rfftn, irfftn=irfftn),
     cuda=SimpleNamespace(
         runtime=runtime,
@@ -600,5 +648,5 @@ special = _module(
     digamma=_special("digamma"),
 )
 scipy = _module("cupyx.scipy", special=special)
-cupyx = _module("cupyx", scipy=scipy)
+cupyx = _module("cupyx", errstate=errstate, scipy=scipy)
 MODULES = {"cupy": module, "cupyx": cupyx, "cupyx.scipy": scipy, "cupyx.scipy.special": special}
