@@ -119,6 +119,8 @@ class NumpyBackend(ArrayBackend):
                 strides.append(step if n == m else 0)
             else:
                 view = np.ndarray(size, input.dtype, input, 0, strides)
-                view.flags.writeable = False
+                if view.size != input.size:  # elements repeat
+                    view.flags.writeable = False
                 return view
-        return np.broadcast_to(input, size)
+        view = np.broadcast_to(input, size)
+        return view if view.size != input.size else input.reshape(size)

@@ -98,6 +98,7 @@ from tensorgrad.ops.floats import *
 from tensorgrad.ops.folding import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from tensorgrad.ops.grids import grid_sampler, grid_sampler_2d, grid_sampler_3d
 from tensorgrad.ops.indexing import *
+from tensorgrad.ops.layouts import *
 from tensorgrad.ops.joining import *
 from tensorgrad.ops.least_squares import *
 from tensorgrad.ops.linalg import *
@@ -128,6 +129,7 @@ from tensorgrad.ops.rectifiers import (
     threshold_,
 )
 from tensorgrad.ops.reduction import *
+from tensorgrad.ops.queries import *
 from tensorgrad.ops.sampling import *
 from tensorgrad.ops.scan import *
 from tensorgrad.ops.scattering import *
@@ -262,6 +264,8 @@ __all__ = [
     "utils",
 ]
 __all__ += _ops.creation.__all__
+__all__ += _ops.layouts.__all__
+__all__ += _ops.queries.__all__
 __all__ += _ops.sampling.__all__
 __all__ += _ops.sequences.__all__
 __all__ += _ops.shape.__all__

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Functions that make tensors: they take none, so the table says nothing of them.
 MAKING = {
     "bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window",
-    "arange", "as_tensor", "empty", "empty_like", "empty_permuted", "empty_strided", "eye",
+    "arange", "as_tensor", "asarray", "empty", "empty_like", "empty_permuted", "empty_strided", "eye",
     "from_dlpack", "from_numpy", "full", "full_like", "linspace", "logspace", "ones", "ones_like",
     "scalar_tensor", "tensor", "zeros", "zeros_like",
     "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn",
@@ -132,7 +132,7 @@ LAYERS = [
     "datasets", "__init__",
 ]  # fmt: skip
 OPS_LAYERS = [
-    "creation", "sequences", "sampling", "pieces", "shape", "joining", "cutting",
+    "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining", "cutting",
     ("diagonals", "strides"), "rearranging", "conversion", "moving", "places", "logic", "choice",
     "complex_parts", "pointwise", "polar", "arithmetic", "floats", "special", "index_forms",
     "indexing", "scattering", "drawing", "reduction", "scan",

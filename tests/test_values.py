@@ -117,7 +117,7 @@ def test_dtype_is_kept(case, backend):
     for dtype in (F32, *[d for d in case.dtypes if "float" in d]):
         single = case.function(*tensors_of(case, dtype, "contiguous"), **case.kwargs)
         double = case.function(*tensors_of(case, F64, "contiguous"), **case.kwargs)
-        if "dtype" in case.kwargs or case.op == "cast":
+        if "dtype" in case.kwargs or case.op in ("cast", "float_power"):
             continue
         for narrow, wide in zip(arrays(single), arrays(double), strict=True):
             assert str(narrow.dtype) == (dtype if wide.dtype == tg.float64 else str(wide.dtype))

@@ -12,12 +12,22 @@ from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore, unwrap
 from tensorgrad.op import Number, number_of, primitive
 from tensorgrad.ops.conversion import cast
+from tensorgrad.ops.creation import zeros_of
+from tensorgrad.ops.logic import isnan
+from tensorgrad.ops.places import nonzero
+from tensorgrad.out import into, takes_out
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 __all__ = [
     "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clip",
+    "fmax",
+    "fmin",
+    "heaviside",
     "masked_fill",
     "maximum",
     "minimum",
@@ -34,25 +44,60 @@ choose = primitive(
 )
 
 
-def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Tensor:
+def where(
+    condition: Tensor,
+    input: Tensor | Number | None = None,
+    other: Tensor | Number | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """input where condition (bool) holds, else other. No gradient, not even NaN, reaches the one
-    not taken.
+    not taken. Of the condition alone: the indices where it is not 0, a tensor for each dimension.
     """
+    if out is not None:
+        return into(out, "where", where, (condition, input, other))  # type: ignore[no-any-return]
+    if input is None and other is None:
+        return nonzero(condition, as_tuple=True)  # type: ignore[no-any-return]
+    if isinstance(condition, TensorCore) and condition._array.dtype is not dtypes.bool_:
+        condition = _mask(condition)
     if isinstance(input, TensorCore) or isinstance(other, TensorCore):
         dtype = dtypes.result_type(unwrap(input), unwrap(other))
-        input, other = _in(input, dtype), _in(other, dtype)
-    elif isinstance(condition, TensorCore):
+        return choose(condition, _in("where", input, dtype), _in("where", other, dtype))
+    if isinstance(condition, TensorCore):
         dtype = dtypes.result_type(input, other)
         return cast(choose(condition, input, other), dtype)
     return choose(condition, input, other)
 
 
-def _in(value: Any, dtype: dtypes.DType) -> Any:
-    if isinstance(value, TensorCore):
-        return value if value._array.dtype == dtype else cast(value, dtype)
-    return number_of(value, dtype) if isinstance(value, Number) else value
+def _mask(condition: Any) -> Any:
+    if condition.dtype != dtypes.uint8:  # which PyTorch still takes
+        raise DTypeError(f"where: expected a condition of dtype bool, got {condition.dtype}")
+    return cast(condition, dtypes.bool_)
 
 
+def _in(op: str, value: Any, dtype: dtypes.DType) -> Any:
+    """A tensor or a number in a dtype; what the dtype cannot hold is refused."""
+    if hasattr(value, "dtype"):
+        return value if value.dtype == dtype else cast(value, dtype)
+    kind = dtypes.category(dtype)
+    if kind == dtypes.BOOL:
+        return bool(value)
+    fits = kind == dtypes.COMPLEX or not isinstance(value, complex)
+    if fits and kind == dtypes.INTEGRAL:
+        ends = dtypes.iinfo(dtype)
+        lowest = ends.min or -ends.max  # negative numbers wrap around in uint8
+        fits = math.isfinite(value) and lowest <= value <= ends.max
+    elif fits and kind == dtypes.FLOATING and math.isfinite(value):
+        fits = abs(value) <= dtypes.finfo(dtype).max
+    if not fits:
+        raise DTypeError(
+            f"{op}: expected a number that {dtype} holds, got {value} "
+            "(value cannot be converted without overflow)"
+        )
+    return number_of(value, dtype)
+
+
+@takes_out
 def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     """value (a number or a 0-d tensor) where mask (bool) holds, input elsewhere, in input's
     dtype.
@@ -60,12 +105,12 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     shape = getattr(value, "shape", ())
     if shape:
         raise ShapeError(f"masked_fill: expected a 0-d value, got shape {list(shape)}")
-    if isinstance(value, Number):
-        kind = dtypes.category(input.dtype)
-        if kind == dtypes.INTEGRAL and not math.isfinite(value):
-            raise DTypeError(f"masked_fill: expected a value for {input.dtype}, got {value}")
-        value = bool(value) if kind == dtypes.BOOL else value
-    return where(mask, _in(value, input.dtype), input)
+    if mask.dtype != dtypes.bool_:
+        raise DTypeError(f"masked_fill: expected a mask of dtype bool, got {mask.dtype}")
+    kind = value.dtype if hasattr(value, "dtype") else dtypes.bool_
+    if dtypes.category(kind) == dtypes.COMPLEX != dtypes.category(input.dtype):
+        raise DTypeError(f"masked_fill: expected a value for {input.dtype}, got {kind}")
+    return choose(mask, _in("masked_fill", value, input.dtype), input)
 
 
 _number = partial(primitive, kind="number")
@@ -74,6 +119,7 @@ maximum = _number(
     "input other",
     "",
     "The larger of two; NaN if either is. At a tie each gets half the gradient.",
+    only_tensors="input other",
     input=lambda g, input, other: where(input < other, 0, where(input == other, g / 2, g)),
     other=lambda g, input, other: where(other < input, 0, where(input == other, g / 2, g)),
 )
@@ -82,40 +128,114 @@ minimum = _number(
     "input other",
     "",
     "The smaller of two; NaN if either is. At a tie each gets half the gradient.",
+    only_tensors="input other",
     input=lambda g, input, other: where(input > other, 0, where(input == other, g / 2, g)),
     other=lambda g, input, other: where(other > input, 0, where(input == other, g / 2, g)),
 )
+fmax = _number(
+    "fmax",
+    "input other",
+    "",
+    "The larger of two; of NaN and a number the number. At a tie `input` gets the gradient.",
+    only_tensors="input other",
+    input=lambda g, input, other: where((input >= other) | isnan(other), g, 0),
+    other=lambda g, input, other: where((input >= other) | isnan(other), 0, g),
+)
+fmin = _number(
+    "fmin",
+    "input other",
+    "",
+    "The smaller of two; of NaN and a number the number. At a tie `input` gets the gradient.",
+    only_tensors="input other",
+    input=lambda g, input, other: where((input <= other) | isnan(other), g, 0),
+    other=lambda g, input, other: where((input <= other) | isnan(other), 0, g),
+)
 
 
-def _within(g: Any, input: Any, min: Any, max: Any) -> Any:
+@takes_out
+def heaviside(input: Tensor, values: Tensor) -> Tensor:
+    """0 where input < 0, values where it is 0, 1 where it is more; dtypes must be equal."""
+    if isinstance(input, Number) or isinstance(values, Number):
+        raise TypeError("heaviside: expected two tensors, got a number")
+    if input.dtype != values.dtype:
+        raise DTypeError(
+            f"heaviside: expected tensors of one dtype, got {input.dtype} and {values.dtype}"
+        )
+    return choose(input == 0, values, cast(input > 0, input.dtype))
+
+
+# ---- limits
+
+
+def _within(input: Any, min: Any, max: Any) -> Any:
     if min is None or max is None:
-        inside = input <= max if min is None else input >= min
-    else:
-        inside = (input >= min) & (input <= max)
-    return where(inside, g, 0)
+        return input <= max if min is None else input >= min
+    return (input >= min) & (input <= max)
 
 
-@fused(input=_within)
-def clamp_to(input: Tensor, min: Any, max: Any) -> Tensor:
-    """input limited by two numbers."""
+def _of_min(g: Any, input: Any, min: Any, max: Any) -> Any:
+    below = input < min
+    return where(below if max is None else below & (min < max), g, 0)
+
+
+def _of_max(g: Any, input: Any, min: Any, max: Any) -> Any:
+    above = input > max
+    return where(above if min is None else above | (max < min), g, 0)
+
+
+clamp_to = primitive(
+    "clamp_to",
+    "input",
+    "min, max",
+    "input limited by two numbers, or one and None.",
+    input=lambda g, input, min, max: where(_within(input, min, max), g, 0),
+)
+
+
+@fused(
+    input=lambda g, input, min, max: where(_within(input, min, max), g, 0), min=_of_min, max=_of_max
+)
+def clamp_between(input: Tensor, min: Tensor | None, max: Tensor | None) -> Tensor:
+    """input limited by two tensors, or one and None."""
     if min is not None:
         input = maximum(input, min)
     return input if max is None else minimum(input, max)
 
 
+@takes_out
 def clamp(
     input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None
 ) -> Tensor:
     """input limited to [min, max]; either may be None. The gradient passes where min <= input <=
-    max.
+    max, and else goes to the limit that was taken.
     """
-    if min is None and max is None:
-        raise ValueError("clamp: expected min or max, got neither")
-    if not isinstance(min, TensorCore) and not isinstance(max, TensorCore):
-        return clamp_to(input, min, max)
-    result = input
-    if min is not None:
-        result = where(result < min, min, result)
-    if max is not None:
-        result = where(result > max, max, result)
-    return result
+    limits = [limit for limit in (min, max) if limit is not None]
+    if not limits:
+        raise RuntimeError("clamp: expected min or max, got neither (must not be None)")
+    dtype = dtypes.result_type(unwrap(input), *[unwrap(limit) for limit in limits])
+    if input.dtype != dtype:
+        input = cast(input, dtype)
+    numbers = not any(hasattr(limit, "dtype") for limit in limits)
+    ends = [None if limit is None else _in("clamp", limit, dtype) for limit in (min, max)]
+    if numbers:
+        return clamp_to(input, *ends)
+    whole = [
+        zeros_of(input, ()) + end if isinstance(limit, Number) else end
+        for limit, end in zip((min, max), ends)
+    ]
+    return clamp_between(input, *whole)
+
+
+clip = clamp
+
+
+@takes_out
+def clamp_min(input: Tensor, min: Tensor | Number) -> Tensor:
+    """max(input, min), by number or tensor."""
+    return clamp(input, min)
+
+
+@takes_out
+def clamp_max(input: Tensor, max: Tensor | Number) -> Tensor:
+    """min(input, max), by number or tensor."""
+    return clamp(input, None, max)

@@ -2,45 +2,118 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
+from typing import TYPE_CHECKING
 
-from tensorgrad.op import primitive
+from tensorgrad import dtypes
+from tensorgrad.errors import DTypeError
+from tensorgrad.op import Number, primitive
+from tensorgrad.out import takes_out
+
+if TYPE_CHECKING:
+    from tensorgrad._tensor import Tensor
 
 __all__ = [
     "bitwise_and",
+    "bitwise_left_shift",
     "bitwise_not",
     "bitwise_or",
+    "bitwise_right_shift",
     "bitwise_xor",
     "eq",
+    "gcd",
     "ge",
+    "greater",
+    "greater_equal",
     "gt",
     "isfinite",
     "isinf",
     "isnan",
+    "isneginf",
+    "isposinf",
+    "lcm",
     "le",
+    "less",
+    "less_equal",
     "logical_and",
     "logical_not",
     "logical_or",
     "logical_xor",
     "lt",
     "ne",
+    "not_equal",
+    "signbit",
 ]
 
 _number = partial(primitive, kind="number")
-eq = _number("eq", "input other", "", "input == other, as bool.")
-ne = _number("ne", "input other", "", "input != other, as bool.")
-lt = _number("lt", "input other", "", "input < other, as bool.")
-le = _number("le", "input other", "", "input <= other, as bool.")
-gt = _number("gt", "input other", "", "input > other, as bool.")
-ge = _number("ge", "input other", "", "input >= other, as bool.")
-logical_and = primitive("logical_and", "input other", "", "Both are not 0, as bool.")
-logical_or = primitive("logical_or", "input other", "", "One is not 0, as bool.")
-logical_xor = primitive("logical_xor", "input other", "", "Just one is not 0, as bool.")
+
+# ---- comparisons: a number may stand on the right
+
+_compare = partial(primitive, kind="number", only_tensors="input")
+eq = _compare("eq", "input other", "", "input == other, as bool.")
+ne = not_equal = _compare("ne", "input other", "", "input != other, as bool.")
+lt = less = _compare("lt", "input other", "", "input < other, as bool.")
+le = less_equal = _compare("le", "input other", "", "input <= other, as bool.")
+gt = greater = _compare("gt", "input other", "", "input > other, as bool.")
+ge = greater_equal = _compare("ge", "input other", "", "input >= other, as bool.")
+
+# ---- logic: any dtype, not 0 is true
+
+_combine = partial(primitive, kind="number", only_tensors="input other")
+logical_and = _combine("logical_and", "input other", "", "Both are not 0, as bool.")
+logical_or = _combine("logical_or", "input other", "", "One is not 0, as bool.")
+logical_xor = _combine("logical_xor", "input other", "", "Just one is not 0, as bool.")
 logical_not = primitive("logical_not", "input", "", "input is 0, as bool.")
+
+# ---- bits and integers
+
 bitwise_and = _number("bitwise_and", "input other", "", "input & other, of integers or bools.")
 bitwise_or = _number("bitwise_or", "input other", "", "input | other, of integers or bools.")
 bitwise_xor = _number("bitwise_xor", "input other", "", "input ^ other, of integers or bools.")
 bitwise_not = primitive("bitwise_not", "input", "", "~input, of integers or bools.")
+bitwise_left_shift = _number(
+    "bitwise_left_shift", "input other", "", "input * 2^other, of integers; high bits are lost."
+)
+bitwise_right_shift = _number(
+    "bitwise_right_shift", "input other", "", "floor(input / 2^other), of integers."
+)
+gcd = _combine("gcd", "input other", "", "Greatest common divisor of integers, >= 0.")
+lcm = _combine("lcm", "input other", "", "Least common multiple of integers, >= 0.")
+
+
+def rlshift(input: Tensor, other: Tensor | Number) -> Tensor:
+    """other << input."""
+    return bitwise_left_shift(other, input)
+
+
+def rrshift(input: Tensor, other: Tensor | Number) -> Tensor:
+    """other >> input."""
+    return bitwise_right_shift(other, input)
+
+
+# ---- tests of single numbers
+
 isnan = primitive("isnan", "input", "", "input is NaN, as bool.")
 isinf = primitive("isinf", "input", "", "input is infinite, as bool.")
 isfinite = primitive("isfinite", "input", "", "input is neither NaN nor infinite, as bool.")
+signbit = primitive("signbit", "input", "", "The sign is negative, that of -0.0 too, as bool.")
+
+
+@takes_out
+def isposinf(input: Tensor) -> Tensor:
+    """input is inf, as bool."""
+    _refuse_complex("isposinf", input)
+    return eq(input, math.inf) if dtypes.is_differentiable(input.dtype) else isinf(input)
+
+
+@takes_out
+def isneginf(input: Tensor) -> Tensor:
+    """input is -inf, as bool."""
+    _refuse_complex("isneginf", input)
+    return eq(input, -math.inf) if dtypes.is_differentiable(input.dtype) else isinf(input)
+
+
+def _refuse_complex(op: str, input: Tensor) -> None:
+    if dtypes.category(input.dtype) == dtypes.COMPLEX:
+        raise DTypeError(f"{op}: expected real numbers, got {input.dtype}")
