@@ -127,6 +127,12 @@ class ViewPrimitives:
 
     # ---- copies
 
+    def clone(self, input: Array) -> Array:
+        """A copy without gaps whose dimensions lie in the order of the input's; of repeated
+        elements in C order.
+        """
+        return self.xp.array(input, order="C" if 0 in input.strides else "K")
+
     def tril(self, input: Array, diagonal: int) -> Array:
         return self.xp.tril(input, diagonal)
 

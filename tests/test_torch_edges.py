@@ -195,6 +195,11 @@ def test_where_we_differ_from_torch():
 
 # ---- views: strides, contiguity, and writes that show through
 
+
+def torch_or_ours(tensor):
+    return tg if isinstance(tensor, tg.Tensor) else torch
+
+
 VIEWS = {
     "reshape": lambda x: x.reshape(12, 2),
     "reshape of transposed": lambda x: x.transpose(0, 1).reshape(-1),
@@ -240,6 +245,44 @@ VIEWS = {
     "mask": lambda x: x[x > 3],
     "chain": lambda x: x.transpose(0, 1)[1].unsqueeze(0).squeeze(0).t(),
     "empty": lambda x: x[:0],
+    "T": lambda x: x[0].T,
+    "H": lambda x: x[1].H,
+    "mH": lambda x: x.mH,
+    "swapdims": lambda x: x.swapdims(1, 2),
+    "moveaxis": lambda x: x.moveaxis((0, 2), (2, 1)),
+    "view_as": lambda x: x.view_as(x.view(6, 4)),
+    "reshape_as": lambda x: x.transpose(0, 1).reshape_as(x),
+    "ravel": lambda x: x.ravel(),
+    "ravel of transposed": lambda x: x.transpose(0, 1).ravel(),
+    "as_strided": lambda x: x.as_strided((2, 2, 3), (12, 1, 4), 1),
+    "as_strided of a view": lambda x: x[1, 1:].as_strided((2, 3), (4, 1)),
+    "as_strided before a view": lambda x: x[1, 1:].as_strided((3, 2), (4, 1), 2),
+    "unfold": lambda x: x.unfold(2, 2, 2),
+    "unfold of transposed": lambda x: x.transpose(0, 2).unfold(1, 3, 1),
+    "diagonal": lambda x: x.diagonal(1, 1, 2),
+    "diagonal below": lambda x: x.diagonal(-1, 2, 0),
+    "diagonal of transposed": lambda x: x.permute(2, 0, 1)[1:].diagonal(),
+    "diag": lambda x: x[0].diag(),
+    "tensor_split": lambda x: x.tensor_split(3, 2)[1],
+    "hsplit": lambda x: x.hsplit((1,))[1],
+    "dsplit": lambda x: x.dsplit(2)[1],
+    "split_with_sizes": lambda x: x.split_with_sizes((1, 3), 2)[1],
+    "narrow from the end": lambda x: x.narrow(1, -2, 2),
+    "atleast_3d": lambda x: x[0].unsqueeze(-1),
+    "meshgrid": lambda x: torch_or_ours(x).meshgrid(x[0, 0], x[1, 0, :3], indexing="xy")[1],
+    "broadcast_tensors": lambda x: torch_or_ours(x).broadcast_tensors(x[0, 0], x)[1],
+    "t_": lambda x: x[0].t_(),
+    "squeeze_": lambda x: x[:1].squeeze_(0).unsqueeze_(-1),
+    "transpose_": lambda x: x.view(6, 4).transpose_(0, 1)[1:],
+    "as_strided_": lambda x: x[0].as_strided_((2, 2), (1, 4)),
+    "clone of transposed": lambda x: x.transpose(0, 1).clone(),
+    "clone of a slice": lambda x: x.permute(2, 0, 1)[::2].clone(),
+    "clone of expanded": lambda x: x[0, 0].expand(3, 2, 4).clone(),
+    "clone in order": lambda x: x.mT.clone(memory_format=torch_or_ours(x).contiguous_format),
+    "repeat once": lambda x: x.repeat(1, 1, 1),
+    "rot90 never": lambda x: x.rot90(0),
+    "roll nowhere": lambda x: x.roll(0, 0),
+    "repeat_interleave once": lambda x: x.repeat_interleave(1, 0),
 }  # fmt: skip
 
 
@@ -255,10 +298,14 @@ def test_view(name):
     assert mine.is_contiguous() == other.is_contiguous()
     if mine.numel() and 1 not in mine.shape:
         assert mine.stride() == other.stride()
+    if other.untyped_storage().data_ptr() == torch_base.untyped_storage().data_ptr():
+        assert mine.storage_offset() == other.storage_offset()
+        if mine.numel():
+            assert mine.data_ptr() - x.data_ptr() == other.data_ptr() - torch_base.data_ptr()
     x.zero_()
     torch_base.zero_()
     assert_same(mine, other, 1.0, "after a write to the base")
-    if name not in ("expand", "expand_as", "broadcast_to"):
+    if name not in ("expand", "expand_as", "broadcast_to", "meshgrid"):
         mine.fill_(7.0)
         other.fill_(7.0)
         assert_same(x, torch_base, 1.0, "after a write to the view")

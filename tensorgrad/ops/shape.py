@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
 from tensorgrad.errors import IndexRangeError, ShapeError
-from tensorgrad.formats import check_format
+from tensorgrad.formats import check_format, contiguous_format
 from tensorgrad.op import OPS, TensorFunction, primitive
 from tensorgrad.ops.creation import whole_numbers
 
@@ -303,13 +303,17 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 # ---- copies
 
 
-clone_of = primitive("copy", "input", "", "A copy of its own memory.", input=lambda g: g)
+clone_of = primitive("copy", "input", "", "A copy that lies in order.", input=lambda g: g)
+same_layout = primitive("clone", "input", "", input=lambda g: g)
 
 
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy with its own memory; gradients flow through."""
+    """A copy with its own memory; gradients flow through.
+
+    Its dimensions lie in memory in the input's order, unless it is told `contiguous_format`.
+    """
     check_format("clone", memory_format)
-    return clone_of(input)
+    return clone_of(input) if memory_format is contiguous_format else same_layout(input)
 
 
 def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:

@@ -41,6 +41,7 @@ case("flatten dims", tg.flatten, normal(2, 3, 4), 1, -1, ref=lambda x, a, b: x.r
 case("flatten 0-d", tg.flatten, normal(), ref=np.ravel)
 case("unflatten", tg.unflatten, normal(2, 6), 1, (2, -1), ref=lambda x, d, s: x.reshape(2, 2, 3))
 case("clone", tg.clone, normal(3, 4), ref=np.copy, dtypes=EVERY)
+case("clone primitive", OPS["clone"].call, normal(3, 4), ref=np.copy, dtypes=EVERY)
 case("copy", OPS["copy"].call, normal(3, 4), ref=np.copy, torch="")
 case("cat", tg.cat, [normal(2, 3), normal(1, 3)], ref=np.concatenate, dtypes=EVERY)
 case("cat dim", tg.cat, [normal(2, 3), normal(2, 1), normal(2, 2)], -1, ref=np.concatenate)
@@ -61,9 +62,9 @@ case("chunk", tg.chunk, normal(5, 2), 3, ref=lambda x, n: tuple(np.split(x, [2, 
 case("chunk dim", tg.chunk, normal(2, 4), 2, -1, ref=lambda x, n, d: tuple(np.split(x, 2, -1)))
 case("reshape_as", tg.Tensor.reshape_as, normal(3, 4), integers(0, 2, 2, 6),
      ref=lambda x, other: x.reshape(2, 6))
-case("view", lambda x: tg.clone(x).view(2, 6), normal(3, 4), torch="",
+case("view", lambda x: x.contiguous().view(2, 6), normal(3, 4), torch="",
      ref=lambda x: x.reshape(2, 6))
-case("view_dtype", lambda x: tg.clone(x).view(tg.uint8).view(x.dtype), normal(3), torch="",
+case("view_dtype", lambda x: x.contiguous().view(tg.uint8).view(x.dtype), normal(3), torch="",
      grad=False, dtypes=EVERY, ref=lambda x: x)
 case("swapdims", tg.swapdims, normal(2, 3), 0, 1, ref=np.swapaxes)
 case("moveaxis", tg.moveaxis, normal(2, 3, 4), 2, 0, ref=np.moveaxis)
@@ -184,9 +185,9 @@ case("repeat_interleave places", OPS["repeat_interleave"].call, np.array([2, 0, 
 
 # ---- by strides
 
-case("as_strided", lambda x: tg.as_strided(tg.clone(x), (2, 3), (4, 1), 1), normal(3, 4), torch="",
+case("as_strided", lambda x: tg.as_strided(x.contiguous(), (2, 3), (4, 1), 1), normal(3, 4), torch="",
      dtypes=EVERY, ref=lambda x: x[:2, 1:])
-case("as_strided overlapping", lambda x: tg.as_strided(tg.clone(x), (3, 2, 2), (1, 0, 2), 3),
+case("as_strided overlapping", lambda x: tg.as_strided(x.contiguous(), (3, 2, 2), (1, 0, 2), 3),
      normal(3, 4), torch="",
      ref=lambda x: np.ravel(x)[3 + np.arange(3)[:, None, None] + np.array([[0, 2], [0, 2]])])
 case("unfold_dim", tg.Tensor.unfold, normal(2, 7, 3), 1, 3, 2, torch="", dtypes=EVERY,

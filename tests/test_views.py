@@ -1,0 +1,159 @@
+"""Tensors that share memory, and what a tensor says of its memory: what the op table and the
+comparison of views with PyTorch do not reach.
+"""
+
+import copy
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.errors import GraphError, ShapeError
+
+
+def test_size_counts_its_elements(backend):
+    size = tg.zeros(2, 3).size()
+    assert size == (2, 3)
+    assert isinstance(size, tg.Size)
+    assert size.numel() == 6
+    assert repr(size) == "tensorgrad.Size([2, 3])"
+    assert tg.broadcast_shapes((2, 1), 3).numel() == 6
+    assert tg.zeros(size).shape == (2, 3)
+
+
+def test_memory_formats(backend):
+    x = tg.zeros(2, 3, 4, 5)
+    assert x.contiguous(memory_format=tg.contiguous_format) is x
+    assert x.clone(memory_format=tg.preserve_format).stride() == x.stride()
+    assert x.is_contiguous(memory_format=tg.contiguous_format)
+    assert not x.is_contiguous(memory_format=tg.channels_last)
+    assert x.permute(0, 3, 1, 2).is_contiguous(memory_format=tg.channels_last)
+    with pytest.raises(NotImplementedError, match=r"^clone: .* got tensorgrad\.channels_last$"):
+        x.clone(memory_format=tg.channels_last)
+
+
+def test_bytes_as_another_dtype(backend):
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    bits = x.view(tg.int32)
+    assert bits.tolist() == np.array([[1, 2], [3, 4]], "float32").view("int32").tolist()
+    bits[0] = 0
+    assert x.tolist() == [[0, 0], [3, 4]]
+    assert x.view(dtype=tg.float64).shape == (2, 1)
+    assert x.t()[0].view(tg.int32).tolist() == [0, bits[1, 0].item()]
+    assert not (x.requires_grad_() * 1).view(tg.int32).requires_grad
+
+
+def test_bytes_written_are_noticed(backend):
+    x = tg.ones(3, requires_grad=True)
+    y = x * 2
+    z = y * y
+    with tg.no_grad():
+        y.view(tg.int32).zero_()
+    with pytest.raises(GraphError, match="modified by an inplace operation"):
+        z.sum().backward()
+
+
+def test_an_empty_tensor_has_no_address(backend):
+    assert tg.zeros(0).data_ptr() == 0
+    x = tg.zeros(4)
+    assert x[1:].data_ptr() == x.data_ptr() + 4
+    assert x.detach().data_ptr() == x.data_ptr()
+    assert x.clone().data_ptr() != x.data_ptr()
+
+
+def test_as_strided_over_memory_with_gaps():
+    """A view that somebody else made: the memory behind it is known, and used."""
+    whole = np.arange(12.0)
+    x = tg.from_numpy(whole[2::3])
+    assert x.storage_offset() == 2
+    assert x.as_strided((3,), (4,)).tolist() == [2, 6, 10]
+    assert x.as_strided((2, 2), (1, 1), 0).tolist() == [[0, 1], [1, 2]]
+    x.unfold(0, 2, 2)[1] = -1
+    assert whole.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, -1, 9, 10, -1]
+
+
+def test_gradient_of_strides_that_leave_the_input(backend):
+    """Places outside the input are read, and give it no gradient; those read twice give both."""
+    memory = tg.arange(10.0)
+    x = memory[2:6].requires_grad_()
+    y = x.as_strided((3, 3), (2, 1), 0)
+    assert y.tolist() == [[0, 1, 2], [2, 3, 4], [4, 5, 6]]
+    (g,) = tg.autograd.grad(y.sum(), x)
+    assert g.tolist() == [2, 1, 2, 1]
+
+
+def test_gradient_of_strides_over_repeated_elements(backend):
+    """An expanded input shares one gradient among its elements."""
+    x = tg.tensor([[3.0]], requires_grad=True)
+    y = x.expand(1, 4).as_strided((2,), (0,))
+    (y * tg.tensor([2.0, 5.0])).sum().backward()
+    assert y.tolist() == [3, 3]
+    assert x.grad.tolist() == [[7]]
+
+
+def test_writing_strides_of_what_lies_otherwise_is_refused(backend):
+    x = tg.ones(2, 3, requires_grad=True)
+    y = (x * 2).t().clone()
+    assert y.stride() == (1, 3)
+    y.as_strided((2,), (1,)).mul_(2)
+    with pytest.raises(GraphError, match=r"^as_strided: expected elements that lie in order"):
+        y.sum().backward()
+
+
+def test_resize(backend):
+    x = tg.arange(6.0).reshape(2, 3)
+    view = x[0]
+    assert x.resize_(2, 2) is x
+    assert x.tolist() == [[0, 1], [2, 3]]
+    x[0, 0] = 7
+    assert view.tolist() == [7, 1, 2]
+    assert x.resize_((6,)).tolist() == [7, 1, 2, 3, 4, 5]
+    x.resize_(3, 4)
+    assert x.shape == (3, 4)
+    assert x.reshape(-1)[:6].tolist() == [7, 1, 2, 3, 4, 5]
+    assert x.resize_as_(tg.zeros(1, 2)).tolist() == [[7, 1]]
+    assert view.tolist() == [7, 1, 2]
+
+
+def test_resizing_is_noticed(backend):
+    x = tg.ones(4)
+    w = tg.ones(4, requires_grad=True)
+    y = x * w
+    x.resize_(2, 2)
+    with pytest.raises(GraphError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_a_view_outlives_the_resizing_of_its_base(backend):
+    """Written with a history, it changes that of the resized tensor no more."""
+    x = tg.ones(2, 2)
+    row = x[0]
+    x.resize_(4)
+    w = tg.full((2,), 3.0, requires_grad=True)
+    row.mul_(w)
+    assert x.tolist() == [3, 3, 1, 1]
+    assert not x.requires_grad
+    (g,) = tg.autograd.grad(row.sum(), w)
+    assert g.tolist() == [1, 1]
+
+
+def test_pieces_of_a_view_by_strides_are_views(backend):
+    x = tg.zeros(6)
+    x.as_strided((2, 2), (3, 1), 1)[1].add_(1)
+    assert x.tolist() == [0, 0, 0, 0, 1, 1]
+    x.unfold(0, 3, 3).diagonal().fill_(5)
+    assert x.tolist() == [5, 0, 0, 0, 5, 1]
+
+
+def test_a_view_by_strides_outside_the_memory_is_refused(backend):
+    x = tg.zeros(4)
+    with pytest.raises(ShapeError, match="out of bounds for storage"):
+        x[2:].as_strided((3,), (1,))
+    assert x[2:].as_strided((4,), (1,), 0).shape == (4,)
+
+
+def test_a_copied_view_stands_alone(backend):
+    x = tg.zeros(2, 3)
+    alone = copy.deepcopy(x.diagonal())
+    alone.fill_(1)
+    assert x.sum().item() == 0
