@@ -9,7 +9,7 @@ import numpy as np
 import tensorgrad as tg
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.op import OPS
-from tensorgrad.ops import activation, dropout, normalization, rectifiers
+from tensorgrad.ops import activation, attention, dropout, normalization, rectifiers
 from tensorgrad.ops import embedding as tables
 from tensorgrad.ops.linear import bilinear, linear
 from tests.cases.losses import standard
@@ -247,3 +247,67 @@ for name in ("dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_al
         error=ValueError, words=f"{name}: expected a probability in [0, 1], got -0.1")
 bad("dropout1d rank", lambda m, x: m.nn.functional.dropout1d(x), floats(2, 3, 4, 5),
     error=ShapeError, words="dropout1d: expected 2 or 3 dimensions")
+
+# ---- attention
+
+
+def attended(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """mask: True where a query sees a key; one that sees none gives zeros."""
+    scores = np.where(mask, q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1]), -np.inf)
+    top = scores.max(-1, keepdims=True)
+    shares = np.exp(scores - np.where(np.isfinite(top), top, 0))
+    return shares / np.maximum(shares.sum(-1, keepdims=True), 1e-300) @ v
+
+
+SEES = np.array([[True, False, True, True, False], [False] * 5, [True] * 5])
+
+case("scaled_dot_product_attention", attention.scaled_dot_product_attention, normal(2, 3, 4),
+     normal(2, 5, 4), normal(2, 5, 6), dtypes=NARROW,
+     ref=lambda q, k, v: attended(q, k, v, np.array(True)))
+case("scaled_dot_product_attention sees", attention.scaled_dot_product_attention, normal(2, 3, 4),
+     normal(2, 5, 4), normal(2, 5, 6), given(SEES), dtypes=NARROW, ref=attended)
+case("scaled_dot_product_attention causal", attention.scaled_dot_product_attention,
+     normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 6), is_causal=True,
+     ref=lambda q, k, v, is_causal: attended(q, k, v, np.tri(3, 5) > 0))
+case("scaled_dot_product_attention added", attention.scaled_dot_product_attention, normal(3, 4),
+     normal(5, 4), normal(5, 6), normal(3, 5), scale=0.7)
+case("scaled_dot_product_attention groups", attention.scaled_dot_product_attention,
+     normal(2, 6, 3, 4), normal(2, 2, 5, 4), normal(2, 2, 5, 4), enable_gqa=True, dtypes=NARROW,
+     ref=lambda q, k, v, enable_gqa: attended(
+         q, k.repeat(3, 1), v.repeat(3, 1), np.array(True)))
+case("multi_head_attention_forward", attention.multi_head_attention_forward, normal(3, 2, 4),
+     normal(5, 2, 4), normal(5, 2, 4), 4, 2, normal(12, 4), normal(12), None, None, False, 0.0,
+     normal(4, 4), normal(4), second=False)
+case("multi_head_attention_forward one", attention.multi_head_attention_forward, normal(3, 4),
+     normal(5, 4), normal(5, 4), 4, 2, normal(12, 4), None, normal(1, 1, 4), normal(1, 1, 4), True,
+     0.0, normal(4, 4), None, False, given([True, False, False, True, False]), second=False)
+
+bad("attention masks", lambda m, x: m.nn.functional.scaled_dot_product_attention(
+    x, x, x, x @ x.t(), is_causal=True), X, error=RuntimeError,
+    words="scaled_dot_product_attention: expected attn_mask or is_causal, got both")
+bad("attention sizes", lambda m, x, y: m.nn.functional.scaled_dot_product_attention(x, y, y), X,
+    floats(3, 5), error=ShapeError, words="scaled_dot_product_attention: expected query")
+bad("attention dtypes", lambda m, x: m.nn.functional.scaled_dot_product_attention(
+    x, x, x.double()), X, error=DTypeError,
+    words="scaled_dot_product_attention: expected query, key and value of one dtype")
+
+
+def heads(m, x, count, **kwargs):
+    weight = m.ones(12, 4)
+    return m.nn.functional.multi_head_attention_forward(
+        x, x, x, 4, count, kwargs.pop("weight", weight), None, kwargs.pop("bias", None), None,
+        False, 0.0, m.ones(4, 4), None, **kwargs)
+
+
+for name, expected, inputs, arguments in (
+    ("heads", "a size that 3 heads divide", X, {"count": 3}),
+    ("rank", "a query of 2 or 3 dimensions", floats(1, 2, 3, 4), {"count": 2}),
+    ("size", "an embedding size of 4", floats(3, 5), {"count": 2}),
+    ("weights", "in_proj_weight", X, {"count": 2, "weight": None}),
+    ("separate", "the three projection weights", X,
+     {"count": 2, "use_separate_proj_weight": True}),
+):
+    bad(f"multi_head_attention_forward {name}", lambda m, x, a=arguments: heads(m, x, **a), inputs,
+        error=AssertionError, words=f"multi_head_attention_forward: expected {expected}, got")
+bad("multi_head_attention_forward causal", lambda m, x: heads(m, x, 2, is_causal=True), X,
+    error=RuntimeError, words="multi_head_attention_forward: expected an attn_mask beside")
