@@ -362,13 +362,3 @@ def _unpad(g: Any, input_shape: tuple[int, ...], widths: Any) -> Any:
 
 
 pad_constant = primitive("pad_constant", "input", "widths, value=0", input=_unpad)
-
-
-def __getattr__(name: str) -> Any:
-    import importlib
-
-    for home in ("joining", "cutting", "rearranging"):
-        found = vars(importlib.import_module(f"tensorgrad.ops.{home}")).get(name)
-        if found is not None and not name.startswith("__"):
-            return found
-    raise AttributeError(f"module 'tensorgrad.ops.shape' has no attribute {name!r}")

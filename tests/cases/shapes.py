@@ -112,7 +112,8 @@ case("unsafe_split_with_sizes", tg.unsafe_split_with_sizes, normal(3), [1, 2],
      ref=lambda x, n: tuple(np.split(x, [1])))
 case("unsafe_chunk", tg.unsafe_chunk, normal(5), 2, ref=lambda x, n: tuple(np.split(x, [3])))
 case("chunk nothing", tg.chunk, normal(0, 2), 3, ref=lambda x, n: (x, x, x))
-case("tensor_split", tg.tensor_split, normal(5, 2), 3, ref=lambda x, n: tuple(np.array_split(x, n)))
+case("tensor_split", tg.tensor_split, normal(5, 2), 3,
+     ref=lambda x, n: tuple(np.array_split(x, n)))
 case("tensor_split indices", tg.tensor_split, normal(2, 5), (1, 4, -4, 9), 1,
      ref=lambda x, n, d: tuple(np.split(x, n, d)))
 case("tensor_split tensor", tg.tensor_split, normal(5), np.array([1, 3]),
@@ -185,8 +186,8 @@ case("repeat_interleave places", OPS["repeat_interleave"].call, np.array([2, 0, 
 
 # ---- by strides
 
-case("as_strided", lambda x: tg.as_strided(x.contiguous(), (2, 3), (4, 1), 1), normal(3, 4), torch="",
-     dtypes=EVERY, ref=lambda x: x[:2, 1:])
+case("as_strided", lambda x: tg.as_strided(x.contiguous(), (2, 3), (4, 1), 1), normal(3, 4),
+     torch="", dtypes=EVERY, ref=lambda x: x[:2, 1:])
 case("as_strided overlapping", lambda x: tg.as_strided(x.contiguous(), (3, 2, 2), (1, 0, 2), 3),
      normal(3, 4), torch="",
      ref=lambda x: np.ravel(x)[3 + np.arange(3)[:, None, None] + np.array([[0, 2], [0, 2]])])
@@ -207,12 +208,12 @@ case("diff twice", tg.diff, normal(4, 3), 2, 0, ref=np.diff)
 case("diff joined", tg.diff, normal(3, 2), 1, 0, normal(1, 2), normal(2, 2), ref=np.diff)
 case("gradient", tg.gradient, normal(5, 4), torch="", ref=lambda x: tuple(np.gradient(x)))
 case("gradient spacing", tg.gradient, normal(4, 5), spacing=0.5, dim=1, edge_order=2, torch="",
-     ref=lambda x, spacing, dim, edge_order: tuple(
-         [np.gradient(x, spacing, axis=dim, edge_order=edge_order)]))
+     ref=lambda x, spacing, dim, edge_order: (
+         np.gradient(x, spacing, axis=dim, edge_order=edge_order),))
 case("gradient coordinates",
      lambda x, at: tg.gradient(x, spacing=(at.to(x.dtype),), dim=0, edge_order=2),
      normal(5, 2), np.array([0.0, 1.0, 3.0, 4.0, 7.0]), torch="", second=False,
-     ref=lambda x, at: tuple([np.gradient(x, at, axis=0, edge_order=2)]))
+     ref=lambda x, at: (np.gradient(x, at, axis=0, edge_order=2),))
 case("trapezoid", tg.trapezoid, normal(3, 4), normal(3, 4),
      ref=lambda y, x: np.trapezoid(y, x))
 case("trapezoid dx", tg.trapezoid, normal(3, 4), dx=0.5, dim=0,
