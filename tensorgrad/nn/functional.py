@@ -8,13 +8,16 @@ from tensorgrad import ops as _ops
 from tensorgrad.ops.activation import *
 from tensorgrad.ops.adaptive import *
 from tensorgrad.ops.attention import *
+from tensorgrad.ops.class_loss import *
 from tensorgrad.ops.convolution import *
+from tensorgrad.ops.distance import *
 from tensorgrad.ops.dropout import *
 from tensorgrad.ops.embedding import *
 from tensorgrad.ops.folding import *
 from tensorgrad.ops.grids import *
 from tensorgrad.ops.linear import *
 from tensorgrad.ops.loss import *
+from tensorgrad.ops.margin_loss import *
 from tensorgrad.ops.normalization import *
 from tensorgrad.ops.padding import *
 from tensorgrad.ops.pointwise import sigmoid, tanh
@@ -42,3 +45,6 @@ __all__ += _ops.dropout.__all__
 __all__ += _ops.embedding.__all__
 __all__ += _ops.attention.__all__
 __all__ += _ops.loss.__all__
+__all__ += _ops.class_loss.__all__
+__all__ += _ops.margin_loss.__all__
+__all__ += _ops.distance.__all__

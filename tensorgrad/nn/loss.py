@@ -1,5 +1,5 @@
 """Losses as modules; the formulas stand at the functions of the same names in
-`tensorgrad.ops.loss`.
+`nn.functional`.
 
 `reduction` is "mean", "sum" or "none". https://docs.pytorch.org/docs/stable/nn.html#loss-functions
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tensorgrad.nn import functional
 from tensorgrad.nn.module import Module
-from tensorgrad.ops import loss
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -35,14 +35,14 @@ class MSELoss(_Loss):
     """(input - target)^2."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.mse_loss(input, target, self.reduction)
+        return functional.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
     """|input - target|."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.l1_loss(input, target, self.reduction)
+        return functional.l1_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
@@ -53,7 +53,7 @@ class SmoothL1Loss(_Loss):
         self.beta = beta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.smooth_l1_loss(input, target, self.reduction, self.beta)
+        return functional.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
 class CrossEntropyLoss(_WeightedLoss):
@@ -72,8 +72,13 @@ class CrossEntropyLoss(_WeightedLoss):
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.cross_entropy(
-            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        return functional.cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
         )
 
 
@@ -91,14 +96,16 @@ class NLLLoss(_WeightedLoss):
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
+        return functional.nll_loss(
+            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction
+        )
 
 
 class BCELoss(_WeightedLoss):
     """Of probabilities with targets in [0, 1]."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.binary_cross_entropy(input, target, self.weight, self.reduction)
+        return functional.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(_WeightedLoss):
@@ -117,8 +124,8 @@ class BCEWithLogitsLoss(_WeightedLoss):
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.binary_cross_entropy_with_logits(
-            input, target, self.weight, self.reduction, self.pos_weight
+        return functional.binary_cross_entropy_with_logits(
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )
 
 
@@ -131,4 +138,6 @@ class KLDivLoss(_Loss):
         self.log_target = log_target
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return loss.kl_div(input, target, self.reduction, self.log_target)
+        return functional.kl_div(
+            input, target, reduction=self.reduction, log_target=self.log_target
+        )

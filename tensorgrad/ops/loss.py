@@ -1,24 +1,26 @@
-"""Losses that compare predictions with targets.
+"""Losses of numbers against numbers, element by element.
 
+`reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are PyTorch's older words for it.
 https://docs.pytorch.org/docs/stable/nn.functional.html#loss-functions
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
+from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
-from tensorgrad.graph import unwrap
+from tensorgrad.graph import TensorCore
 from tensorgrad.ops.activation import _softplus
 from tensorgrad.ops.choice import clamp, where
-from tensorgrad.ops.conversion import cast
-from tensorgrad.ops.indexing import gather_along
-from tensorgrad.ops.pointwise import abs, log
+from tensorgrad.ops.conversion import all_widened
+from tensorgrad.ops.distance import floored
+from tensorgrad.ops.pointwise import abs, exp, log
 from tensorgrad.ops.reduction import mean, some, sum
-from tensorgrad.ops.shape import movedim, reshape, unsqueeze
-from tensorgrad.ops.softmaxes import log_softmax
+from tensorgrad.ops.shape import expand, unsqueeze
+from tensorgrad.ops.special import xlogy
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -26,24 +28,34 @@ if TYPE_CHECKING:
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
-    "cross_entropy",
+    "gaussian_nll_loss",
+    "huber_loss",
     "kl_div",
     "l1_loss",
     "mse_loss",
-    "nll_loss",
+    "poisson_nll_loss",
     "smooth_l1_loss",
 ]
 
 
-def reduce(op: str, loss: Tensor, reduction: str) -> Tensor:
+def way(op: str, reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+    """The reduction, which the older arguments may name too."""
+    if size_average is not None or reduce is not None:
+        if reduce is False:
+            return "none"
+        return "sum" if size_average is False else "mean"
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(
+            f"{op}: expected reduction to be 'mean', 'sum' or 'none', got {reduction!r}"
+        )
+    return reduction
+
+
+def reduced(loss: Tensor, reduction: str) -> Tensor:
     """The losses of the elements as "none", their "mean" or their "sum"."""
-    if reduction == "mean":
-        return mean(loss)
-    if reduction == "sum":
-        return sum(loss)
     if reduction == "none":
         return loss
-    raise ValueError(f"{op}: expected reduction to be 'mean', 'sum' or 'none', got {reduction!r}")
+    return mean(loss) if reduction == "mean" else sum(loss)
 
 
 def _same_size(op: str, input: Tensor, target: Tensor) -> None:
@@ -52,34 +64,100 @@ def _same_size(op: str, input: Tensor, target: Tensor) -> None:
             f"{op}: expected a target of the input's size {list(input.shape)}, got "
             f"{list(target.shape)}; "
             "broadcasting is likely to give wrong results",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(input - target)^2."""
+def _weighted(op: str, loss: Tensor, input: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is None:
+        return loss
+    if tuple(weight.shape) != tuple(input.shape):
+        raise ShapeError(
+            f"{op}: expected a weight of the input's size {list(input.shape)}, got "
+            f"{list(weight.shape)}"
+        )
+    return loss * weight
+
+
+def _weighted_mean(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+    """The mean is by weight, where there are weights."""
+    if weight is None or reduction != "mean":
+        return reduced(loss, reduction)
+    return sum(loss) / sum(weight)
+
+
+@all_widened
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """(input - target)^2, times weight (then the mean divides by the sum of the weights)."""
+    reduction = way("mse_loss", reduction, size_average, reduce)
     _same_size("mse_loss", input, target)
     difference = input - target
-    return reduce("mse_loss", difference * difference, reduction)
+    loss = _weighted("mse_loss", difference * difference, input, weight)
+    return _weighted_mean(loss, weight, reduction)
 
 
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """|input - target|."""
+@all_widened
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """|input - target|, times weight (then the mean divides by the sum of the weights)."""
+    reduction = way("l1_loss", reduction, size_average, reduce)
     _same_size("l1_loss", input, target)
-    return reduce("l1_loss", abs(input - target), reduction)
+    loss = _weighted("l1_loss", abs(input - target), input, weight)
+    return _weighted_mean(loss, weight, reduction)
 
 
+@all_widened
 def smooth_l1_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
 ) -> Tensor:
     """d^2 / (2 beta) where d = |input - target| < beta, d - beta / 2 elsewhere."""
+    reduction = way("smooth_l1_loss", reduction, size_average, reduce)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss: expected beta >= 0, got {beta}")
-    if beta == 0:
-        return l1_loss(input, target, reduction)
     _same_size("smooth_l1_loss", input, target)
     d = abs(input - target)
-    return reduce("smooth_l1_loss", where(d < beta, d * d * (0.5 / beta), d - beta / 2), reduction)
+    if beta == 0:
+        return reduced(d, reduction)
+    return reduced(where(d < beta, d * d * (0.5 / beta), d - beta / 2), reduction)
+
+
+@all_widened
+def huber_loss(
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """d^2 / 2 where d = |input - target| <= delta, delta (d - delta / 2) elsewhere; times weight."""
+    reduction = way("huber_loss", reduction, None, None)
+    if delta <= 0:
+        raise RuntimeError(f"huber_loss: expected delta > 0, got {delta}")
+    _same_size("huber_loss", input, target)
+    d = abs(input - target)
+    loss = where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta)
+    return reduced(_weighted("huber_loss", loss, input, weight), reduction)
+
+
+# ---- of probabilities
 
 
 def _log_odds(g: Any, input: Any, target: Any) -> Any:
@@ -98,210 +176,146 @@ def surprise(input: Tensor, target: Tensor) -> Tensor:
     return -(target * certain + (1 - target) * clamp(log(1 - input), min=-100.0))
 
 
+def _target_of_size(op: str, input: Tensor, target: Tensor) -> None:
+    if tuple(input.shape) != tuple(target.shape):
+        raise ShapeError(
+            f"{op}: expected a target of the input's size {list(input.shape)}, got "
+            f"{list(target.shape)}"
+        )
+
+
+@all_widened
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """-(target log(input) + (1 - target) log(1 - input)), logarithms no lower than -100; input in
     [0, 1].
     """
-    if tuple(input.shape) != tuple(target.shape):
-        raise ValueError(
-            "binary_cross_entropy: expected a target of the input's size "
-            f"{list(input.shape)}, got {list(target.shape)}"
-        )
+    reduction = way("binary_cross_entropy", reduction, size_average, reduce)
+    _target_of_size("binary_cross_entropy", input, target)
     loss = surprise(input, target)
-    return reduce("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
+    return reduced(loss if weight is None else loss * expand(weight, loss.shape), reduction)
 
 
+@all_widened
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
     """Binary cross-entropy of sigmoid(input), without overflow; pos_weight scales the positive
     part.
     """
-    if tuple(input.shape) != tuple(target.shape):
-        raise ValueError(
-            "binary_cross_entropy_with_logits: expected a target of the input's size "
-            f"{list(input.shape)}, got {list(target.shape)}"
-        )
+    reduction = way("binary_cross_entropy_with_logits", reduction, size_average, reduce)
+    _target_of_size("binary_cross_entropy_with_logits", input, target)
     if pos_weight is None:
         loss = (1 - target) * input + _softplus(-input)
     else:
         loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * _softplus(-input)
-    loss = loss if weight is None else loss * weight
-    return reduce("binary_cross_entropy_with_logits", loss, reduction)
+    return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@all_widened
 def kl_div(
-    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
-) -> Tensor:
-    """target (log target - input), with input a logarithm; "batchmean" divides the sum by the first
-    size.
-    """
-    if log_target:
-        loss = target.exp() * (target - input)
-    else:
-        safe = where(target > 0, target, 1)
-        loss = target * (log(safe) - input)
-    if reduction == "batchmean":
-        return sum(loss) / (input.shape[0] if input.ndim else 1)
-    return reduce("kl_div", loss, reduction)
-
-
-# ---- classes
-
-
-def _check_classes(input: Any, target: Any, ignore_index: int) -> None:
-    rows, classes = unwrap(input), unwrap(target)
-    if rows.ndim != 2 or classes.shape != rows.shape[:1]:
-        raise ShapeError(
-            "cross_entropy: expected logits (N, C) and N targets, got shapes "
-            f"{list(rows.shape)} and {list(classes.shape)}"
-        )
-    if classes.dtype.kind not in "iu":
-        raise DTypeError(f"cross_entropy: expected targets of dtype int64, got {classes.dtype}")
-
-
-def _check_range(target: Any, classes: int, ignore_index: int) -> None:
-    wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
-    if bool(some(wrong, None, False)):
-        values = unwrap(target)[unwrap(wrong)]
-        raise IndexRangeError(
-            f"cross_entropy: expected targets in [0, {classes}), got {int(values[0])} "
-            "(Target is out of bounds)"
-        )
-
-
-@fused(check=_check_classes)
-def softmax_cross_entropy(input: Tensor, target: Tensor, ignore_index: int) -> Tensor:
-    """-log_softmax(input)[i, target[i]] for each row of input (N, C); 0 where target[i] is
-    ignore_index.
-    """
-    _check_classes(input, target, ignore_index)
-    _check_range(target, input.shape[1], ignore_index)
-    counted = target != ignore_index
-    picked = gather_along(log_softmax(input, 1), unsqueeze(where(counted, target, 0), 1), 1)
-    return where(counted, -reshape(picked, -1), 0)
-
-
-def _rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, C, d1, ...) scores and (N, d1, ...) classes as rows; one sample may come without N."""
-    if input.ndim == 1 and target.ndim == 0:
-        return reshape(input, 1, -1), reshape(target, 1)
-    expected = (*input.shape[:1], *input.shape[2:])
-    if input.ndim < 2 or tuple(target.shape) != expected:
-        raise ShapeError(
-            f"{op}: expected targets of shape {list(expected)} for input "
-            f"{list(input.shape)}, got {list(target.shape)}"
-        )
-    if input.ndim > 2:
-        input = movedim(input, 1, -1)
-        input = reshape(input, -1, input.shape[-1])
-    return input, reshape(target, -1)
-
-
-def _weighted(
-    loss: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    ignore_index: int,
-    reduction: str,
-    shape: tuple[int, ...],
-    op: str,
-) -> Tensor:
-    """Class weights, and the mean over what is counted."""
-    if weight is None and reduction == "mean":
-        counted = sum(cast(target != ignore_index, loss.dtype))
-        return sum(loss) / counted
-    if weight is not None:
-        counted = target != ignore_index
-        share = weight[where(counted, target, 0)] * cast(counted, loss.dtype)
-        loss = loss * share
-        if reduction == "mean":
-            return sum(loss) / sum(share)
-    return reduce(op, reshape(loss, shape), reduction)
-
-
-def nll_loss(
     input: Tensor,
     target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """target (log target - input), with input a logarithm, and target one if log_target;
+    "batchmean" divides the sum by the first size.
+    """
+    by_batch = reduction == "batchmean" and size_average is None and reduce is None
+    reduction = way("kl_div", "sum" if by_batch else reduction, size_average, reduce)
+    if log_target:
+        loss = exp(target) * (target - input)
+    else:
+        loss = xlogy(target, target) - target * input
+    result = reduced(loss, reduction)
+    return result / input.shape[0] if by_batch and input.ndim else result
+
+
+# ---- of counts and measurements
+
+
+@all_widened
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-8,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """-input[i, target[i]], input being logarithms of probabilities (N, C, ...); see
-    `cross_entropy`.
+    """exp(input) - target * input, input being the logarithm of a rate; input - target *
+    log(input + eps) if it is the rate. full adds Stirling's log(target!) for targets above 1.
     """
-    rows, classes = _rows("nll_loss", input, target)
-    _check_range(classes, rows.shape[1], ignore_index)
-    counted = classes != ignore_index
-    picked = gather_along(rows, unsqueeze(where(counted, classes, 0), 1), 1)
-    loss = where(counted, -reshape(picked, -1), 0)
-    return _weighted(
-        loss, classes, weight, ignore_index, reduction, tuple(target.shape), "nll_loss"
+    reduction = way("poisson_nll_loss", reduction, size_average, reduce)
+    if log_input:
+        loss = exp(input) - target * input
+    else:
+        loss = input - target * log(input + eps)
+    if full:
+        many = where(target > 1, target, 1)
+        stirling = many * log(many) - many + log(many * (2 * math.pi)) * 0.5
+        loss = loss + where(target > 1, stirling, 0)
+    return reduced(loss, reduction)
+
+
+def _variance(input: Tensor, var: Tensor | float) -> Tensor | float:
+    """The variance in a shape that broadcasts, or a number."""
+    if not isinstance(var, TensorCore):
+        if var < 0:
+            raise ValueError(f"gaussian_nll_loss: expected var >= 0, got {var}")
+        return var
+    if bool(some(var < 0, None, False)):
+        raise ValueError("gaussian_nll_loss: expected var >= 0, got negative entries")
+    sizes, own = tuple(input.shape), tuple(var.shape)
+    if own == sizes:
+        return var
+    if own == sizes[:-1]:
+        return unsqueeze(var, -1)
+    different = [n for n, m in zip(own, sizes) if n != m]
+    if len(own) == len(sizes) and different == [1]:
+        return var
+    raise ShapeError(
+        f"gaussian_nll_loss: expected var of the input's size {list(sizes)}, or of 1 in one "
+        f"dimension, got {list(own)}"
     )
 
 
-def cross_entropy(
+@all_widened
+def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,
-    weight: Tensor | None = None,
-    ignore_index: int = -100,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
     reduction: str = "mean",
-    label_smoothing: float = 0.0,
 ) -> Tensor:
-    """-log_softmax(input) at the target's class.
-
-    input: logits (N, C), (C,) or (N, C, d1, ...). target: class numbers (N, d1, ...) as int64, or
-    probabilities of the input's shape. weight: (C,). A class equal to `ignore_index` counts
-    nothing; "mean" divides by the number (or the weights) of the others. label_smoothing mixes the
-    target with the uniform distribution. Raises IndexRangeError for a class outside [0, C).
+    """(log(v) + (input - target)^2 / v) / 2 with v = max(var, eps), whose gradient is that of var;
+    full adds log(2 pi) / 2. Nix and Weigend 1994.
     """
-    if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(
-            f"cross_entropy: expected label_smoothing in [0, 1], got {label_smoothing}"
-        )
-    if target.dtype.kind == "f":
-        return _with_probabilities(input, target, weight, reduction, label_smoothing)
-    rows, classes = _rows("cross_entropy", input, target)
-    loss = softmax_cross_entropy(rows, classes, ignore_index)
-    shape = tuple(target.shape)
-    plain = _weighted(loss, classes, weight, ignore_index, reduction, shape, "cross_entropy")
-    if label_smoothing == 0:
-        return plain
-    logs = log_softmax(rows, 1)
-    if weight is not None:
-        logs = logs * weight
-    counted = classes != ignore_index
-    uniform = where(counted, -sum(logs, 1), 0) / rows.shape[1]
-    if reduction == "mean":
-        share = cast(counted, rows.dtype) if weight is None else weight[where(counted, classes, 0)]
-        uniform = sum(uniform) / sum(where(counted, share, 0))
+    spread = _variance(input, var)
+    reduction = way("gaussian_nll_loss", reduction, None, None)
+    difference = input - target
+    if isinstance(spread, TensorCore):
+        spread = floored(spread, eps)
+        loss = (log(spread) + difference * difference / spread) * 0.5
     else:
-        uniform = reduce("cross_entropy", reshape(uniform, shape), reduction)
-    return plain * (1 - label_smoothing) + uniform * label_smoothing
-
-
-def _with_probabilities(
-    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, label_smoothing: float
-) -> Tensor:
-    dim = 0 if input.ndim == 1 else 1
-    if tuple(input.shape) != tuple(target.shape):
-        raise ShapeError(
-            f"cross_entropy: expected probabilities of shape {list(input.shape)}, got "
-            f"{list(target.shape)}"
-        )
-    classes = input.shape[dim]
-    if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / classes
-    logs = log_softmax(input, dim)
-    if weight is not None:
-        logs = logs * reshape(weight, (classes, *(1,) * (input.ndim - 1 - dim)))
-    loss = -sum(logs * target, dim)
-    if reduction == "mean":
-        return sum(loss) / max(loss.numel(), 1)
-    return reduce("cross_entropy", loss, reduction)
+        spread = max(spread, eps)
+        loss = (difference * difference / spread + math.log(spread)) * 0.5
+    return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
