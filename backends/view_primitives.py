@@ -28,8 +28,8 @@ class ViewPrimitives:
 
     def memory_of(self, input: Array) -> tuple[int, int]:
         """Where the memory behind an array, which its views share, begins, and its bytes."""
-        root = self._root(input)
-        return self.address(root), root.nbytes
+        flat = self._memory(input)
+        return self.address(flat), flat.nbytes
 
     def strided(self, input: Array, size: Shape, steps: Sequence[int], start: int) -> Array:
         """A view of the memory behind `input`: `start` bytes from its first element, `steps` bytes
@@ -37,17 +37,21 @@ class ViewPrimitives:
         """
         if not input.size:
             return self.xp.empty(size, input.dtype)
-        flat = self._root(input).ravel(order="K")
-        if not self.xp.may_share_memory(flat, input):  # memory of others, with gaps
-            whole = self.xp.lib.stride_tricks.as_strided
-            return whole(input.view("u1"), (*size, 1), (*steps, 1)).view(input.dtype)[..., 0]
+        flat = self._memory(input)
         start += self.address(input) - self.address(flat)
         return self.xp.ndarray(size, input.dtype, flat.view("u1"), start, steps)
 
-    def _root(self, input: Array) -> Array:
+    def _memory(self, input: Array) -> Array:
+        """The memory behind an array in one dimension."""
         while isinstance(input.base, self.xp.ndarray):
             input = input.base
-        return input
+        flat = input.ravel(order="K")
+        if self.address(flat) == self.address(input):
+            return flat
+        # Somebody else's memory, of which an array with gaps is all that is known.
+        item = input.dtype.itemsize
+        count = 1 + sum((n - 1) * step // item for n, step in zip(input.shape, input.strides))
+        return self.xp.lib.stride_tricks.as_strided(input, (count,), (item,))
 
     # ---- views
 

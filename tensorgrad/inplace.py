@@ -65,17 +65,18 @@ def inplace_view(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:
         refuse_leaf(input, name)
-        leaf = input._node if input._node.__class__ is Leaf else None
-        before = _stand_in(input)
+        before = wrap(input._array, input._node)
+        before._version = version_of(input)
         with modes.enable_grad():  # not the values change, so the history is kept without asking
             result = function(before, *args, **kwargs)
+        _take_place(before, input)
         input._array = result._array
-        if leaf is None:
-            give_history(input, result._node)
+        if input._node.__class__ is Leaf:
+            input._node.shape = input._array.shape
         else:
-            leaf.shape = input._array.shape
-        input._view = result._view
-        version_of(input).add_view(input)
+            give_history(input, result._node)
+            input._view = result._view
+            version_of(input).add_view(input)
         written(input)
         return input
 
@@ -84,21 +85,19 @@ def inplace_view(function: Callable[..., Any]) -> Callable[..., Any]:
     return method
 
 
-def _stand_in(input: Any) -> Any:
-    """The tensor as it is now, in its place among views: they were taken from it, and so will be
-    the tensor itself.
+def _take_place(before: Any, input: Any) -> None:
+    """Let `before`, the tensor as it was, be what its views were taken from, and what it was itself
+    a view of.
     """
-    before = wrap(input._array, input._node)
-    version = before._version = version_of(input)
     if hasattr(input, "_view"):
         before._view = input._view
-    for place, known in enumerate(version.views):
+    views = version_of(input).views
+    for place, known in enumerate(views):
         view = known()
         if view is input:
-            version.views[place] = weakref.ref(before)
+            views[place] = weakref.ref(before)
         elif view is not None and view._view[0] is input:
             view._view = (before, *view._view[1:])
-    return before
 
 
 def forget_views(input: Any) -> None:

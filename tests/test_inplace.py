@@ -645,6 +645,17 @@ def test_programs_are_many():
     assert len(PROGRAMS) >= 115
 
 
+def test_a_turn_that_fails_changes_nothing():
+    x = tg.ones(2, 3, requires_grad=True)
+    y = x * 2
+    row = y[0]
+    with pytest.raises(IndexError):
+        y.transpose_(0, 2)
+    y.mul_(3)
+    (row * y).sum().backward()
+    assert x.grad.tolist() == [[108] * 3, [36] * 3]
+
+
 def test_turning_keeps_the_history_without_grad_mode():
     x = tg.ones(2, 3, requires_grad=True)
     y = x * 2

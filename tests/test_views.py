@@ -72,6 +72,26 @@ def test_as_strided_over_memory_with_gaps():
     assert whole.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, -1, 9, 10, -1]
 
 
+class Elsewhere:
+    """An object whose memory NumPy reads without owning it."""
+
+    def __init__(self, array):
+        self.array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+def test_as_strided_over_memory_of_others():
+    """All that is known of the memory is an array with gaps in it."""
+    whole = np.arange(12.0).reshape(3, 4)
+    x = tg.from_numpy(np.asarray(Elsewhere(whole[:, ::2])))
+    assert x.tolist() == [[0, 2], [4, 6], [8, 10]]
+    assert x.storage_offset() == 0
+    assert x.as_strided((3, 3), (4, 1)).tolist() == [[0, 1, 2], [4, 5, 6], [8, 9, 10]]
+    assert x[1:].diagonal().tolist() == [4, 10]
+    x.unfold(0, 2, 1)[0, 1] = -1
+    assert whole[:2].tolist() == [[0, 1, -1, 3], [4, 5, -1, 7]]
+
+
 def test_gradient_of_strides_that_leave_the_input(backend):
     """Places outside the input are read, and give it no gradient; those read twice give both."""
     memory = tg.arange(10.0)

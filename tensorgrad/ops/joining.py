@@ -9,12 +9,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad import modes
+from tensorgrad import dtypes, modes
 from tensorgrad.errors import ShapeError
 from tensorgrad.formats import Size
-from tensorgrad.graph import TensorCore
+from tensorgrad.graph import TensorCore, unwrap
 from tensorgrad.op import TensorFunction, primitive
-from tensorgrad.ops.creation import arange, tensor
+from tensorgrad.ops.creation import tensor
 from tensorgrad.ops.shape import (
     broadcast,
     pick,
@@ -268,5 +268,5 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         return take_slice(input, (slice(0, 0),))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(choose(range(input.shape[0]), r))
-    places: Any = tensor(rows or [0][:0], dtype=arange(0).dtype, device=input.device)
-    return pick(input, (reshape(places, (len(rows), r))._array,))
+    places = tensor(rows, dtype=dtypes.int64, device=input.device)
+    return pick(input, (unwrap(reshape(places, (len(rows), r))),))
