@@ -12,7 +12,7 @@ from typing import Any
 from tensorgrad import codegen, dtypes, graph, modes, printing
 from tensorgrad.errors import GraphError
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
-from tensorgrad.ops import choice, conversion, creation, moving
+from tensorgrad.ops import choice, conversion, creation, layouts, moving
 from tensorgrad.tensor_graph import TensorGraph
 
 
@@ -143,7 +143,7 @@ class Tensor(TensorGraph):
         return creation.empty(*size, **creation.like(self, options))
 
     def new_empty_strided(self, size: Any, stride: Any, **options: Any) -> Tensor:
-        return creation.empty_strided(size, stride, **creation.like(self, options))
+        return layouts.empty_strided(size, stride, **creation.like(self, options))
 
     def new_full(self, size: Any, fill_value: Any, **options: Any) -> Tensor:
         return creation.full(size, fill_value, **creation.like(self, options))

@@ -14,6 +14,7 @@ import threading
 from operator import index
 from typing import Any
 
+from tensorgrad.backend import Device
 from tensorgrad.graph import wrap
 
 
@@ -21,7 +22,7 @@ class Generator:
     """A stream of random numbers: a seed and how many blocks have been used."""
 
     def __init__(self, device: Any = "cpu") -> None:
-        self.device = device
+        self.device = Device(device)
         self._lock = threading.Lock()
         self.manual_seed(0)
 
@@ -58,6 +59,12 @@ class Generator:
             )
         seed, offset = state.numpy().view("uint64")
         self._seed, self._offset = int(seed), int(offset)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
 
     def draw(self, words: int) -> tuple[int, int]:
         """(key, first block) for `words` 32-bit words, which are then used up."""

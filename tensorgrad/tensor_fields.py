@@ -12,7 +12,7 @@ import numpy as np
 
 from tensorgrad import dtypes, formats, modes
 from tensorgrad.backend import Device
-from tensorgrad.errors import GraphError, ShapeError
+from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.formats import Size
 from tensorgrad.graph import TensorCore
 from tensorgrad.ops import cutting, logic, rearranging, reduction
@@ -189,6 +189,8 @@ class TensorFields(TensorOps):
         return int(self.item())
 
     def __contains__(self, value: Any) -> bool:
+        if not isinstance(value, TensorCore | int | float | complex):
+            raise DTypeError(f"contains: expected a tensor or a number, got {type(value).__name__}")
         return bool(reduction.any(logic.eq(self, value)))
 
     def __dlpack__(self, **options: Any) -> Any:

@@ -321,6 +321,21 @@ def test_retain_grad(m):
         m.ones(3).retain_grad()
 
 
+def test_a_retained_gradient_follows_the_tensor_through_writes(m):
+    x = leaf(m)
+    y = x * 2
+    y.retain_grad()
+    y.mul_(3)
+    assert y.retains_grad
+    (y * y).sum().backward()
+    assert numbers(y.grad) == [12.0, 24.0, 36.0]  # of the y that was squared
+    y = x * 2
+    y.retain_grad()
+    y[:2].mul_(5)
+    (y * y).sum().backward()
+    assert numbers(y.grad) == [20.0, 40.0, 12.0]
+
+
 def test_two_leaves_never_share_a_gradient(m):
     x, y = leaf(m), leaf(m)
     upstream = m.ones(3)
@@ -438,6 +453,45 @@ def test_modes_are_per_thread(m):
 
     assert not in_thread(switch_off)
     assert m.is_grad_enabled()
+
+
+def test_one_mode_object_serves_several_threads():
+    quiet = tg.no_grad()
+    found = []
+
+    def step():
+        with quiet:
+            found.append(tg.is_grad_enabled())
+        found.append(tg.is_grad_enabled())
+
+    with quiet:
+        in_thread(step)
+        assert not tg.is_grad_enabled()
+        with quiet:
+            assert not tg.is_grad_enabled()
+    assert tg.is_grad_enabled()
+    in_thread(step)
+    assert found == [False, True, False, True]
+
+
+def test_threads_inside_one_mode_object_at_once():
+    quiet, inside, leave = tg.no_grad(), threading.Event(), threading.Event()
+    found = []
+
+    def step():
+        with quiet:
+            inside.set()
+            leave.wait(10)
+        found.append(tg.is_grad_enabled())
+
+    thread = threading.Thread(target=step)
+    with quiet:
+        thread.start()
+        inside.wait(10)
+    found.append(tg.is_grad_enabled())
+    leave.set()
+    thread.join()
+    assert found == [True, True]
 
 
 def test_backend_of_a_thread():

@@ -143,7 +143,22 @@ DRAWS = {
     "multinomial with replacement": lambda: tg.multinomial(tg.ones(9), 4, replacement=True),
     "normal_": lambda: tg.zeros(5).normal_(1.0, 2.0),
     "uniform_": lambda: tg.zeros(5).uniform_(-1.0, 1.0),
+    "exponential_": lambda: tg.zeros(5).exponential_(2.0),
+    "cauchy_": lambda: tg.zeros(5).cauchy_(),
+    "log_normal_": lambda: tg.zeros(5).log_normal_(),
+    "geometric_": lambda: tg.zeros(9).geometric_(0.1),
+    "bernoulli_": lambda: tg.zeros(19).bernoulli_(0.5),
+    "random_": lambda: tg.zeros(9, dtype=tg.int64).random_(),
+    "normal": lambda: tg.normal(tg.zeros(3), tg.ones(3)),
+    "randint_like": lambda: tg.randint_like(tg.zeros(9), 100),
 }
+
+
+# Equal but for the rounding of functions, which are not the same on every backend.
+CLOSE = (
+    "randn", "randn float64", "randn_like", "normal_", "normal", "exponential_", "cauchy_",
+    "log_normal_",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", DRAWS)
@@ -158,7 +173,7 @@ def test_a_seed_gives_the_same_draws_on_every_backend(name: str, cupy: Any) -> N
     for pair in others:
         for expected, actual in zip((first, second), pair, strict=True):
             assert actual.dtype == expected.dtype
-            if "normal" in name or "randn" in name:
+            if name in CLOSE:
                 np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-6)
             else:
                 np.testing.assert_array_equal(actual, expected)
@@ -275,6 +290,79 @@ def test_normal(dtype: Any, backend: str) -> None:
     assert abs(np.mean(np.abs(values) < 1.959964) - 0.95) < 5 * math.sqrt(0.95 * 0.05 / MANY)
 
 
+def share(values: np.ndarray, below: float) -> float:
+    return float(np.mean(values < below))
+
+
+# By name: how it is drawn, and at what number the distribution function is what.
+WRITTEN = {
+    "exponential_": (
+        lambda x: x.exponential_(2.0),
+        {0.0: 0.0, 0.1: 1 - math.exp(-0.2), 1.0: 1 - math.exp(-2.0)},
+    ),
+    "cauchy_": (lambda x: x.cauchy_(1.0, 2.0), {1.0: 0.5, 3.0: 0.75, -1.0: 0.25}),
+    "log_normal_": (
+        lambda x: x.log_normal_(0.5, 2.0),
+        {0.0: 0.0, math.exp(0.5): 0.5, math.exp(2.5): 0.841344746},
+    ),
+    "geometric_": (
+        lambda x: x.geometric_(0.25),
+        {1.0: 0.0, 1.5: 0.25, 2.5: 1 - 0.75**2, 5.5: 1 - 0.75**5},
+    ),
+    "bernoulli_": (lambda x: x.bernoulli_(0.3), {0.0: 0.0, 0.5: 0.7, 1.5: 1.0}),
+    "random_": (lambda x: x.random_(2, 6), {2.0: 0.0, 3.0: 0.25, 5.0: 0.75, 6.0: 1.0}),
+    "normal_": (lambda x: x.normal_(1.0, 2.0), {1.0: 0.5, 3.0: 0.841344746}),
+    "normal": (
+        lambda x: tg.normal(x.fill_(1.0), 2.0),
+        {1.0: 0.5, 3.0: 0.841344746, -1.0: 0.158655254},
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", [tg.float32, tg.float64, tg.bfloat16])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_written_draws(name: str, dtype: Any, backend: str) -> None:
+    draw, known = WRITTEN[name]
+    x = draw(tg.empty(MANY, dtype=dtype))
+    assert x.dtype == dtype
+    values = x.double().numpy()
+    assert np.isfinite(values).all()
+    for below, expected in known.items():
+        # bfloat16 has eight bits: what is below a number is that of some neighbour.
+        slack = 0.01 if dtype == tg.bfloat16 else 0.0
+        found = share(values, below)
+        spread = 5 * math.sqrt(expected * (1 - expected) / MANY)
+        assert abs(found - expected) <= spread + slack, below
+
+
+def test_written_whole_numbers(backend: str) -> None:
+    values = tg.empty(MANY, dtype=tg.int8).random_().numpy()
+    assert values.dtype == np.int8
+    assert (values.min(), values.max()) == (0, 127)
+    assert set(tg.empty(99, dtype=tg.bool).random_().tolist()) == {True, False}
+    assert tg.empty(MANY, dtype=tg.float16).random_().max() == 2**11
+    trials = tg.empty(MANY, dtype=tg.int64).geometric_(0.5).numpy()
+    assert trials.min() == 1
+    assert_mean(trials, 2, math.sqrt(2))
+    chances = tg.tensor([0.0, 0.25, 1.0])
+    assert_mean(tg.empty(MANY, 3).bernoulli_(chances).numpy().mean(0), 1.25 / 3, 0.01)
+    assert tg.ones(3, dtype=tg.int64).bernoulli(0.0).tolist() == [0, 0, 0]
+    assert tg.bernoulli(tg.ones(3), 1.0).tolist() == [1.0, 1.0, 1.0]
+    like = tg.randint_like(tg.ones(MANY), 2, 5)
+    assert like.dtype == tg.float32
+    assert set(like.tolist()) == {2.0, 3.0, 4.0}
+
+
+def test_normal_arguments(backend: str) -> None:
+    means = tg.tensor([[0.0], [100.0]], requires_grad=True)
+    x = tg.normal(means, tg.tensor([0.0, 1.0, 2.0]))
+    assert x.shape == (2, 3)
+    assert x[:, 0].tolist() == [0.0, 100.0]
+    assert not x.requires_grad
+    assert tg.normal(2.0, tg.zeros(3)).tolist() == [2.0, 2.0, 2.0]
+    assert tg.normal(2.0, 0.0, (2,), dtype=tg.float64).dtype == tg.float64
+
+
 @pytest.mark.parametrize(("low", "high"), [(0, 10), (-3, 4), (5, 6), (0, 2**40)])
 def test_randint(low: int, high: int, backend: str) -> None:
     values = tg.randint(low, high, (MANY,)).numpy()
@@ -351,12 +439,27 @@ REFUSED = {
     "multinomial: expected weights >= 0": lambda: tg.multinomial(tg.zeros(2), 1),
     "multinomial: expected weights": lambda: tg.multinomial(tg.tensor([math.inf]), 1),
     "multinomial: expected at least 3 pos": lambda: tg.multinomial(tg.tensor([1.0, 0.0, 1.0]), 3),
+    "multinomial: expected at most 16777216": lambda: tg.multinomial(tg.ones(2**24 + 1), 1),
     "uniform_: expected from <= to": lambda: tg.zeros(2).uniform_(1.0, 0.0),
+    "exponential_: expected lambd > 0, got 0": lambda: tg.zeros(2).exponential_(0.0),
+    "exponential_: expected a floating": lambda: tg.zeros(2, dtype=tg.int64).exponential_(),
+    "cauchy_: expected sigma > 0, got -1": lambda: tg.zeros(2).cauchy_(0.0, -1.0),
+    "log_normal_: expected std > 0": lambda: tg.zeros(2).log_normal_(0.0, 0.0),
+    "log_normal_: expected a floating": lambda: tg.zeros(2, dtype=tg.int64).log_normal_(),
+    "geometric_: expected p in (0, 1), got 1": lambda: tg.zeros(2).geometric_(1),
+    "bernoulli_: expected p in [0, 1], got 2": lambda: tg.zeros(2).bernoulli_(2),
+    "bernoulli_: expected p in [0, 1], got tensor": lambda: tg.ones(1).bernoulli_(-tg.ones(1)),
+    "random_: expected from < to, got 3 and 3": lambda: tg.zeros(2).random_(3, 3),
+    "random_: expected a range that uint8": lambda: tg.zeros(2).byte().random_(0, 300),
+    "random_: expected a tensor whose elem": lambda: tg.zeros(1).expand(3).random_(),
+    "normal: expected std >= 0, got -1.0": lambda: tg.normal(0.0, -1.0, (2,)),
+    "normal: expected std >= 0, got tensor": lambda: tg.normal(0.0, -tg.ones(2)),
 }
 WRONG_TYPES = {
     "manual_seed: expected an int, got str": lambda: tg.manual_seed("7"),
     "manual_seed: expected an int, got float": lambda: tg.manual_seed(7.0),
     "generator: expected a Generator, got int": lambda: tg.rand(2, generator=7),
+    "normal: expected tensors, or a size": lambda: tg.normal(0.0, 1.0),
     "set_state: expected a state": lambda: tg.set_rng_state(tg.zeros(2)),
     "set_state: expected a state from": lambda: tg.set_rng_state(tg.zeros(3, dtype=tg.int64)),
 }

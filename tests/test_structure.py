@@ -132,8 +132,8 @@ LAYERS = [
     "datasets", "__init__",
 ]  # fmt: skip
 OPS_LAYERS = [
-    "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining", "cutting",
-    ("diagonals", "strides"), "rearranging", "conversion", "moving", "places", "logic", "choice",
+    "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",
+    "cutting", ("diagonals", "strides"), "rearranging", "conversion", "moving", "places", "logic", "choice",
     "complex_parts", "pointwise", "polar", "arithmetic", "floats", "special", "index_forms",
     "indexing", "scattering", "drawing", "reduction", "scan",
     ("closeness", "distinct", "multiplying", "ordering", "softmaxes", "norms", "statistics"),

@@ -28,10 +28,9 @@ if TYPE_CHECKING:
 __all__ = [
     "arange",
     "as_tensor",
+    "asarray",
     "empty",
     "empty_like",
-    "empty_permuted",
-    "empty_strided",
     "from_dlpack",
     "from_numpy",
     "full",
@@ -50,18 +49,22 @@ Where = Device | str | int | None
 
 
 # What PyTorch's functions take besides, and means nothing here.
+STARRED = 0x04  # the flag of *args in `co_flags`
 IGNORED = ("layout", "pin_memory", "memory_format")
 
 
 def making(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A function that makes a tensor, with PyTorch's further options: `out`, whose dtype it then
-    follows, `layout`, `pin_memory`, `memory_format`.
+    follows, `layout`, `pin_memory`, `memory_format`; and `size` by its name.
     """
+    takes_sizes = function.__code__.co_flags & STARRED
 
     @functools.wraps(function)
     def make(*args: Any, out: Any = None, **options: Any) -> Any:
         for name in IGNORED:
             options.pop(name, None)
+        if takes_sizes and "size" in options:
+            args = (options.pop("size"),)
         if out is None:
             return function(*args, **options)
         return into(out, function.__name__, function, args, {"dtype": out.dtype, **options})
@@ -81,6 +84,16 @@ def number(op: str, value: Any) -> Any:
     if not isinstance(value, int | float | complex | np.number | np.bool_):
         raise TypeError(f"{op}: expected a number, got {type(value).__name__}")
     return value.item() if hasattr(value, "item") else value
+
+
+def held(op: str, value: Any, dtype: DType) -> Any:
+    """A number as an integer dtype holds it; negative ones wrap around where there are none."""
+    if isinstance(value, float) or dtypes.category(dtype) != dtypes.INTEGRAL:
+        return value
+    limits = dtypes.iinfo(dtype)
+    if not -limits.max - 1 <= value <= limits.max:
+        raise DTypeError(f"{op}: expected numbers within {dtype}, got {value}")
+    return value if value >= limits.min else value + limits.max + 1
 
 
 def whole_numbers(op: str, args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -132,7 +145,10 @@ def _data(op: str, data: Any, dtype: DType | None, device: Where) -> Any:
         except ValueError as error:
             raise ShapeError(f"{op}: expected sequences of equal length, got {error}") from error
         if array.dtype.kind not in "biufcV":
-            raise TypeError(f"{op}: expected numbers, got {array.dtype}")
+            raise DTypeError(f"{op}: expected numbers, got {array.dtype}")
+        if dtype is not None and array.dtype.kind == "i" and array.size:
+            for value in (array.min(), array.max()):
+                held(op, int(value), dtypes.as_dtype(op, dtype))
         if dtype is None and (array.dtype.kind == "f" or not array.size):
             dtype = dtypes.get_default_dtype()
         elif dtype is None and array.dtype.kind == "c":
@@ -177,6 +193,21 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Where = None) -> Te
     return wrap(_data("as_tensor", data, dtype, device))
 
 
+def asarray(
+    obj: Any,
+    *,
+    dtype: DType | None = None,
+    device: Where = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """As `as_tensor`, or with `copy` as `tensor`."""
+    if copy:
+        return tensor(obj, dtype=dtype, device=device, requires_grad=requires_grad)
+    made = as_tensor(obj, dtype=dtype, device=device)
+    return made.requires_grad_() if requires_grad else made
+
+
 def from_dlpack(ext_tensor: Any) -> Tensor:
     """A tensor over the memory of another library's array, by the DLPack protocol."""
     kind, _ = ext_tensor.__dlpack_device__()
@@ -211,6 +242,7 @@ def full(
         dtype = dtype or fill_value._array.dtype
     fill_value = number("full", fill_value)
     dtype = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype("full", dtype)
+    fill_value = held("full", fill_value, dtype)
     return finish(backend.full(sizes("full", (size,)), fill_value, dtype, place), requires_grad)
 
 
@@ -240,55 +272,6 @@ def empty(
     backend, place = backend_for(device)
     dtype = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype("empty", dtype)
     return finish(backend.empty(sizes("empty", size), dtype, place), requires_grad)
-
-
-@making
-def empty_strided(
-    size: Any,
-    stride: Any,
-    *,
-    dtype: DType | None = None,
-    device: Where = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Uninitialised memory of `size`, with `stride` elements from place to place along each
-    dimension.
-    """
-    shape, steps = sizes("empty_strided", (size,)), sizes("empty_strided", (stride,))
-    if len(shape) != len(steps):
-        raise ShapeError(
-            f"empty_strided: expected a stride for each dimension of {list(shape)}, got "
-            f"{list(steps)}"
-        )
-    backend, place = backend_for(device)
-    dtype = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype("empty_strided", dtype)
-    if not all(shape):
-        return finish(backend.empty(shape, dtype, place), requires_grad)
-    last = sum((n - 1) * step for n, step in zip(shape, steps))
-    memory = backend.empty((last + 1,), dtype, place)
-    return finish(
-        backend.strided(memory, shape, [n * dtype.itemsize for n in steps], 0), requires_grad
-    )
-
-
-@making
-def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
-    """Uninitialised memory of `size` whose dimensions lie in the order `physical_layout`, the last
-    of which is contiguous.
-    """
-    shape, order = (
-        sizes("empty_permuted", (size,)),
-        whole_numbers("empty_permuted", (physical_layout,)),
-    )
-    if sorted(order) != list(range(len(shape))):
-        raise ShapeError(
-            f"empty_permuted: expected each of {len(shape)} dimensions once, got {list(order)}"
-        )
-    steps, step = [0] * len(shape), 1
-    for dim in reversed(order):
-        steps[dim] = step
-        step *= max(shape[dim], 1)
-    return empty_strided(shape, steps, **options)
 
 
 @making
@@ -354,7 +337,7 @@ def zeros_of(like: Any, shape: Shape) -> Any:
 
 @making
 def arange(
-    start: Any,
+    start: Any = 0,
     end: Any = None,
     step: Any = 1,
     *,

@@ -142,6 +142,10 @@ def random_(
     low = 0 if from_ is None else from_
     if low >= to:
         raise RuntimeError(f"random_: expected from < to, got {low} and {to}")
+    if dtypes.category(dtype) == dtypes.INTEGRAL:
+        limits = dtypes.iinfo(dtype)
+        if low < limits.min or to - 1 > limits.max:
+            raise RuntimeError(f"random_: expected a range that {dtype} holds, got [{low}, {to})")
     shape, device = tuple(input.shape), input.device
     return copy_(input, randint(low, to, shape, generator=generator, device=device))
 

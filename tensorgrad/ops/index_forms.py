@@ -105,6 +105,8 @@ def is_one_mask(index: Any) -> bool:
     ]
     if len(parts) != 1:
         return False
+    if isinstance(parts[0], list):
+        return bool(parts[0]) and all(isinstance(value, bool) for value in parts[0])
     dtype = getattr(parts[0], "dtype", None)
     return dtype is not None and dtype.kind in "bu" and parts[0].ndim > 0
 

@@ -52,13 +52,13 @@ def setitem(input: Tensor, index: Any, value: Any) -> None:
     Where numbers and slices say the place, or the value is a number, it is converted to the
     tensor's dtype; integer tensors take a tensor of the same dtype.
     """
-    if index is False:  # no place
-        return
-    basic, arrays = one_form(input, ... if index is True else index)
     if not isinstance(value, TensorCore | int | float | bool | complex):
         value = tensor(value, dtype=input.dtype, device=input.device)
     if isinstance(value, complex) and dtypes.category(input.dtype) != dtypes.COMPLEX:
         raise DTypeError(f"setitem: expected a value for {input.dtype}, got {value}")
+    if index is False:  # no place
+        return
+    basic, arrays = one_form(input, ... if index is True else index)
     inplace.check_writable(input, "setitem")
     value = on_device_of(input, value)
     if not arrays:
@@ -168,11 +168,11 @@ def check_along(op: str, input: Any, dim: int, index: Any) -> int:
     return place
 
 
-def check_integers(op: str, index: Any) -> None:
-    """An index of places is a tensor of int64 or int32."""
+def check_integers(op: str, index: Any, kinds: tuple[str, ...] = ("int64", "int32")) -> None:
+    """An index of places is a tensor of int64, or of int32 too."""
     if not hasattr(index, "dtype"):
         raise TypeError(f"{op}: expected a tensor as index, got {type(index).__name__}")
-    if index.dtype not in ("int64", "int32"):
+    if index.dtype not in kinds:
         raise DTypeError(f"{op}: expected an index of dtype int64, got {index.dtype}")
 
 
@@ -222,7 +222,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements of the flattened input at `index` (any shape); negative ones count from the
     end.
     """
-    check_integers("take", index)
+    check_integers("take", index, ("int64",))
     places = unwrap(index)
     flat = reshape(input, (-1,))
     count = unwrap(flat).size

@@ -119,7 +119,7 @@ def _words64(count: int, generator: Generator | None, backend: Any, place: Devic
 
 @making
 def randint(
-    low: int,
+    low: int = 0,
     high: Any = None,
     size: Any = None,
     *,

@@ -201,6 +201,16 @@ case("embedding_add", OPS["embedding_add"].call, normal(2, 3, 4), integers(0, 5,
      torch="", ref=lambda x, i, p, rows: embedded(x, (i,), (5, 4)))
 
 
+# ---- questions, whose answers are Python's
+
+for name, answer in {"is_tensor": True, "is_floating_point": True, "numel": 12}.items():
+    case(name, lambda x, name=name: tg.tensor(getattr(tg, name)(x)), normal(3, 4), grad=False,
+         ref=lambda x, answer=answer: np.array(answer), torch="")
+case("is_nonzero", lambda x: tg.tensor(tg.is_nonzero(x)), given([2.5]), grad=False, torch="",
+     ref=lambda x: np.array(True))
+case("is_same_size", lambda x, y: tg.tensor([tg.is_same_size(x, y), tg.is_same_size(x, x)]),
+     normal(3, 4), normal(4, 3), grad=False, torch="", ref=lambda x, y: np.array([False, True]))
+
 # ---- calls that must fail
 
 PLACES = ints([0, 2])
