@@ -39,7 +39,7 @@ class ComplexPrimitives:
         if not input.size:
             return self.xp.empty((*input.shape, 2), part.dtype)
         shape, steps = (*input.shape, 2), (*input.strides, part.dtype.itemsize)
-        return self.strided(part, shape, steps, 0)  # type: ignore[no-any-return]
+        return self.strided(part, shape, steps, 0)
 
     def view_as_complex(self, input: Array) -> Array:
         """(..., 2) -> (...) complex: the memory read as pairs, of which each lies together."""

@@ -62,9 +62,9 @@ def leading_to(wanted: set[Node], roots: Iterable[Node]) -> set[Node]:
 
 
 def turned(g: Any) -> Any:
-    """A gradient of the walk as users see it, and the other way round."""
-    if isinstance(g, list | tuple):
-        return type(g)([turned(part) for part in g])
+    """A gradient of the walk as users see it, and the other way round; or a list of them."""
+    if isinstance(g, list):
+        return [turned(part) for part in g]
     return conjugate(g) if g is not None and g.dtype.kind == "c" else g
 
 
@@ -243,7 +243,8 @@ class Walk:
 
     def from_tensors(self, values: Any) -> tuple[Any, ...]:
         values = values if isinstance(values, tuple) else (values,)
-        return turned(values if self.create_graph else tuple([unwrap(value) for value in values]))
+        values = values if self.create_graph else tuple([unwrap(value) for value in values])
+        return tuple([turned(value) for value in values])
 
 
 def increase(array: Any, value: Any) -> None:

@@ -5,13 +5,14 @@ https://docs.pytorch.org/docs/stable/fft.html
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.ops import fourier
-from tensorgrad.ops.creation import arange, whole_numbers, zeros
+from tensorgrad.ops.creation import arange, whole_numbers
 from tensorgrad.ops.fourier import *
 from tensorgrad.ops.joining import cat
 from tensorgrad.ops.rearranging import roll
@@ -52,10 +53,8 @@ def _frequencies(
     if n < 0:
         raise ShapeError(f"{op}: expected n >= 0, got {n}")
     wanted = options.pop("requires_grad", False)
-    if not n:
-        return zeros(0, dtype=dtype, requires_grad=wanted, **options)
     parts = [arange(start, end, dtype=dtype, **options) for start, end in ranges]
-    return (cat(parts) * (1 / (n * d))).requires_grad_(wanted)
+    return (cat(parts) * (1 / (n * d) if n * d else math.inf)).requires_grad_(wanted)
 
 
 @takes_out

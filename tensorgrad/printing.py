@@ -42,7 +42,9 @@ def describe(tensor: Any) -> str:
         notes.append(f"size={tuple(array.shape)}")
     if tensor.device.type != "cpu":
         notes.append(f"device='{tensor.device}'")
-    usual = dtypes.get_default_dtype(), dtypes.scalar_dtype(1j), dtypes.int64, dtypes.bool_
+    usual = [dtypes.get_default_dtype()]
+    if array.size:
+        usual += [dtypes.scalar_dtype(1j), dtypes.int64, dtypes.bool_]
     if tensor.dtype not in usual:
         notes.append(f"dtype={tensor.dtype}")
     if tensor.grad_fn is not None:
@@ -61,7 +63,7 @@ def _shown(array: Any) -> Any:
     return array
 
 
-def _formatters(array: Any) -> dict[str, Callable[[Any], str]]:
+def _formatters(array: Any) -> Any:
     if array.dtype.kind != "c":
         return {"float_kind": _float_format(array)}
     real, imag = _float_format(array.real), _float_format(array.imag)

@@ -42,13 +42,13 @@ class Saved:
         self.time = tick()
         self.number = number
         packing = modes.current().packing
-        self.packed = None if packing is None else Packed(tensor, *packing)
-        self.array = None if packing is not None else tensor._array
+        self.packed: Any = () if packing is None else Packed(tensor, *packing)
+        self.array = tensor._array if packing is None else None
         self.tensor = tensor if packing is None and number is None else None
 
     def open(self, node: Multi) -> Any:
         """The tensor with its history, if nobody has written into it since."""
-        if self.packed is not None:
+        if self.array is None:
             (tensor,) = self.packed
             return tensor if self.number is None else wrap(tensor._array, Pick(node, self.number))
         if self.version.written > self.time:
@@ -123,10 +123,10 @@ class FunctionNode(Multi):
     def pull(self, g: list[Any]) -> tuple[Any, ...]:
         with modes.no_grad():
             results = self.call([None if part is None else wrap(turned(part)) for part in g])
-        return turned(tuple([unwrap(result) for result in results]))
+        return tuple([turned(unwrap(result)) for result in results])
 
     def pull_tensors(self, g: list[Any]) -> tuple[Any, ...]:
-        return turned(tuple(self.call(turned(g))))
+        return tuple([turned(result) for result in self.call(turned(g))])
 
     def call(self, gradients: list[Any]) -> tuple[Any, ...]:
         context = self.saved

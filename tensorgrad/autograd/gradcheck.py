@@ -3,7 +3,7 @@
 In one random direction u of the inputs and one random weighting v of the outputs, the analytic <J^T
 v, u> is compared with the central difference <v, (f(x + eps u) - f(x - eps u)) / (2 eps)>. One
 direction sees every element with probability one, and costs two evaluations instead of two an
-element.
+element. Of complex numbers <a, b> is the real part of conj(a) b.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from tensorgrad import dtypes, engine, modes
 from tensorgrad.errors import GraphError
 from tensorgrad.graph import TensorCore, wrap
+from tensorgrad.ops.complex_parts import conjugate
 from tensorgrad.ops.creation import as_leaf, as_tensor
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def gradcheck(
 ) -> bool:
     """Whether the gradients of `func` at `inputs` are what central differences say.
 
-    inputs: the arguments of func; float64 tensors that require grad are checked, everything else is
-    passed along. func returns a tensor or several; integer outputs are ignored. On disagreement
-    raises GraphError with both values, or returns False with raise_exception=False.
+    inputs: the arguments of func; float64 and complex128 tensors that require grad are checked,
+    everything else is passed along. func returns a tensor or several; integer outputs are
+    ignored. On disagreement raises GraphError with both values, or returns False with
+    raise_exception=False.
     """
     try:
         _check(func, _as_list(inputs), eps, atol, rtol, np.random.default_rng(seed))
@@ -112,7 +114,16 @@ def _outputs(result: Any) -> list[Any]:
 
 
 def _random_like(rng: np.random.Generator, tensor: Any) -> Any:
-    return as_tensor(rng.standard_normal(tensor.shape), device=tensor.device)
+    drawn = rng.standard_normal(tensor.shape)
+    if tensor.dtype.kind == "c":
+        drawn = drawn + 1j * rng.standard_normal(tensor.shape)
+    return as_tensor(drawn, device=tensor.device)
+
+
+def _inner(first: Any, second: Any) -> float:
+    if first.dtype.kind == "c":
+        return float((conjugate(first) * second).sum().real)
+    return float((first * second).sum())
 
 
 def _check(
@@ -127,8 +138,10 @@ def _check(
     if not checked:
         raise ValueError("gradcheck: expected at least one input that requires grad, got none")
     for x in checked:
-        if x.dtype != dtypes.float64:
-            raise ValueError(f"gradcheck: expected inputs of dtype float64, got {x.dtype}")
+        if x.dtype not in (dtypes.float64, dtypes.complex128):
+            raise ValueError(
+                f"gradcheck: expected inputs of dtype float64 or complex128, got {x.dtype}"
+            )
     outputs = [out for out in _outputs(func(*inputs)) if out._node is not None]
     if not outputs:
         raise GraphError("gradcheck: expected an output that requires grad, got none")
@@ -137,13 +150,11 @@ def _check(
         directions = {id(x): _random_like(rng, x) for x in checked}
         found = engine.grad(outputs, checked, weights, True, False, True)
         analytic = sum(
-            float((g * directions[id(x)]).sum()) for x, g in zip(checked, found) if g is not None
+            _inner(g, directions[id(x)]) for x, g in zip(checked, found) if g is not None
         )
         ahead = _moved(func, inputs, directions, eps)
         behind = _moved(func, inputs, directions, -eps)
-        numerical = sum(
-            float(((a - b) * w).sum()) / (2 * eps) for a, b, w in zip(ahead, behind, weights)
-        )
+        numerical = sum(_inner(w, a - b) / (2 * eps) for a, b, w in zip(ahead, behind, weights))
         if not abs(analytic - numerical) <= atol + rtol * abs(numerical):  # NaN fails too
             raise GraphError(
                 f"gradcheck: expected the directional derivative {numerical:.8g} (central "

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tensorgrad import engine, modes
+from tensorgrad import _tensor, engine, modes
 from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.func import trees
 from tensorgrad.graph import Leaf, Node, TensorCore
@@ -85,7 +85,11 @@ def _plain(tree: Any, wanted: bool) -> Any:
     """Results without the history of the fresh inputs, unless somebody outside wants one."""
     if wanted:
         return tree
-    return trees.mapped(lambda x: x.detach() if isinstance(x, TensorCore) else x, tree)
+
+    def plain(leaf: Any) -> Any:
+        return leaf.detach() if isinstance(leaf, _tensor.Tensor) else leaf
+
+    return trees.mapped(plain, tree)
 
 
 def _chosen(op: str, args: tuple[Any, ...], argnums: Argnums) -> tuple[list[int], Any]:

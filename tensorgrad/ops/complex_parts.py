@@ -16,6 +16,7 @@ from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.choice import where
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.creation import full_like
+from tensorgrad.ops.logic import eq
 from tensorgrad.out import takes_out
 
 if TYPE_CHECKING:
@@ -54,9 +55,14 @@ conjugate: TensorFunction = primitive(
 real_part: TensorFunction = primitive(
     "real", "input", "", view=True, input=lambda g, input_dtype: cast(g, input_dtype)
 )
-imaginary_part: TensorFunction = primitive(
-    "imag", "input", "", view=True, input=lambda g, input_dtype: cast(g, input_dtype) * -1j
-)
+
+
+def _imag_input(g: Any, input_dtype: dtypes.DType) -> Any:
+    whole: Any = cast(g, input_dtype)
+    return whole * -1j
+
+
+imaginary_part: TensorFunction = primitive("imag", "input", "", view=True, input=_imag_input)
 join: TensorFunction = primitive(
     "complex",
     "real imag",
@@ -64,14 +70,14 @@ join: TensorFunction = primitive(
     kind="same",
     expects="real and imaginary parts whose shapes broadcast",
     real=lambda g: real_part(g),
-    imag=lambda g: -imaginary_part(g),
+    imag=lambda g: imaginary_part(conjugate(g)),
 )
 as_pairs: TensorFunction = primitive(
     "view_as_real",
     "input",
     "",
     view=True,
-    input=lambda g: join(g[..., 0], -g[..., 1]),
+    input=lambda g: conjugate(join(g[..., 0], g[..., 1])),
 )
 of_pairs: TensorFunction = primitive(
     "view_as_complex", "input", "", view=True, input=lambda g: as_pairs(conjugate(g))
@@ -127,7 +133,7 @@ def imag(input: Tensor) -> Tensor:
 
 def check_parts(op: str, first: Any, second: Any, out: Any) -> None:
     """Refuse what is not two floats of one width, or an `out` that is not of twice that width."""
-    kinds = [getattr(part, "dtype", type(part).__name__) for part in (first, second)]
+    kinds: list[Any] = [getattr(part, "dtype", type(part).__name__) for part in (first, second)]
     if kinds[0] != kinds[1] or kinds[0] not in (dtypes.float32, dtypes.float64):
         raise DTypeError(
             f"{op}: expected two tensors of float32 or of float64, got {kinds[0]} and {kinds[1]}"
@@ -194,5 +200,5 @@ sgn: TensorFunction = primitive(
 def isreal(input: Tensor) -> Tensor:
     """Whether each number has no imaginary part, as bool."""
     if is_complex(input):
-        return imaginary_part(input) == 0
+        return eq(imaginary_part(input), 0)
     return full_like(input, True, dtype=dtypes.bool_)

@@ -144,8 +144,8 @@ def _places(op: str, input: Any, s: Size, dim: Size) -> tuple[list[int], list[in
     dims = [one_dim(op, d, rank) for d in given]
     if len(set(dims)) < len(dims):
         raise ShapeError(f"{op}: expected dimensions that differ, got {given} (must be unique)")
-    sizes = [None] * len(dims) if asked is None else [None if n == -1 else n for n in asked]
-    return dims, sizes
+    sizes = [-1] * len(dims) if asked is None else asked
+    return dims, [None if n == -1 else n for n in sizes]
 
 
 def _check_sizes(op: str, sizes: Sequence[int]) -> None:

@@ -162,6 +162,8 @@ def istft(
     turned = frame is not None and is_complex(frame)
     if turned and not return_complex:
         raise DTypeError("istft: expected return_complex with a complex window, got False")
+    if onesided is None:
+        onesided = input.shape[-2] != n_fft
     half = _onesided("istft", onesided, return_complex)
     count = n_fft // 2 + 1 if half else n_fft
     if input.shape[-2] != count:
