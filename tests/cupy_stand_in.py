@@ -538,7 +538,7 @@ def _decomposition(name: str) -> Any:
     return decompose
 
 
-DECOMPOSITIONS = ("cholesky", "det", "eigh", "inv", "qr", "slogdet", "solve", "svd")
+DECOMPOSITIONS = ("cholesky", "det", "eig", "eigh", "inv", "qr", "slogdet", "solve", "svd")
 
 
 class nd_grid:
@@ -625,6 +625,7 @@ module = _module(
     ogrid=nd_grid(),
     lib=SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=as_strided)),
     pi=math.pi,
+    result_type=np.result_type,
     linalg=SimpleNamespace(
         LinAlgError=np.linalg.LinAlgError,
         **{name: _decomposition(name) for name in DECOMPOSITIONS},

@@ -1,38 +1,40 @@
-"""Lengths of vectors."""
+"""Lengths of vectors, and what is measured by them."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
+from tensorgrad import dtypes
+from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
-from tensorgrad.ops.arithmetic import pow
+from tensorgrad.ops.arithmetic import minus, pow
 from tensorgrad.ops.choice import where
 from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.pointwise import abs, sign, sqrt
 from tensorgrad.ops.reduction import Dim, largest, reduced_dims, restore, smallest, total
 from tensorgrad.ops.shape import one_dim
+from tensorgrad.out import takes_out
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 __all__ = [
-    "norm",
+    "dist",
+    "renorm",
 ]
 
 
 @widened
-def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """(sum |input|^p)^(1/p) over `dim`; p may be infinite, or "fro" (2). Gradient 0 at
-    0 for p = 2.
+def p_norm(input: Tensor, p: float = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """(sum |input|^p)^(1/p) over `dim`; p may be infinite, or 0, which counts what is not 0.
+    Gradient 0 at 0 for p = 2.
     """
+    if not dtypes.is_differentiable(input.dtype):
+        raise DTypeError(f"norm: expected a floating point dtype, got {input.dtype}")
     dim = reduced_dims(input, dim)
     for d in (dim,) if isinstance(dim, int) else dim or ():
         one_dim("norm", d, input.ndim)
-    if p == "fro":
-        p = 2
-    if isinstance(p, str):
-        raise ValueError(f"norm: expected p to be a number or 'fro', got {p!r}")
     if p == 2:
         return root_of_squares(input, dim, keepdim)
     if p == math.inf:
@@ -44,6 +46,27 @@ def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = Fal
     if p == 0:
         return total(where(input != 0, 1, input * 0), dim, keepdim)
     return root_of_powers(input, float(p), dim, keepdim)
+
+
+@takes_out
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """The p-norm of input - other, over all elements."""
+    return p_norm(minus(input, other), p)
+
+
+@takes_out
+@widened
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """The input with each slice at one place of `dim` scaled to the p-norm `maxnorm` where its own
+    is larger.
+    """
+    if input.ndim < 2:
+        raise ShapeError(f"renorm: expected at least 2 dimensions, got {list(input.shape)}")
+    if p <= 0 or maxnorm < 0:
+        raise RuntimeError(f"renorm: expected p > 0 and maxnorm >= 0, got {p} and {maxnorm}")
+    place = one_dim("renorm", dim, input.ndim)
+    lengths = p_norm(input, p, tuple([d for d in range(input.ndim) if d != place]), True)
+    return input * where(lengths > maxnorm, maxnorm / (lengths + 1e-7), 1)
 
 
 def _along_powers(g: Any, input: Any, y: Any, p: float, dim: Any, keepdim: bool) -> Any:

@@ -1,4 +1,4 @@
-"""Reductions: sums, products, extremes, tests.
+"""Reductions: sums, means, extremes, tests, counts.
 
 `dim` is None (all dimensions), a number or a tuple; negative numbers count from the end. Names and
 arguments: https://docs.pytorch.org/docs/stable/torch.html#reduction-ops
@@ -6,20 +6,23 @@ arguments: https://docs.pytorch.org/docs/stable/torch.html#reduction-ops
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tensorgrad import dtypes, engine
+from tensorgrad import dtypes, walk
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.choice import maximum, minimum, where
 from tensorgrad.ops.conversion import cast, widened
-from tensorgrad.ops.creation import whole_numbers
+from tensorgrad.ops.creation import sizes, whole_numbers
 from tensorgrad.ops.indexing import gather
-from tensorgrad.ops.shape import broadcast, one_dim, reshape
+from tensorgrad.ops.logic import isnan, logical_not
+from tensorgrad.ops.shape import broadcast, clone_of, one_dim, reshape
+from tensorgrad.out import into, takes_out, takes_out_apart
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -29,13 +32,16 @@ __all__ = [
     "all",
     "amax",
     "amin",
+    "aminmax",
     "any",
     "argmax",
     "argmin",
+    "count_nonzero",
     "max",
     "mean",
     "min",
-    "prod",
+    "nanmean",
+    "nansum",
     "sum",
 ]
 
@@ -47,6 +53,13 @@ class ValuesIndices(NamedTuple):
 
     values: Any
     indices: Any
+
+
+class MinMax(NamedTuple):
+    """What `aminmax` returns."""
+
+    min: Any
+    max: Any
 
 
 def restore(g: Any, shape: tuple[int, ...], dim: Any, keepdim: bool) -> Any:
@@ -63,9 +76,9 @@ def reduced_dims(input: Any, dim: Dim) -> Any:
     """
     if dim is None:
         return None
-    if isinstance(dim, int):
-        return None if not input.ndim and dim in (0, -1) else dim
-    return whole_numbers("dim", (dim,)) or None
+    if not isinstance(dim, int):
+        dim = whole_numbers("dim", (dim,)) or None
+    return None if not input.ndim and dim in (0, -1, (0,), (-1,)) else dim
 
 
 total = primitive(
@@ -79,7 +92,12 @@ total = primitive(
 
 
 def sum(
-    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over `dim`. Integers and bools are summed as int64; `dtype` converts first."""
     if isinstance(input, TensorCore):
@@ -88,11 +106,32 @@ def sum(
         if dtype is not None and input.dtype != dtype:
             input = cast(input, dtype)
         dim = reduced_dims(input, dim)
-    return total(input, dim, keepdim)
+    return total(input, dim, keepdim, out)
 
 
-def sum_to_size(input: Any, size: tuple[int, ...]) -> Any:
+@takes_out
+def nansum(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
+    """Sum over `dim` in which NaN counts as 0."""
+    if dtypes.is_differentiable(input.dtype):
+        input = where(isnan(input), 0, input)
+    return sum(input, dim, keepdim, dtype=dtype)
+
+
+def sum_to_size(input: Tensor, *size: Any) -> Tensor:
     """Sum over the dimensions in which `size` broadcasts to the input's shape."""
+    target, shape = sizes("sum_to_size", size), input.shape
+    known = shape[len(shape) - len(target) :]
+    if len(target) > len(shape) or builtins.any(n not in (1, m) for n, m in zip(target, known)):
+        raise ShapeError(
+            f"sum_to_size: expected a size that is expandable to {list(shape)}, got {list(target)}"
+        )
+    return sum_to_shape(input, target) if target else sum(input)
+
+
+def sum_to_shape(input: Any, size: tuple[int, ...]) -> Any:
+    """The same for a size that is known to fit; also of a plain array."""
     extra = len(input.shape) - len(size)
     dims = list(range(extra))
     dims += [d + extra for d, n in enumerate(size) if n == 1 and input.shape[d + extra] != 1]
@@ -101,10 +140,11 @@ def sum_to_size(input: Any, size: tuple[int, ...]) -> Any:
     return reshape(input, size) if extra else input
 
 
-engine.sum_to_shape = sum_to_size
+walk.sum_to_shape = sum_to_shape
 
 
-def _count(shape: tuple[int, ...], dim: Any) -> int:
+def count_over(shape: tuple[int, ...], dim: Any) -> int:
+    """How many elements are reduced to one."""
     if dim is None:
         return math.prod(shape)
     return math.prod([shape[d] for d in ((dim,) if isinstance(dim, int) else dim)])
@@ -113,48 +153,46 @@ def _count(shape: tuple[int, ...], dim: Any) -> int:
 @fused(
     name="mean",
     input=lambda g, input_shape, dim, keepdim: broadcast(
-        restore(g / _count(input_shape, dim), input_shape, dim, keepdim), input_shape
+        restore(g / count_over(input_shape, dim), input_shape, dim, keepdim), input_shape
     ),
 )
 def average(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     """Arithmetic mean over `dim`, in one form."""
-    return total(input, dim, keepdim) / _count(input.shape, dim)
+    return total(input, dim, keepdim) / count_over(input.shape, dim)
 
 
-@widened
 def mean(
-    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
+    input: Tensor,
+    dim: Dim = None,
+    keepdim: bool = False,
+    *,
+    dtype: DType | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Arithmetic mean over `dim`, of floating tensors."""
-    if dtype is not None and input.dtype != dtype:
-        input = cast(input, dtype)
-    if not dtypes.is_differentiable(input.dtype):
-        raise DTypeError(f"mean: expected a floating point dtype, got {input.dtype}")
-    return average(input, reduced_dims(input, dim), keepdim)
+    if out is not None:
+        return into(out, "mean", mean, (input, dim, keepdim), {"dtype": dtype})  # type: ignore[no-any-return]
+    if dtype is None:
+        dtype = input.dtype
+    if not dtypes.is_differentiable(dtype):
+        raise DTypeError(f"mean: expected a floating point dtype, got {dtype}")
+    computed = dtypes.float32 if dtype.itemsize == 2 else dtype  # the sum would overflow
+    if input.dtype != computed:
+        input = cast(input, computed)
+    result = average(input, reduced_dims(input, dim), keepdim)
+    return result if computed is dtype else cast(result, dtype)
 
 
-def _product_rest(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
-    """d prod / d x is the product of the others: y / x, or where x is 0 computed without it."""
-    zero = input == 0
-    safe = where(zero, 1, input)
-    zeros = total(cast(zero, input.dtype), dim, True)
-    others = product(safe, dim, True)
-    slope = where(zeros == 0, others, where((zeros == 1) & zero, others, 0))
-    return restore(g, input.shape, dim, keepdim) * slope / where(zero, 1, safe)
-
-
-product = primitive("prod", "input", "dim=None, keepdim=False", input=_product_rest)
-
-
-def prod(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DType | None = None
+@takes_out
+@widened
+def nanmean(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
-    """Product over `dim`; right gradients where elements are 0."""
-    if dtype is None and not dtypes.is_differentiable(input.dtype):
-        dtype = dtypes.int64
-    if dtype is not None and input.dtype != dtype:
-        input = cast(input, dtype)
-    return product(input, reduced_dims(input, dim), keepdim)
+    """Arithmetic mean over `dim` of what is not NaN, of floating tensors."""
+    if not dtypes.is_differentiable(input.dtype):
+        raise DTypeError(f"nanmean: expected a floating point dtype, got {input.dtype}")
+    counted = total(logical_not(isnan(input)), reduced_dims(input, dim), keepdim)
+    return nansum(input, dim, keepdim, dtype=dtype) / counted
 
 
 def _shared_among_ties(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
@@ -169,91 +207,163 @@ largest: TensorFunction = primitive(
 smallest = primitive("amin", "input", "dim=None, keepdim=False", input=_shared_among_ties)
 
 
-def amax(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
+def amax(
+    input: Tensor, dim: Dim = (), keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Largest element over `dim`; equal ones share the gradient."""
-    _check_choice("amax", input, dim)
-    return largest(input, reduced_dims(input, dim), keepdim)
+    _check_extreme("amax", input, dim, out)
+    return largest(input, reduced_dims(input, dim), keepdim, out)
 
 
-def amin(input: Tensor, dim: Dim = (), keepdim: bool = False) -> Tensor:
+def amin(
+    input: Tensor, dim: Dim = (), keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Smallest element over `dim`; equal ones share the gradient."""
-    _check_choice("amin", input, dim)
-    return smallest(input, reduced_dims(input, dim), keepdim)
+    _check_extreme("amin", input, dim, out)
+    return smallest(input, reduced_dims(input, dim), keepdim, out)
+
+
+@takes_out_apart
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> MinMax:
+    """(min, max) over `dim`, or of all; equal elements share the gradient."""
+    _check_extreme("aminmax", input, dim)
+    dims = reduced_dims(input, dim)
+    return MinMax(smallest(input, dims, keepdim), largest(input, dims, keepdim))
 
 
 index_of_largest = primitive("argmax", "input", "dim=None, keepdim=False")
 index_of_smallest = primitive("argmin", "input", "dim=None, keepdim=False")
 
 
-def _check_choice(op: str, input: Tensor, dim: Dim) -> None:
+def check_choice(op: str, input: Tensor, dim: Dim) -> None:
+    """Refuse a dimension that there is not, or in which there is nothing to choose from."""
     shape = input.shape
     dim = reduced_dims(input, dim)
     dims = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
-    if 0 in [shape[one_dim(op, d, len(shape))] for d in dims]:
+    places = [one_dim(op, d, len(shape)) for d in dims]
+    if len(set(places)) < len(places):
+        raise ShapeError(f"{op}: expected each dimension once, got {list(dims)}")
+    if 0 in [shape[d] for d in places]:
         raise IndexRangeError(f"{op}: expected elements to choose from, got shape {list(shape)}")
 
 
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def refuse_empty(op: str, input: Tensor) -> None:
+    """Without a dimension PyTorch raises another class of error."""
+    if 0 in input.shape:
+        raise ShapeError(f"{op}: expected elements to choose from, got {list(input.shape)}")
+
+
+def _check_extreme(op: str, input: Tensor, dim: Dim, out: Tensor | None = None) -> None:
+    if dim is None or dim == ():
+        refuse_empty(op, input)
+    check_choice(op, input, dim)
+    if out is not None and out.dtype != input.dtype:
+        raise DTypeError(f"{op}: expected out of dtype {input.dtype}, got {out.dtype}")
+
+
+def argmax(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Index (int64) of the first largest element along `dim`, or in the flattened tensor."""
-    _check_choice("argmax", input, dim)
-    return index_of_largest(input, reduced_dims(input, dim), keepdim)
+    check_choice("argmax", input, dim)
+    return index_of_largest(input, reduced_dims(input, dim), keepdim, out)
 
 
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmin(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Index (int64) of the first smallest element along `dim`, or in the flattened tensor."""
-    _check_choice("argmin", input, dim)
-    return index_of_smallest(input, reduced_dims(input, dim), keepdim)
+    check_choice("argmin", input, dim)
+    return index_of_smallest(input, reduced_dims(input, dim), keepdim, out)
 
 
-def _extreme(input: Any, dim: int, keepdim: bool, index_of: Any) -> ValuesIndices:
-    if not input.ndim:
-        return ValuesIndices(reshape(input, ()), index_of(input, None, False))
-    indices = index_of(input, dim, True)
+def evenly(g: Any, input: Any, y: Any) -> Any:
+    """The gradient of one chosen element of all: equal ones share it, NaN if NaN was chosen."""
+    chosen = cast((input == y) | (isnan(input) & isnan(y)), input.dtype)
+    return chosen * (g / total(chosen))
+
+
+@fused(name="max", input=evenly)
+def largest_of_all(input: Tensor) -> Tensor:
+    """The largest element."""
+    return largest(input, None, False)
+
+
+@fused(name="min", input=evenly)
+def smallest_of_all(input: Tensor) -> Tensor:
+    """The smallest element."""
+    return smallest(input, None, False)
+
+
+def chosen_along(input: Any, dim: int, indices: Any, keepdim: bool) -> ValuesIndices:
+    """The elements named by `indices`, which has one place along `dim`, with or without it."""
     values = gather(input, dim, indices)
     if not keepdim:
-        shape = restore(values, input.shape, dim, True).shape
-        flat = tuple([n for d, n in enumerate(shape) if d != dim % input.ndim])
-        values, indices = reshape(values, flat), reshape(indices, flat)
+        place = dim % input.ndim
+        shape = (*input.shape[:place], *input.shape[place + 1 :])
+        values, indices = reshape(values, shape), reshape(indices, shape)
     return ValuesIndices(values, indices)
 
 
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def _extreme(op: str, input: Any, dim: Any, keepdim: bool, index_of: Any) -> ValuesIndices:
+    if not isinstance(dim, int):
+        raise TypeError(f"{op}: expected dim to be a number, got {dim!r}")
+    check_choice(op, input, dim)
+    if not input.ndim:
+        return ValuesIndices(clone_of(input), index_of(input, None, False))
+    return chosen_along(input, dim, index_of(input, dim, True), keepdim)
+
+
+def _of_two(op: str, input: Any, other: Any, function: Any) -> Any:
+    if not isinstance(input, TensorCore):
+        raise TypeError(f"{op}: expected a tensor, got {type(input).__name__}")
+    return function(input, other)
+
+
+@takes_out
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element; with `dim` the pair (values, indices) along it; with a tensor the
     elementwise maximum.
     """
-    if isinstance(dim, TensorCore):
-        return maximum(input, dim)
+    if isinstance(dim, TensorCore) or other is not None:
+        return _of_two("max", input, dim if other is None else other, maximum)
     if dim is None:
-        if 0 in input.shape:  # another class than along a dimension, as in PyTorch
-            raise ShapeError(f"max: expected elements to choose from, got {list(input.shape)}")
-        return largest(input, None, False)
-    _check_choice("max", input, dim)
-    return _extreme(input, dim, keepdim, index_of_largest)
+        refuse_empty("max", input)
+        return largest_of_all(input)
+    return _extreme("max", input, dim, keepdim, index_of_largest)
 
 
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+@takes_out
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; with `dim` the pair (values, indices) along it; with a tensor the
     elementwise minimum.
     """
-    if isinstance(dim, TensorCore):
-        return minimum(input, dim)
+    if isinstance(dim, TensorCore) or other is not None:
+        return _of_two("min", input, dim if other is None else other, minimum)
     if dim is None:
-        if 0 in input.shape:  # another class than along a dimension, as in PyTorch
-            raise ShapeError(f"min: expected elements to choose from, got {list(input.shape)}")
-        return smallest(input, None, False)
-    _check_choice("min", input, dim)
-    return _extreme(input, dim, keepdim, index_of_smallest)
+        refuse_empty("min", input)
+        return smallest_of_all(input)
+    return _extreme("min", input, dim, keepdim, index_of_smallest)
 
 
 some = primitive("any", "input", "dim=None, keepdim=False")
 every = primitive("all", "input", "dim=None, keepdim=False")
 
 
+@takes_out
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether an element over `dim` is not 0."""
-    return some(input, reduced_dims(input, dim), keepdim)
+    """Whether an element over `dim` is not 0; bool, of uint8 uint8."""
+    found = some(input, reduced_dims(input, dim), keepdim)
+    return cast(found, dtypes.uint8) if input.dtype == dtypes.uint8 else found
 
 
+@takes_out
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether every element over `dim` is not 0."""
-    return every(input, reduced_dims(input, dim), keepdim)
+    """Whether every element over `dim` is not 0; bool, of uint8 uint8."""
+    found = every(input, reduced_dims(input, dim), keepdim)
+    return cast(found, dtypes.uint8) if input.dtype == dtypes.uint8 else found
+
+
+def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
+    """How many elements over `dim` are not 0, as int64."""
+    return sum(input != 0, dim)

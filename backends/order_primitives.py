@@ -1,0 +1,94 @@
+"""Primitives for a NumPy-like array module that go through elements in order: sorting, running
+sums and extremes, places in sorted numbers, counts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from tensorgrad import dtypes
+
+Array: TypeAlias = Any
+
+
+class OrderPrimitives:
+    """Part of ArrayBackend."""
+
+    xp: Any
+
+    # ---- sorting
+
+    def argsort(self, input: Array, dim: int, descending: bool) -> Array:
+        """Stable. Descending keeps equal elements in their order too, and puts NaN first, as
+        PyTorch does.
+        """
+        if not input.ndim:
+            return self.xp.zeros((), "int64")
+        if input.dtype is dtypes.bfloat16:  # ml_dtypes leaves NaN anywhere
+            input = input.astype("float32")
+        if not descending:
+            return self.xp.argsort(input, axis=dim, kind="stable")
+        flipped = self.xp.argsort(self.xp.flip(input, dim), axis=dim, kind="stable")
+        return input.shape[dim] - 1 - self.xp.flip(flipped, dim)
+
+    def lexsort(self, input: Array) -> Array:
+        """(rows, columns) -> the order of the rows, by the first column, at ties by the next."""
+        if input.dtype is dtypes.bfloat16:
+            input = input.astype("float32")
+        return self.xp.lexsort(self.xp.flip(input, 1).transpose())
+
+    # ---- running along a dimension
+
+    def cumsum(self, input: Array, dim: int) -> Array:
+        return self.xp.cumsum(input, axis=dim, dtype=input.dtype)
+
+    def cumprod(self, input: Array, dim: int) -> Array:
+        return self.xp.cumprod(input, axis=dim, dtype=input.dtype)
+
+    def cummax(self, input: Array, dim: int) -> Array:
+        """Where the largest of the elements up to each is: the last of equal ones, or of NaN."""
+        return self._places_of(self._running(self.xp.maximum, input, dim), input, dim)
+
+    def cummin(self, input: Array, dim: int) -> Array:
+        """Where the smallest of the elements up to each is: the last of equal ones, or of NaN."""
+        return self._places_of(self._running(self.xp.minimum, input, dim), input, dim)
+
+    def logcumsumexp(self, input: Array, dim: int) -> Array:
+        return self._running(self.xp.logaddexp, input, dim)
+
+    def _running(self, function: Any, input: Array, dim: int) -> Array:
+        return function.accumulate(input, axis=dim)
+
+    def _places_of(self, extreme: Array, input: Array, dim: int) -> Array:
+        own = [1] * input.ndim
+        own[dim] = input.shape[dim]
+        place = self.xp.arange(input.shape[dim]).reshape(own)
+        found = (input == extreme) | (input != input)
+        return self._running(self.xp.maximum, self.xp.where(found, place, 0), dim)
+
+    # ---- among sorted numbers, and counts
+
+    def searchsorted(self, sorted_sequence: Array, input: Array, right: bool) -> Array:
+        """For each number how many of the sequence come before it, equal ones included if `right`.
+
+        The sequence has one dimension, or rows as `input` has them.
+        """
+        if sorted_sequence.ndim == 1:
+            return self.xp.searchsorted(sorted_sequence, input, side="right" if right else "left")
+        count = sorted_sequence.shape[-1]
+        low = self.xp.zeros(input.shape, "int64")
+        high = self.xp.full(input.shape, count, "int64")
+        for _ in range(count.bit_length()):
+            middle = (low + high) // 2
+            place = self.xp.minimum(middle, count - 1)
+            known = self.xp.take_along_axis(sorted_sequence, place, -1)
+            after = (known > input) if right else (known >= input)
+            searching = low < high
+            high = self.xp.where(searching & after, middle, high)
+            low = self.xp.where(searching & ~after, middle + 1, low)
+        return low
+
+    def bincount(self, input: Array, weights: Array | None, minlength: int) -> Array:
+        """How often each number from 0 stands in `input`, or the sum of its weights (float64)."""
+        counts = self.xp.bincount(input, weights, minlength)
+        return counts if weights is None else counts.astype("float64", copy=False)
