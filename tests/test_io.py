@@ -291,6 +291,8 @@ import tensorgrad as tg
 from tensorgrad import nn, optim
 
 tg.manual_seed(3)
+inputs = tg.randn(100, 4, generator=tg.Generator().manual_seed(5))
+loader = tg.data.DataLoader(tg.data.TensorDataset(inputs), 16, shuffle=True)
 layers = nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 2)
 model = nn.Sequential(*layers)
 optimizer = optim.Adam(model.parameters(), lr=0.01)
@@ -301,9 +303,18 @@ if load != "-":
     model.load_state_dict(saved["model"])
     optimizer.load_state_dict(saved["optimizer"])
     schedule.load_state_dict(saved["schedule"])
+    loader.load_state_dict(saved["loader"])
     tg.set_rng_state(saved["random"])
-for step in range(first, last):
-    x = tg.randn(16, 4)
+
+
+def batches():
+    while True:
+        for (batch,) in loader:
+            yield batch
+
+
+for step, x in zip(range(first, last), batches()):
+    x = x + 0.1 * tg.randn_like(x)
     loss = ((model(x) - x[:, :2].sin()) ** 2).mean()
     optimizer.zero_grad()
     loss.backward()
@@ -314,6 +325,7 @@ tg.save(
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "schedule": schedule.state_dict(),
+        "loader": loader.state_dict(),
         "random": tg.get_rng_state(),
         "loss": loss.item(),
     },

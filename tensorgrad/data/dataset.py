@@ -5,8 +5,12 @@ A class whose items are slices of whole tensors may define, beside `__getitem__`
 `NotImplemented`. It must equal `default_collate([self[i] for i in indices])`.
 """
 
+from __future__ import annotations
+
 import math
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, Generic, TypeVar, cast
 
 from tensorgrad._tensor import Tensor
@@ -25,6 +29,92 @@ class Dataset(Generic[ItemT_co]):
 
     def __getitem__(self, index: int) -> ItemT_co:
         raise NotImplementedError(f"{type(self).__name__}: expected a __getitem__, got none")
+
+    def __add__(self, other: Dataset[Any]) -> ConcatDataset[Any]:
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset[ItemT_co]):
+    """A stream of items: a subclass defines `__iter__`. With several workers each has a copy, and
+    divides the stream by `get_worker_info`.
+    """
+
+    def __iter__(self) -> Iterator[ItemT_co]:
+        raise NotImplementedError(f"{type(self).__name__}: expected an __iter__, got none")
+
+    def __add__(self, other: Any) -> Any:
+        return ChainDataset([self, other])
+
+
+class ConcatDataset(Dataset[ItemT_co]):
+    """The items of one data set after those of another."""
+
+    def __init__(self, datasets: Iterable[Dataset[ItemT_co]]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ValueError("ConcatDataset: expected at least one dataset, got none")
+        for dataset in self.datasets:
+            if isinstance(dataset, IterableDataset):
+                raise TypeError("ConcatDataset: expected datasets with items, got a stream")
+        self.cumulative_sizes = list(accumulate(len(cast(Any, d)) for d in self.datasets))
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> ItemT_co:
+        if not -len(self) <= index < len(self):
+            raise IndexError(
+                f"ConcatDataset: expected an index in [{-len(self)}, {len(self)}), got {index}"
+            )
+        index %= len(self)
+        place = bisect_right(self.cumulative_sizes, index)
+        return self.datasets[place][index - (self.cumulative_sizes[place - 1] if place else 0)]
+
+
+class ChainDataset(IterableDataset[ItemT_co]):
+    """The items of one stream after those of another."""
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+
+    def __iter__(self) -> Iterator[ItemT_co]:
+        for dataset in self.datasets:
+            if not isinstance(dataset, IterableDataset):
+                raise TypeError(
+                    f"ChainDataset: expected IterableDatasets, got {type(dataset).__name__}"
+                )
+            yield from dataset
+
+    def __len__(self) -> int:
+        return sum(len(dataset) for dataset in self.datasets)
+
+
+class StackDataset(Dataset[Any]):
+    """Item i is the tuple of the i-th items of `datasets`, or, by keywords, a dict of them.
+
+    Raises:
+        ValueError: no data sets, or data sets of different lengths.
+    """
+
+    def __init__(self, *datasets: Any, **named: Any) -> None:
+        if bool(datasets) == bool(named):
+            raise ValueError(
+                "StackDataset: expected datasets in order or by name, got both or none"
+            )
+        self.datasets: Any = datasets or named
+        self.parts = list(datasets or named.values())
+        if len({len(part) for part in self.parts}) > 1:
+            lengths = [len(part) for part in self.parts]
+            raise ValueError(f"StackDataset: expected datasets of one length, got {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def __getitem__(self, index: int) -> Any:
+        items = [part[index] for part in self.parts]
+        if isinstance(self.datasets, dict):
+            return dict(zip(self.datasets, items, strict=True))
+        return tuple(items)
 
 
 class TensorDataset(Dataset[tuple[Tensor, ...]]):

@@ -1,32 +1,75 @@
 """The loader: a data set, an order and a way to collate, as an iterable of batches.
 
-Knows data sets, samplers and collation; not what the batches are used for.
+Knows data sets, samplers and collation; not what the batches are used for. What happens in other
+processes is in data/workers.py.
 """
 
+from __future__ import annotations
+
+import itertools
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sized
+from functools import partial
 from typing import Any, cast
 
 from tensorgrad.data.collate import default_collate, default_convert
-from tensorgrad.data.dataset import Dataset, fetch_batch
+from tensorgrad.data.dataset import Dataset, IterableDataset, fetch_batch
 from tensorgrad.data.sampler import BatchSampler, RandomSampler, SequentialSampler
-from tensorgrad.random import Generator
+from tensorgrad.data.workers import Pool
+from tensorgrad.random import Generator, default_generator
+
+Collate = Callable[[Any], Any]
+
+
+def fetch(collate: Collate, dataset: Any, index: Any) -> Any:
+    """One item, converted."""
+    return collate(dataset[index])
+
+
+def fetch_many(collate: Collate, dataset: Any, indices: list[Any]) -> Any:
+    """One batch of a data set with items."""
+    if collate is default_collate:
+        batch = fetch_batch(dataset, list(indices))
+        if batch is not NotImplemented:
+            return batch
+    return collate([dataset[index] for index in indices])
+
+
+def fetch_next(collate: Collate, size: int | None, drop_last: bool, stream: Any, _: Any) -> Any:
+    """The next batch of a stream, or item where `size` is None; StopIteration at its end."""
+    if size is None:
+        return collate(next(stream))
+    items = list(itertools.islice(stream, size))
+    if not items or (drop_last and len(items) < size):
+        raise StopIteration
+    return collate(items)
 
 
 class DataLoader:
     """Iterates over `dataset` in batches; each `iter()` is one epoch, in a new order if shuffled.
 
     Args:
-        dataset: has `__getitem__`, and `__len__` unless a sampler is given.
+        dataset: has `__getitem__`, and `__len__` unless a sampler is given; or an IterableDataset.
         batch_size: items a batch. None for no batching: items come singly, NumPy arrays in them
             turned into tensors.
         shuffle: visit the items in a new random order at each iteration.
         sampler: an iterable of indices, the order to visit items in; excludes `shuffle`.
         batch_sampler: an iterable of lists of indices, the batches; excludes `batch_size`,
             `shuffle`, `sampler` and `drop_last`.
+        num_workers: processes that make batches ahead; 0 for none, batches made when asked for.
+            They are started anew, so a script keeps its own work under `if __name__ ==
+            "__main__":`, and what they use can be pickled. The order of batches does not change.
         collate_fn: makes a batch of a list of items; `default_collate` unless given.
+        pin_memory: accepted; batches are copied to a device as they are.
         drop_last: leave out a last batch of fewer than `batch_size` items.
+        timeout: seconds to wait for a worker's batch; 0 for ever.
+        worker_init_fn: called in each worker with its number, after it was seeded.
+        multiprocessing_context: "spawn" or "forkserver", or a context of `multiprocessing`.
         generator: where `shuffle` takes its random numbers; the default one unless given. One
             seed gives one series of orders.
+        prefetch_factor: batches that each worker makes ahead; 2 unless given.
+        persistent_workers: keep the processes from one epoch to the next.
+        in_order: with False batches may come as they are ready; they come in order here, too.
 
     Raises:
         ValueError: options that exclude each other, a `batch_size` that is not positive, or
@@ -40,13 +83,28 @@ class DataLoader:
         shuffle: bool | None = None,
         sampler: Iterable[Any] | None = None,
         batch_sampler: Iterable[list[Any]] | None = None,
-        *,
-        collate_fn: Callable[[Any], Any] | None = None,
+        num_workers: int = 0,
+        collate_fn: Collate | None = None,
+        pin_memory: bool = False,
         drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
         generator: Generator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
+        stream = isinstance(dataset, IterableDataset)
+        check_workers(num_workers, prefetch_factor, persistent_workers, timeout)
         if sampler is not None and shuffle:
             raise ValueError("DataLoader: expected sampler or shuffle, got both")
+        if stream and (shuffle or sampler is not None or batch_sampler is not None):
+            raise ValueError(
+                "DataLoader: expected a stream without shuffle, sampler and batch_sampler, got one"
+            )
         if batch_sampler is not None:
             if batch_size != 1 or shuffle or sampler is not None or drop_last:
                 raise ValueError(
@@ -57,15 +115,20 @@ class DataLoader:
         elif batch_size is None and drop_last:
             raise ValueError("DataLoader: expected a batch_size for drop_last, got None")
         items = cast(Sized, dataset)
-        if sampler is None:
+        if stream:
+            sampler = itertools.repeat(None)
+            if batch_size is not None:
+                BatchSampler(sampler, batch_size, drop_last)  # checks its options
+        elif sampler is None:
             if shuffle:
                 sampler = RandomSampler(items, generator=generator)
             else:
                 sampler = SequentialSampler(items)
-        if batch_size is not None:
+        batched = batch_size is not None or batch_sampler is not None
+        if batch_size is not None and not stream:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         if collate_fn is None:
-            collate_fn = default_convert if batch_sampler is None else default_collate
+            collate_fn = default_collate if batched else default_convert
         self.dataset = dataset
         self.batch_size = batch_size
         self.drop_last = drop_last
@@ -73,18 +136,133 @@ class DataLoader:
         self.batch_sampler = batch_sampler
         self.collate_fn = collate_fn
         self.generator = generator
+        self.num_workers = num_workers
+        self.pin_memory = pin_memory
+        self.pin_memory_device = pin_memory_device
+        self.timeout = timeout
+        self.worker_init_fn = worker_init_fn
+        self.multiprocessing_context = multiprocessing_context
+        self.prefetch_factor = prefetch_factor
+        self.persistent_workers = persistent_workers
+        self.in_order = in_order
+        if stream:
+            self._fetch: Any = partial(fetch_next, collate_fn, batch_size, drop_last)
+        else:
+            self._fetch = partial(fetch_many if batched else fetch, collate_fn)
+        self._epochs = 0
+        self._position = 0
+        self._start: Any = None
+        self._resume: dict[str, Any] | None = None
+        self._pool: Pool | None = None
+
+    @property
+    def _order(self) -> Any:
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
 
     def __iter__(self) -> Iterator[Any]:
-        if self.batch_sampler is None:
-            return (self.collate_fn(self.dataset[index]) for index in self.sampler)
-        return (self._load(indices) for indices in self.batch_sampler)
+        generator = self.generator or default_generator
+        now = generator.get_state()
+        resume, self._resume = self._resume, None
+        order = iter(self._order)
+        skipped = 0
+        if resume is not None:
+            generator.set_state(resume["start"])
+            order, skipped = iter(list(order)), resume["position"]
+            generator.set_state(now)
+            now = resume["start"]
+            next(itertools.islice(order, skipped, skipped), None)
+        self._start, self._position = now, skipped
+        self._epochs += 1
+        return self._count(self._batches(order, generator))
+
+    def _count(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """The batches, noting how many have been handed out."""
+        epoch = self._epochs
+        for batch in batches:
+            if self._epochs == epoch:
+                self._position += 1
+            yield batch
+        if self._epochs == epoch:
+            self._start, self._position = None, 0
+
+    def _batches(self, order: Iterator[Any], generator: Generator) -> Iterator[Any]:
+        if not self.num_workers:
+            stream = isinstance(self.dataset, IterableDataset)
+            source = iter(self.dataset) if stream else self.dataset
+            for indices in order:
+                try:
+                    batch = self._fetch(source, indices)
+                except StopIteration:
+                    if not stream:
+                        raise
+                    return
+                yield batch
+            return
+        pool = self._pool or self._new_pool(generator)
+        try:
+            yield from pool.batches(order)
+        finally:
+            if not self.persistent_workers or not pool.processes:
+                pool.close()
+                self._pool = None
+
+    def _new_pool(self, generator: Generator) -> Pool:
+        seed, position = generator.get_state().tolist()
+        pool = Pool(
+            self.dataset,
+            self._fetch,
+            self.num_workers,
+            # Of the generator, and another in each epoch; nothing is drawn from it, so that the
+            # order does not depend on the number of workers.
+            seed=(seed + 1_000_003 * (position + self._epochs)) % 2**63,
+            init=self.worker_init_fn,
+            context=self.multiprocessing_context,
+            prefetch=self.prefetch_factor or 2,
+            timeout=self.timeout,
+        )
+        if self.persistent_workers:
+            self._pool = pool
+            weakref.finalize(self, pool.close)
+        return pool
 
     def __len__(self) -> int:
-        return len(cast(Sized, self.sampler if self.batch_sampler is None else self.batch_sampler))
+        """The number of batches; of a stream by the length that it claims."""
+        if not isinstance(self.dataset, IterableDataset):
+            return len(cast(Sized, self._order))
+        count = len(cast(Sized, self.dataset))
+        if self.batch_size is None:
+            return count
+        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
-    def _load(self, indices: list[Any]) -> Any:
-        if self.collate_fn is default_collate:
-            batch = fetch_batch(self.dataset, list(indices))
-            if batch is not NotImplemented:
-                return batch
-        return self.collate_fn([self.dataset[index] for index in indices])
+    # ---- the position in an epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the present epoch stands: how its order was drawn, and how many batches were handed
+        out.
+        """
+        start = self._start if self._start is not None else self._now()
+        return {"start": start, "position": self._position}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Let the next `iter()` go on behind the batches that had been handed out. Random numbers
+        are drawn as if the epoch had begun here; the generator's own state is not changed.
+        """
+        if isinstance(self.dataset, IterableDataset):
+            raise TypeError("load_state_dict: expected a data set with items, got a stream")
+        self._resume = dict(state_dict)
+
+    def _now(self) -> Any:
+        return (self.generator or default_generator).get_state()
+
+
+def check_workers(count: int, prefetch: int | None, persistent: bool, timeout: float) -> None:
+    if count < 0:
+        raise ValueError(f"DataLoader: expected num_workers >= 0, got {count}")
+    if timeout < 0:
+        raise ValueError(f"DataLoader: expected timeout >= 0, got {timeout}")
+    if not count and prefetch is not None:
+        raise ValueError("DataLoader: expected prefetch_factor with workers only, got it without")
+    if prefetch is not None and prefetch < 1:
+        raise ValueError(f"DataLoader: expected prefetch_factor >= 1, got {prefetch}")
+    if not count and persistent:
+        raise ValueError("DataLoader: expected workers for persistent_workers, got none")

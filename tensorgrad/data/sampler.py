@@ -1,9 +1,11 @@
 """The order in which a loader visits a data set. Knows indices only, never an item."""
 
-from collections.abc import Iterable, Iterator, Sized
+import math
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Generic, TypeVar
 
-from tensorgrad.ops.sampling import randint, randperm
+from tensorgrad.ops.creation import as_tensor
+from tensorgrad.ops.sampling import multinomial, randint, randperm
 from tensorgrad.random import Generator
 
 IndexT_co = TypeVar("IndexT_co", covariant=True)
@@ -79,6 +81,114 @@ class RandomSampler(Sampler[int]):
 
     def __len__(self) -> int:
         return self.num_samples
+
+
+class SubsetRandomSampler(Sampler[int]):
+    """The given indices, in a new random order at each iteration."""
+
+    def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
+        self.indices = indices
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        for place in randperm(len(self.indices), generator=self.generator, device="cpu").tolist():
+            yield self.indices[place]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+class WeightedRandomSampler(Sampler[int]):
+    """`num_samples` indices drawn in proportion to `weights`, which need not sum to 1.
+
+    Raises:
+        ValueError: `num_samples` is not a positive integer, or the weights are no vector.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        num_samples: int,
+        replacement: bool = True,
+        generator: Generator | None = None,
+    ) -> None:
+        if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
+            raise ValueError(
+                f"WeightedRandomSampler: expected num_samples to be a positive integer, got "
+                f"{num_samples}"
+            )
+        if not isinstance(replacement, bool):
+            raise ValueError(
+                f"WeightedRandomSampler: expected replacement to be a bool, got {replacement}"
+            )
+        self.weights = as_tensor(weights).double()
+        if self.weights.ndim != 1:
+            raise ValueError(
+                f"WeightedRandomSampler: expected a vector of weights, got shape "
+                f"{list(self.weights.shape)}"
+            )
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def __iter__(self) -> Iterator[int]:
+        drawn = multinomial(
+            self.weights, self.num_samples, self.replacement, generator=self.generator
+        )
+        yield from drawn.tolist()
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+
+class DistributedSampler(Sampler[int]):
+    """Every `num_replicas`-th index from `rank` on, of an order that all ranks share.
+
+    The order is that of `seed` + epoch (`set_epoch`), or 0, 1, ... without `shuffle`. All ranks get
+    as many: indices are repeated from the start, or with `drop_last` left out at the end.
+    """
+
+    def __init__(
+        self,
+        dataset: Sized,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+    ) -> None:
+        self.num_replicas = 1 if num_replicas is None else num_replicas
+        self.rank = 0 if rank is None else rank
+        if not 0 <= self.rank < self.num_replicas:
+            raise ValueError(
+                f"DistributedSampler: expected a rank in [0, {self.num_replicas}), got {self.rank}"
+            )
+        self.dataset = dataset
+        self.shuffle = shuffle
+        self.seed = seed
+        self.drop_last = drop_last
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        count = len(self.dataset)
+        if self.drop_last:
+            return count // self.num_replicas
+        return math.ceil(count / self.num_replicas)
+
+    def __iter__(self) -> Iterator[int]:
+        count = len(self.dataset)
+        order = list(range(count))
+        if self.shuffle:
+            generator = Generator().manual_seed(self.seed + self.epoch)
+            order = randperm(count, generator=generator, device="cpu").tolist()
+        wanted = len(self) * self.num_replicas
+        while len(order) < wanted:
+            order += order[: wanted - len(order)]
+        return iter(order[self.rank : wanted : self.num_replicas])
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch whose order comes next."""
+        self.epoch = epoch
 
 
 class BatchSampler(Sampler[list[int]]):
