@@ -46,6 +46,7 @@ from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, alias, as_array
 from tensorgrad.out import into
 from tensorgrad.saved import watch
+from tensorgrad.walk import turned
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -293,7 +294,7 @@ class FusedNode(Multi):
         gradients = g if isinstance(g, list) else [g]
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [
-            (out, engine.turned(part if recording else wrap(part)))
+            (out, turned(part if recording else wrap(part)))
             for out, part in zip(outputs, gradients)
             if part is not None and out._node is not None
         ]
@@ -305,7 +306,7 @@ class FusedNode(Multi):
             create_graph=recording,
             allow_unused=True,
         )
-        remaining = iter(engine.turned([g if recording else unwrap(g) for g in found]))
+        remaining = iter(turned([g if recording else unwrap(g) for g in found]))
         return tuple(None if edge is None else next(remaining) for edge in self.edges)
 
     @staticmethod

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad import dtypes, modes
-from tensorgrad.engine import turned
 from tensorgrad.errors import DTypeError, GraphError, IndexRangeError, ShapeError
 from tensorgrad.graph import (
     Leaf,
@@ -29,6 +28,7 @@ from tensorgrad.graph import (
     written,
 )
 from tensorgrad.op import OPS
+from tensorgrad.walk import turned
 
 Path = tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad import dtypes, modes
-from tensorgrad.engine import turned
 from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.graph import (
     Leaf,
@@ -30,6 +29,7 @@ from tensorgrad.graph import (
 from tensorgrad.inplace import check_writable, finish
 from tensorgrad.ops.creation import zeros_of
 from tensorgrad.saved import Packed
+from tensorgrad.walk import turned
 
 
 class Saved:

@@ -2,7 +2,7 @@
 
 Inside a backward pass the gradient of a complex tensor is the conjugate of what users see. In that
 convention the rule of a holomorphic op is the one for real numbers, without a conjugate anywhere;
-only the ops here, which take numbers apart, have rules that know of it. The engine conjugates where
+only the ops here, which take numbers apart, have rules that know of it. The walk conjugates where
 gradients enter and leave. https://docs.pytorch.org/docs/stable/complex_numbers.html
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad import dtypes, engine
+from tensorgrad import dtypes, walk
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.choice import where
@@ -82,7 +82,7 @@ as_pairs: TensorFunction = primitive(
 of_pairs: TensorFunction = primitive(
     "view_as_complex", "input", "", view=True, input=lambda g: as_pairs(conjugate(g))
 )
-engine.conjugate = conjugate
+walk.conjugate = conjugate
 
 
 def conj(input: Tensor) -> Tensor:
