@@ -109,6 +109,8 @@ class InplaceOps(TensorCore):
     erfc_ = inplace(special.erfc)
     erfinv_ = inplace(special.erfinv)
     i0_ = inplace(special.i0)
+    igamma_ = inplace(special.igamma)
+    igammac_ = inplace(special.igammac)
     lgamma_ = inplace(special.lgamma)
     mvlgamma_ = inplace(special.mvlgamma)
     polygamma_ = inplace(special.polygamma_of)
@@ -176,6 +178,7 @@ class InplaceOps(TensorCore):
     swapdims_ = inplace_view(shape.swapdims)
     resize_ = strides.resize_
     resize_as_ = strides.resize_as_
+    fill_diagonal_ = diagonals.fill_diagonal_
     tril_ = inplace(diagonals.tril)
     triu_ = inplace(diagonals.triu)
     addmm_ = inplace(linalg.addmm)

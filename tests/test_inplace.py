@@ -410,6 +410,19 @@ def meshgrid_before(m, x, w):
     return rows * rows
 
 
+def diagonal_filled(m, x, w):
+    y = base(m, x)
+    y.fill_diagonal_(3.0)
+    y.t()[:, :1].fill_diagonal_(2.0, wrap=True)
+    return y * w
+
+
+def diagonal_of_a_cube_filled(m, x, w):
+    y = (x[:2, :2].unsqueeze(0) * w[:2].reshape(2, 1, 1)).clone()
+    y.fill_diagonal_(0.5)
+    return y * y
+
+
 def turned_in_place(m, x, w):
     y = base(m, x)
     y.t_()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad import dtypes
+from tensorgrad import dtypes, inplace
 from tensorgrad.errors import ShapeError
 from tensorgrad.formats import strided
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.creation import arange
 from tensorgrad.ops.cutting import replaced
-from tensorgrad.ops.shape import clone, one_dim, reshape
+from tensorgrad.ops.shape import clone, one_dim, reshape, take_slice
 from tensorgrad.out import takes_out
 
 if TYPE_CHECKING:
@@ -90,6 +90,25 @@ def diagonal_scatter(
 ) -> Tensor:
     """A copy of input with `src` on the diagonal of dimensions dim1 and dim2."""
     return replaced("diagonal_scatter", input, src, lambda copy: diagonal(copy, offset, dim1, dim2))
+
+
+def fill_diagonal_(input: Tensor, fill_value: float, wrap: bool = False) -> Tensor:
+    """Write a number on the main diagonal, the elements [i, i, ...]; `wrap` starts it again below
+    where it leaves a tall matrix, one row apart.
+    """
+    if input.ndim < 2 or (input.ndim > 2 and len(set(input.shape)) > 1):
+        raise ShapeError(
+            "fill_diagonal_: expected a matrix, or more dimensions of equal sizes, got shape "
+            f"{list(input.shape)}"
+        )
+    rows, columns = input.shape[:2]
+    starts = range(0, rows, columns + 1) if wrap and input.ndim == 2 else (0,)
+    for start in starts:
+        part = take_slice(input, (slice(start, None),))
+        while part.ndim > 1:
+            part = diagonal(part)
+        inplace.set_item(part, (Ellipsis,), fill_value, "fill_diagonal_")
+    return input
 
 
 # ---- triangles

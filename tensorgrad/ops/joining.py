@@ -85,8 +85,6 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     if out is not None:
         _check_apart(tensors, out)
         return into(out, "cat", cat, (tensors, dim))  # type: ignore[no-any-return]
-    if any(getattr(part, "ndim", 1) == 0 for part in tensors):
-        raise ShapeError("cat: expected tensors with dimensions, got a 0-d tensor")
     return cat_same(tensors, dim)
 
 

@@ -245,7 +245,7 @@ bad("channels last", lambda m, x: x.contiguous(memory_format=m.channels_last), f
 bad("cat of a tensor", lambda m, x: m.cat(x), X, error=TypeError,
     words="cat: expected a list or tuple of tensors, got Tensor")
 bad("cat 0-d", lambda m, x: m.cat([x, x]), floats(), error=ShapeError,
-    words="cat: expected tensors with dimensions, got a 0-d tensor")
+    words="cat: expected tensors of equal sizes but for the joined dimension, got shapes [] and []")
 bad("cat into an input", lambda m, x: m.cat([x, x], out=x), X, error=ShapeError,
     words="cat: expected out with memory of its own")
 bad("stack of nothing", lambda m: m.stack([]), error=ShapeError,
@@ -282,6 +282,8 @@ bad("tril", lambda m, x: x.tril(), floats(3), error=ShapeError,
     words="tril: expected at least 2 dimensions, got shape [3]")
 bad("triu_indices", lambda m: m.triu_indices(-1, 2), error=ShapeError,
     words="triu_indices: expected sizes >= 0, got -1 and 2")
+bad("fill_diagonal_", lambda m, x: x.fill_diagonal_(1.0), floats(2, 3, 2), error=ShapeError,
+    words="fill_diagonal_: expected a matrix, or more dimensions of equal sizes")
 bad("flip twice", lambda m, x: x.flip(0, 0), X, error=ShapeError,
     words="flip: expected each dimension once, got [0, 0]")
 bad("fliplr", lambda m, x: x.fliplr(), floats(3), error=ShapeError, words="fliplr: expected at")
