@@ -81,11 +81,17 @@ class CupyBackend(ArrayBackend):
     def digamma(self, input: Array) -> Array:
         return self._special.digamma(_single(input)).astype(input.dtype, copy=False)
 
-    def _in_float64(self, function: Callable[[Array], Array], input: Array) -> Array:
+    def _in_float64(self, function: Callable[..., Array], *inputs: Array) -> Array:
         # All at once: on a GPU every block would be a launch.
-        return function(input.astype("float64")).astype(input.dtype)
+        wide = [input.astype("float64") for input in inputs]
+        return function(*wide).astype(inputs[0].dtype)
 
     # ---- linear algebra
+
+    def matmul(self, input: Array, other: Array) -> Array:
+        if input.dtype.kind == "V":  # bfloat16
+            return super().matmul(input, other)
+        return self.xp.matmul(input, other)  # of half precision too: cuBLAS adds in float32
 
     @contextlib.contextmanager
     def _refusing(self, op: str, expected: str) -> Any:

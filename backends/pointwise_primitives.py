@@ -229,9 +229,11 @@ class PointwisePrimitives:
         return self.xp.right_shift(input, other)
 
     def pow(self, input: Array, exponent: Array) -> Array:
-        like = input if hasattr(input, "dtype") else exponent
-        if like.dtype.kind in "iu":
+        kind = (input if hasattr(input, "dtype") else exponent).dtype.kind
+        if kind in "iu":
             return self._integer_power(input, exponent)
+        if kind == "b":
+            raise TypeError("bools have no powers")
         return self.xp.power(input, exponent)
 
     def _integer_power(self, input: Array, exponent: Array) -> Array:

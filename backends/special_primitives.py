@@ -1,21 +1,16 @@
-"""Special functions for a NumPy-like array module: errors of the normal law, gamma, Bessel.
+"""Special functions for a NumPy-like array module: errors of the normal law, Bessel functions.
 
-Everything is computed in float64 and rounded once, so narrower dtypes lose nothing. The tables are
-rational interpolants at Chebyshev nodes of the functions that they name, computed with 60 digits;
-the relative error of each is below 1e-15. Where one formula does not serve the whole line, both are
-computed and one is chosen: a branch an element would cost more.
+How they are computed is said in `gamma_primitives`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
-Array: TypeAlias = Any
-Table: TypeAlias = tuple[float, ...]
+from tensorgrad.backends.gamma_primitives import GammaPrimitives, polynomial, ratio
 
-BLOCK = 8192  # elements at once: what a formula makes on its way stays in the cache
+Array: TypeAlias = Any
 
 # fmt: off
 ERF_TOP = (  # erf(x) / x in x^2, 0 <= x <= 1
@@ -35,14 +30,6 @@ ERFCX_BOTTOM = (  # its denominator
     29.36693515147285, -13.52938141267494, 167.80216313081124, -59.35633128011716,
     226.21153896901907, -57.30875666241048, 105.66857746849736, -17.120958810701673,
     18.427180323908136, -1.4500404207482214, 1.0,
-)
-LGAMMA_TOP = (  # lgamma(x) / (x - 1) / (x - 2) in x, 1 <= x <= 3
-    0.0003763030767621948, 0.24812235865228638, 9.521192014260487, 98.76854848906923,
-    370.7635544966088, 549.16827677231, 313.57315666043877, 60.2298936094213, 2.50122248695468,
-)
-LGAMMA_BOTTOM = (  # its denominator
-    0.06011709372541955, 3.769213152091008, 59.8836218193972, 346.64342975774167,
-    827.2289568244494, 828.8036415341969, 324.965145313868, 41.35380831542683, 1.0,
 )
 I0_TOP = (  # I0(x) in x^2, 0 <= x <= 8
     3.992747660275807e-19, 5.328692396841175e-16, 3.358823170676929e-13, 1.24411235339916e-10,
@@ -81,16 +68,11 @@ I1_FAR = (  # I1(x) * exp(-x) * sqrt(x) in 16 / x - 1, x >= 8
 )
 # fmt: on
 
-# B(2k) / (2k): Stirling's series, and that of digamma
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
-SHIFT = 10  # so far digamma and polygamma move to the right before their series serves
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-class SpecialPrimitives:
+class SpecialPrimitives(GammaPrimitives):
     """Part of ArrayBackend."""
-
-    xp: Any
 
     def erf(self, input: Array) -> Array:
         return self._in_float64(self._erf, input)
@@ -111,16 +93,6 @@ class SpecialPrimitives:
 
     def log_ndtr(self, input: Array) -> Array:
         return self._in_float64(self._log_ndtr, input)
-
-    def lgamma(self, input: Array) -> Array:
-        return self._in_float64(self._lgamma, input)
-
-    def digamma(self, input: Array) -> Array:
-        return self._in_float64(self._digamma, input)
-
-    def polygamma(self, input: Array, n: int) -> Array:
-        """The n-th derivative of digamma, n >= 1."""
-        return self._in_float64(lambda x: self._polygamma(x, n), input)
 
     def i0(self, input: Array) -> Array:
         return self._in_float64(lambda x: self.xp.exp(abs(x)) * self._i0e(x), input)
@@ -150,21 +122,13 @@ class SpecialPrimitives:
             return input, self.xp.asarray(other, input.dtype)
         return (input if hasattr(input, "dtype") else self.xp.asarray(input, other.dtype)), other
 
-    def _in_float64(self, function: Callable[[Array], Array], input: Array) -> Array:
-        flat = input.reshape(-1)
-        result = self.xp.empty(flat.shape, input.dtype)
-        for start in range(0, flat.size, BLOCK):
-            part = slice(start, start + BLOCK)
-            result[part] = function(flat[part].astype("float64"))
-        return result.reshape(input.shape)
-
     # ---- error functions
 
     def _erf(self, x: Array) -> Array:
         xp = self.xp
         size = abs(x)
         near = xp.minimum(size, 1)
-        near = size * _ratio(near * near, ERF_TOP, ERF_BOTTOM)
+        near = size * ratio(near * near, ERF_TOP, ERF_BOTTOM)
         far = 1 - self._exp_square(size, -1) * _scaled_erfc(size)
         return xp.copysign(xp.where(size < 1, near, far), x)
 
@@ -226,110 +190,24 @@ class SpecialPrimitives:
         left = xp.log(_scaled_erfc(abs(scaled)) / 2) - scaled * scaled
         return xp.where(x < -1, left, xp.log1p(-self._erfc(scaled) / 2))
 
-    # ---- gamma functions
-
-    def _lgamma(self, x: Array) -> Array:
-        xp = self.xp
-        size = abs(x)
-        small = size < 1
-        near = xp.minimum(size, 3)
-        roots = xp.where(small, size * (size - 1), (near - 1) * (near - 2))
-        near = roots * _ratio(xp.where(small, size + 1, near), LGAMMA_TOP, LGAMMA_BOTTOM)
-        near = near - xp.log(xp.where(small, size, 1))
-        shifted = size < 8
-        far = self._stirling(xp.where(shifted, size + 5, size))
-        passed = size * (size + 1) * (size + 2) * (size + 3) * (size + 4)
-        far = far - xp.log(xp.where(shifted, passed, 1))
-        right = xp.where(size < 3, near, xp.where(xp.isinf(size), math.inf, far))
-        sine = xp.sin(math.pi * (size - xp.rint(size)))
-        left = math.log(math.pi) - xp.log(size) - xp.log(abs(sine)) - right
-        return xp.where((x < 0) & xp.isfinite(x), left, right)
-
-    def _stirling(self, x: Array) -> Array:
-        inverse = 1 / x
-        terms = [b / (2 * k * (2 * k - 1)) for k, b in enumerate(BERNOULLI, 1)]
-        series = inverse * _polynomial(inverse * inverse, tuple(reversed(terms)))
-        return (x - 0.5) * self.xp.log(x) - x + math.log(2 * math.pi) / 2 + series
-
-    def _digamma(self, x: Array) -> Array:
-        xp = self.xp
-        left = x <= 0
-        right = xp.where(left, 1 - x, x)
-        shifted = right < SHIFT
-        passed = sum(1 / (right + k) for k in range(SHIFT))
-        far = xp.where(shifted, right + SHIFT, right)
-        inverse = 1 / (far * far)
-        terms = [-b / (2 * k) for k, b in enumerate(BERNOULLI, 1)]
-        series = inverse * _polynomial(inverse, tuple(reversed(terms)))
-        result = xp.log(far) - 0.5 / far + series - xp.where(shifted, passed, 0)
-        result = xp.where(left, result - math.pi * self._cotangent(x), result)
-        pole = xp.where(x == 0, xp.copysign(math.inf, -x), math.nan)
-        return xp.where(left & (x == xp.floor(x)), pole, result)
-
-    def _cotangent(self, x: Array) -> Array:
-        """cot(pi x), reduced first: far out pi x has no digits behind the point."""
-        return 1 / self.xp.tan(math.pi * (x - self.xp.rint(x)))
-
-    def _polygamma(self, x: Array, n: int) -> Array:
-        xp = self.xp
-        left = x <= 0
-        sign = (-1.0) ** (n + 1) * math.factorial(n)
-        result = sign * self._hurwitz(n + 1, xp.where(left, 1 - x, x))
-        # the reflection formula: the n-th derivative of cot is a polynomial in cot
-        polynomial = [0.0, 1.0]  # lowest first
-        for _ in range(n):
-            slope = [k * c for k, c in enumerate(polynomial)][1:]
-            polynomial = [-a - b for a, b in zip([*slope, 0.0, 0.0], [0.0, 0.0, *slope])]
-        turned = _polynomial(self._cotangent(x), tuple(reversed(polynomial)))
-        mirrored = (-1.0) ** n * result - math.pi ** (n + 1) * turned
-        pole = left & (x == xp.floor(x))
-        return xp.where(pole, sign * math.inf, xp.where(left, mirrored, result))
-
-    def _hurwitz(self, s: int, q: Array) -> Array:
-        """The sum of (q + k)^-s over k >= 0 for q > 0, by Euler and Maclaurin."""
-        start = SHIFT + s
-        total = sum((q + k) ** -s for k in range(start))
-        far = q + start
-        term = far**-s
-        total = total + far ** (1 - s) / (s - 1) + term / 2
-        for k, bernoulli in enumerate(BERNOULLI, 1):
-            factor = math.prod(range(s, s + 2 * k - 1)) / math.factorial(2 * k)
-            term = term / far
-            total = total + bernoulli * factor * term
-            term = term / far
-        return total
-
     # ---- modified Bessel functions, times exp(-|x|)
 
     def _i0e(self, x: Array) -> Array:
         xp = self.xp
         near, far = xp.minimum(abs(x), 8), xp.maximum(abs(x), 8)
-        inner = xp.exp(-near) * _ratio(near * near, I0_TOP, I0_BOTTOM)
-        outer = _polynomial(16 / far - 1, I0_FAR) / xp.sqrt(far)
+        inner = xp.exp(-near) * ratio(near * near, I0_TOP, I0_BOTTOM)
+        outer = polynomial(16 / far - 1, I0_FAR) / xp.sqrt(far)
         return xp.where(abs(x) < 8, inner, outer)
 
     def _i1e(self, x: Array) -> Array:
         xp = self.xp
         near, far = xp.minimum(abs(x), 8), xp.maximum(abs(x), 8)
-        inner = near * xp.exp(-near) * _ratio(near * near, I1_TOP, I1_BOTTOM)
-        outer = _polynomial(16 / far - 1, I1_FAR) / xp.sqrt(far)
+        inner = near * xp.exp(-near) * ratio(near * near, I1_TOP, I1_BOTTOM)
+        outer = polynomial(16 / far - 1, I1_FAR) / xp.sqrt(far)
         return xp.copysign(xp.where(abs(x) < 8, inner, outer), x)
-
-
-def _polynomial(x: Array, coefficients: Table) -> Array:
-    """Horner's scheme; the highest coefficient comes first."""
-    result = coefficients[0] * x + coefficients[1]
-    for coefficient in coefficients[2:]:
-        result *= x
-        result += coefficient
-    return result
-
-
-def _ratio(x: Array, top: Table, bottom: Table) -> Array:
-    return _polynomial(x, top) / _polynomial(x, bottom)
 
 
 def _scaled_erfc(x: Array) -> Array:
     """exp(x^2) * erfc(x) for x >= 0."""
     inverse = 1 / (x + 2)
-    return inverse * _ratio(inverse, ERFCX_TOP, ERFCX_BOTTOM)
+    return inverse * ratio(inverse, ERFCX_TOP, ERFCX_BOTTOM)

@@ -25,6 +25,8 @@ from tensorgrad.ops.special import (
     xlogy,
 )
 from tensorgrad.ops.special import digamma as psi
+from tensorgrad.ops.special import igamma as gammainc
+from tensorgrad.ops.special import igammac as gammaincc
 from tensorgrad.ops.special import lgamma as gammaln
 from tensorgrad.ops.special import mvlgamma as multigammaln
 
@@ -38,6 +40,8 @@ __all__ = [
     "exp2",
     "expit",
     "expm1",
+    "gammainc",
+    "gammaincc",
     "gammaln",
     "i0",
     "i0e",

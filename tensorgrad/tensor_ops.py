@@ -182,6 +182,8 @@ class TensorOps(InplaceOps):
     erfc = special.erfc
     erfinv = special.erfinv
     i0 = special.i0
+    igamma = special.igamma
+    igammac = special.igammac
     lgamma = special.lgamma
     mvlgamma = special.mvlgamma
     polygamma = special.polygamma_of

@@ -42,6 +42,10 @@ ABSENT = {
     "*_lowrank": "approximations by random vectors: svd is exact",
     "slice": "no public name of PyTorch's",
     "to_sparse": "no sparse tensors: embeddings carry sparse gradients of their own",
+    "special.*_polynomial_*": "orthogonal polynomials, without gradients in PyTorch",
+    "special.*bessel*": "Bessel functions of physics, without gradients in PyTorch",
+    "special.airy_ai": "a function of physics, without gradients in PyTorch",
+    "special.zeta": "without gradients in PyTorch; its integer orders are polygamma",
     "nn.functional.fractional_max_pool*": "pools over windows drawn at random, a rarity",
     "max_pool2d_with_indices_backward": "a step of PyTorch's own backward pass",
 }

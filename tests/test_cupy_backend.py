@@ -25,6 +25,7 @@ from tensorgrad.backends import (
     array_backend,
     complex_primitives,
     cupy_backend,
+    gamma_primitives,
     index_primitives,
     linalg_primitives,
     order_primitives,
@@ -449,6 +450,7 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
     """Of the reference those that CupyBackend does not override, and all of its own."""
     reference = (
         array_backend,
+        gamma_primitives,
         complex_primitives,
         index_primitives,
         linalg_primitives,

@@ -121,6 +121,14 @@ POLYGAMMA = [
     (6, 25.0, -5.532496491858543e-07),
     (20, 3.0, -233141556.11225682),
 ]
+INCOMPLETE = [  # a, x, igamma, igammac
+    (0.5, 0.25, 0.5204998778130465, 0.4795001221869535),
+    (1.5, 9.0, 0.9995601503471612, 0.000439849652838829),
+    (9.0, 2.0, 0.00023744732826116177, 0.9997625526717389),
+    (30.0, 30.0, 0.52428301389368, 0.4757169861063199),
+    (100.0, 150.0, 0.9999940754596646, 5.924540335483916e-06),
+    (1e-08, 2.0, 0.9999999995109948, 4.89005114719234e-10),
+]
 ENDS = {
     "erf": [(INF, 1.0), (-INF, -1.0), (NAN, NAN), (0.0, 0.0)],
     "erfc": [(INF, 0.0), (-INF, 2.0), (NAN, NAN), (30.0, 0.0)],
@@ -178,3 +186,18 @@ def test_narrow_floats_are_rounded_once():
     values = np.linspace(0.1, 5, 50).astype("float16")
     exact = np.vectorize(math.lgamma)(values.astype("float64"))
     np.testing.assert_array_equal(of("gammaln", values, "float16"), exact.astype("float16"))
+
+
+@pytest.mark.parametrize(("a", "x", "lower", "upper"), INCOMPLETE)
+def test_incomplete_gamma(a, x, lower, upper):
+    a, x = tg.tensor([a], dtype=tg.float64), tg.tensor([x], dtype=tg.float64)
+    np.testing.assert_allclose(tg.igamma(a, x).numpy(), [lower], rtol=1e-12)
+    np.testing.assert_allclose(tg.igammac(a, x).numpy(), [upper], rtol=1e-12)
+
+
+def test_incomplete_gamma_at_its_ends():
+    a = tg.tensor([0.0, 0.0, 1.0, 1.0, INF, 1.0, -1.0, NAN], dtype=tg.float64)
+    x = tg.tensor([0.0, 1.0, 0.0, INF, 1.0, -1.0, 1.0, 1.0], dtype=tg.float64)
+    wanted = [NAN, 1.0, 0.0, 1.0, 0.0, NAN, NAN, NAN]
+    np.testing.assert_array_equal(tg.igamma(a, x).numpy(), wanted)
+    np.testing.assert_array_equal(tg.igammac(a, x).numpy(), 1 - np.array(wanted))

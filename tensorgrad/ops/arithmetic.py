@@ -156,7 +156,9 @@ def add(
     """input + alpha * other."""
     if out is not None:
         return into(out, "add", add, (input, other), {"alpha": alpha})  # type: ignore[no-any-return]
-    return plus(input, other if alpha == 1 else _scaled("add", input, other, alpha))
+    return plus(
+        input, other if alpha == 1 and alpha is not True else _scaled("add", input, other, alpha)
+    )
 
 
 def sub(
@@ -165,14 +167,18 @@ def sub(
     """input - alpha * other. Boolean tensors are refused, as in PyTorch."""
     if out is not None:
         return into(out, "sub", sub, (input, other), {"alpha": alpha})  # type: ignore[no-any-return]
-    return minus(input, other if alpha == 1 else _scaled("sub", input, other, alpha))
+    return minus(
+        input, other if alpha == 1 and alpha is not True else _scaled("sub", input, other, alpha)
+    )
 
 
 def rsub(input: Tensor, other: Tensor | Number, *, alpha: Number = 1) -> Tensor:
     """other - alpha * input."""
     if isinstance(input, Number):
         raise TypeError(f"rsub: expected input to be a tensor, got {type(input).__name__}")
-    return minus(other, input if alpha == 1 else _scaled("rsub", other, input, alpha))
+    return minus(
+        other, input if alpha == 1 and alpha is not True else _scaled("rsub", other, input, alpha)
+    )
 
 
 def _scaled(op: str, input: Any, other: Any, alpha: Number) -> Any:

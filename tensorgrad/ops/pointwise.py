@@ -222,7 +222,7 @@ acosh = arccosh = _float(
     "input",
     "",
     "Inverse hyperbolic cosine.",
-    input=lambda g, input: g * rsqrt(input - 1) * rsqrt(input + 1),
+    input=lambda g, input: g * rsqrt(input * input - 1),
 )
 atanh = arctanh = _float(
     "atanh",

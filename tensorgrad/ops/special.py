@@ -26,6 +26,8 @@ __all__ = [
     "erfc",
     "erfinv",
     "i0",
+    "igamma",
+    "igammac",
     "lgamma",
     "mvlgamma",
     "polygamma",
@@ -141,6 +143,28 @@ def mvlgamma(input: Tensor, p: int) -> Tensor:
     return result + p * (p - 1) / 4 * math.log(math.pi)
 
 
+def _igamma_other(g: Any, input: Any, other: Any) -> Any:
+    return g * exp((input - 1) * log(other) - other - lgamma(input))
+
+
+igamma = _float(
+    "igamma",
+    "input other",
+    "",
+    "The share of Gamma(input), the integral of t^(input - 1) exp(-t), below other. No gradient "
+    "for input.",
+    only_tensors="input other",
+    other=_igamma_other,
+)
+igammac = _float(
+    "igammac",
+    "input other",
+    "",
+    "1 - igamma(input, other), exact for a large other.",
+    only_tensors="input other",
+    other=lambda g, input, other: -_igamma_other(g, input, other),
+)
+
 # ---- modified Bessel functions of the first kind
 
 
@@ -204,7 +228,7 @@ xlog1py = _float(
 )
 
 
-@takes_out
+@fused(input=lambda g, input: -g * (_log(input) + 1))
 def entr(input: Tensor) -> Tensor:
     """-input * log(input), 0 at 0 and -inf below."""
     if not dtypes.is_differentiable(input.dtype):

@@ -180,6 +180,9 @@ bad("fmod by 0", lambda m, x: m.fmod(x, 0), LONG, error=RuntimeError,
 bad("div trunc by 0", lambda m, x: m.div(x, 0, rounding_mode="trunc"), LONG, error=RuntimeError,
     words="div: expected integer divisors other than 0")
 bad("integer power", lambda m, x: x**-1, LONG, error=DTypeError, words="pow: expected")
+bad("bool power", lambda m, x: x**x, MASK, error=DTypeError, words="pow: expected")
+bad("bool alpha of floats", lambda m, x: m.add(x, x, alpha=True), X, error=DTypeError,
+    words="add: expected a bool as alpha for bools only, got True for float32")
 bad("where mask", lambda m, x, i: m.where(i, x, x), floats(3), LONG, error=DTypeError,
     words="where: expected a condition of dtype bool, got int64")
 bad("where range", lambda m, x, i: m.where(x > 0, 300, i.to(m.uint8)), floats(3), LONG,

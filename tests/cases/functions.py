@@ -113,6 +113,12 @@ case("polygamma left", lambda x: tg.polygamma(1, x), given(-0.3, -1.7, -2.6), to
 case("polygamma 0", lambda x: tg.polygamma(0, x), positive(3, 4), torch="")
 case("mvlgamma", tg.mvlgamma, between(1.2, 3, 3, 4), 3, elementwise=True, ref=lambda x, p: sum(
      exactly(math.lgamma)(x - j / 2) for j in range(p)) + p * (p - 1) / 4 * math.log(math.pi))
+case("igamma", lambda x: tg.igamma(tg.full_like(x, 1.5), x), positive(3, 4), dtypes=NARROW,
+     elementwise=True, torch="")
+case("igammac", lambda x: tg.igammac(tg.full_like(x, 1.5), x), between(2, 9, 3, 4), dtypes=NARROW,
+     elementwise=True, torch="")
+case("igamma both", tg.igamma, positive(3, 4), between(0.1, 9, 4), grad=False)
+case("igammac both", tg.igammac, positive(3, 4), between(0.1, 9, 4), grad=False)
 case("i0", tg.i0, normal(3, 4), ref=np.i0, dtypes=NARROW, elementwise=True)
 case("i0e", special.i0e, normal(3, 4), ref=lambda x: np.i0(x) * np.exp(-np.abs(x)), dtypes=NARROW,
      elementwise=True, torch="")
