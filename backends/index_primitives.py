@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from tensorgrad import dtypes
-from tensorgrad import dtypes
 from tensorgrad.errors import IndexRangeError
 
 Array: TypeAlias = Any

@@ -72,15 +72,16 @@ def destination(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any
     """The device, the dtype (None where they stay) and whether to copy, from the arguments of
     `to`.
     """
-    known = {"device", "dtype", "other", "non_blocking", "copy", "memory_format"}
+    known = {"device", "dtype", "non_blocking", "copy", "memory_format"}
     if unknown := set(kwargs) - known:
         raise TypeError(f"to: expected keywords among {sorted(known)}, got {sorted(unknown)}")
     device, dtype = kwargs.get("device"), kwargs.get("dtype")
     flags = [arg for arg in args if isinstance(arg, bool)]
     copy = flags[1] if len(flags) > 1 else kwargs.get("copy", False)
-    for arg in (*args, kwargs.get("other")):
+    for arg in args:
         if isinstance(arg, TensorCore):
-            device, dtype = arg.device, arg.dtype
+            other: Any = arg
+            device, dtype = other.device, other.dtype
         elif isinstance(arg, bool | Layout) or arg is None:
             continue
         elif isinstance(arg, str | Device | int):

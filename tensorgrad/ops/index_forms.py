@@ -87,12 +87,12 @@ def _entries(index: Any) -> Index:
     """
     if isinstance(index, tuple):
         return index
-    if isinstance(index, list) and len(index) < LONGEST_LIST:
-        if any(
-            part is None or part is Ellipsis or isinstance(part, TensorCore | list | tuple | slice)
-            for part in index
-        ):
-            return tuple(index)
+    several = isinstance(index, list) and len(index) < LONGEST_LIST
+    if several and any(
+        part is None or part is Ellipsis or isinstance(part, TensorCore | list | tuple | slice)
+        for part in index
+    ):
+        return tuple(index)
     return (index,)
 
 
