@@ -35,6 +35,10 @@ EXP_COEFFICIENTS = (
 )
 EXP_RADIUS = 5.371920351148152
 
+# Up to this size a triangular system is solved by one call: at 50 rows that took a tenth of the
+# time of halving down to single ones.
+TRIANGULAR_BLOCK = 64
+
 
 class LinalgPrimitives:
     """Part of ArrayBackend."""
@@ -70,17 +74,34 @@ class LinalgPrimitives:
         return out
 
     def _substitute(self, input: Array, out: Array, upper: bool, unitriangular: bool) -> None:
-        """By halves, so that nearly all of the work is products."""
+        """By halves, so that nearly all of the work is products; small blocks at once."""
         n = input.shape[-1]
         if n < 2:
             if n and not unitriangular:
                 out /= input
+            return
+        if n <= TRIANGULAR_BLOCK and self._substituted(input, out, upper, unitriangular):
             return
         first, last = slice(0, n // 2), slice(n // 2, n)
         known, rest = (last, first) if upper else (first, last)
         self._substitute(input[..., known, known], out[..., known, :], upper, unitriangular)
         out[..., rest, :] -= self.xp.matmul(input[..., rest, known], out[..., known, :])
         self._substitute(input[..., rest, rest], out[..., rest, :], upper, unitriangular)
+
+    def _substituted(self, input: Array, out: Array, upper: bool, unitriangular: bool) -> bool:
+        """Elimination of an upper triangle exchanges no rows and is back substitution. False where
+        the diagonal has a 0, whose quotient is infinite and not refused.
+        """
+        turn = 1 if upper else -1  # a lower triangle is an upper one from behind
+        block = self.xp.triu(input[..., ::turn, ::turn])
+        if unitriangular:
+            block = self.xp.triu(block, 1) + self.xp.eye(input.shape[-1], dtype=input.dtype)
+        try:
+            found = self.solve(block, out[..., ::turn, :])
+        except LinAlgError:
+            return False
+        out[...] = found[..., ::turn, :]
+        return True
 
     def det(self, input: Array) -> Array:
         return self.xp.linalg.det(input)
@@ -175,6 +196,12 @@ class LinalgPrimitives:
         with self._refusing("eigh", "finite numbers, got a matrix whose eigh does not converge"):
             values, vectors = self.xp.linalg.eigh(input, "L" if lower else "U")
         return values, vectors
+
+    def eig(self, input: Array) -> tuple[Array, Array]:
+        with self._refusing("eig", "finite numbers, got a matrix whose eig does not converge"):
+            values, vectors = self.xp.linalg.eig(input)
+        kind = self.xp.result_type(input.dtype, "complex64")  # NumPy's may turn out real
+        return values.astype(kind), vectors.astype(kind)
 
     def matrix_exp(self, input: Array) -> Array:
         """By scaling, an approximant of degree 13, and as many squarings as each matrix needs."""

@@ -7,7 +7,7 @@ and other defaults.
 from __future__ import annotations
 
 from tensorgrad.errors import LinAlgError
-from tensorgrad.ops.decompositions import eigh, eigvalsh, svdvals
+from tensorgrad.ops.decompositions import eig, eigh, eigvals, eigvalsh, svdvals
 from tensorgrad.ops.decompositions import qr_of as qr
 from tensorgrad.ops.decompositions import svd_of as svd
 from tensorgrad.ops.factors import cholesky, cholesky_ex
@@ -38,7 +38,9 @@ __all__ = [
     "cross",
     "det",
     "diagonal",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "inv",
     "inv_ex",

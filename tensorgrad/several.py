@@ -89,7 +89,7 @@ def primitive_of_several(
     if rules:
         rule = rules[argument]
         needs = rule_needs(rule)
-        kind = node_class(
+        kind = node_class(  # type: ignore[assignment]
             name,
             False,
             True,

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.op import TensorFunction, primitive
+from tensorgrad.ops.complex_parts import conjugate, is_complex, real_part
 from tensorgrad.ops.creation import zeros_of
-from tensorgrad.ops.diagonals import diag_embed
+from tensorgrad.ops.diagonals import diag_embed, diagonal
 from tensorgrad.ops.diagonals import upper as upper_part
 from tensorgrad.ops.joining import cat
 from tensorgrad.ops.linalg import matmul, swap_last
 from tensorgrad.ops.matrices import check_matrix, check_square, identity
 from tensorgrad.ops.shape import take_slice, unsqueeze
-from tensorgrad.ops.solving import triangular
+from tensorgrad.ops.solving import solution, triangular
 from tensorgrad.out import takes_out
 from tensorgrad.several import primitive_of_several
 
@@ -54,7 +55,7 @@ class SingularV(NamedTuple):
 
 
 class Eigen(NamedTuple):
-    """What `eigh` returns."""
+    """What `eig` and `eigh` return."""
 
     eigenvalues: Any
     eigenvectors: Any
@@ -71,7 +72,7 @@ def _qr_rule(g: Any, y: Any, complete: bool) -> Any:
             "'complete'"
         )
     g_q, g_r = g
-    middle = 0
+    middle: Any = 0
     if g_r is not None:
         middle = matmul(g_r, swap_last(R))
     if g_q is not None:
@@ -127,7 +128,7 @@ def _differences(values: Any) -> Any:
 def _eigh_rule(g: Any, y: Any) -> Any:
     values, vectors = y
     turned = swap_last(vectors)
-    middle = 0
+    middle: Any = 0
     if g[1] is not None:
         middle = _skew(matmul(turned, g[1])) / (2 * _differences(values))
     if g[0] is not None:
@@ -158,6 +159,46 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric matrices, in ascending order."""
     check_square("linalg.eigvalsh", A)
     return eigen(A, _is_lower("linalg.eigvalsh", UPLO))[0]
+
+
+# ---- eigenvalues of any square matrix: complex numbers
+
+
+def _eig_rule(g: Any, y: Any, input: Any) -> Any:
+    values, vectors = y
+    # In PyTorch's convention a gradient is the conjugate of what a backward pass holds here.
+    turned = conjugate(swap_last(vectors))
+    middle: Any = 0
+    if g[1] is not None:
+        middle = matmul(turned, conjugate(g[1]))
+        # Vectors have length 1, so that no gradient flows along them.
+        along = real_part(diagonal(middle, 0, -2, -1))
+        middle = middle - matmul(turned, vectors) * unsqueeze(along, -2)
+        middle = middle / conjugate(_differences(values))
+        middle = middle - diag_embed(diagonal(middle, 0, -2, -1))
+    if g[0] is not None:
+        middle = middle + diag_embed(conjugate(g[0]))
+    slope = conjugate(solution(turned, matmul(middle, turned)))
+    return slope if is_complex(input) else real_part(slope)
+
+
+any_eigen = primitive_of_several("eig", "input", outputs=2, input=_eig_rule)
+
+
+@takes_out
+def eig(A: Tensor) -> Eigen:
+    """(eigenvalues, eigenvectors as columns of length 1) of square matrices, complex and in no
+    order.
+    """
+    check_square("linalg.eig", A)
+    return Eigen(*any_eigen(A))
+
+
+@takes_out
+def eigvals(A: Tensor) -> Tensor:
+    """The eigenvalues of square matrices, complex and in no order."""
+    check_square("linalg.eigvals", A)
+    return any_eigen(A)[0]
 
 
 # ---- singular values

@@ -5,19 +5,20 @@ https://docs.pytorch.org/docs/stable/generated/torch.einsum.html
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.ops.arithmetic import mul
 from tensorgrad.ops.diagonals import diagonal
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.reduction import total
-from tensorgrad.ops.shape import reshape, to_order
+from tensorgrad.ops.shape import to_order, to_shape
 from tensorgrad.out import takes_out
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ __all__ = [
 ]
 
 # A label is a letter, or a number for a dimension under an ellipsis, counted from the last.
-Label = str | int
+Label: TypeAlias = str | int
+Shape: TypeAlias = tuple[int, ...]
+Term: TypeAlias = tuple[tuple[Label, ...], Shape]
 LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
 
@@ -46,16 +49,15 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         equation, operands = _from_lists((equation, *operands))
     elif len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
-    inputs, output = _parse(equation, operands)
-    terms = [_diagonals(x, labels) for x, labels in zip(operands, inputs, strict=True)]
-    _check_sizes(terms, output)
-    while len(terms) > 1:
-        first, second = _cheapest(terms, output)
-        rest = [term for place, term in enumerate(terms) if place not in (first, second)]
-        wanted = {*output, *itertools.chain.from_iterable(labels for _, labels in rest)}
-        terms = [*rest, _contract(terms[first], terms[second], wanted)]
-    x, labels = _summed(*terms[0], set(output))
-    return _ordered(x, labels, output)
+    recipe = _recipe(equation, tuple([tuple(x.shape) for x in operands]))
+    terms = list(operands)
+    for place, first, second in recipe.diagonals:
+        terms[place] = diagonal(terms[place], 0, first, second)
+    for first, second, pair in recipe.pairs:
+        b, a = terms.pop(second), terms.pop(first)
+        terms.append(_contract(a, b, pair))
+    (x,) = terms
+    return _arranged(x, recipe.last)
 
 
 @takes_out
@@ -82,8 +84,10 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
             )
         labels_b[j] = labels_a[i]
     kept = [x for x in labels_a if x not in labels_b] + [x for x in labels_b if x not in labels_a]
-    x, labels = _contract((a, labels_a), (b, labels_b), set(kept))
-    return _ordered(x, labels, kept)
+    pair = _pair(
+        (tuple(labels_a), tuple(a.shape)), (tuple(labels_b), tuple(b.shape)), frozenset(kept)
+    )
+    return _arranged(_contract(a, b, pair), _arrangement(pair.result, kept))
 
 
 # ---- reading
@@ -108,24 +112,24 @@ def _number(label: Any) -> int:
     return label
 
 
-def _parse(equation: str, operands: Sequence[Any]) -> tuple[list[list[Label]], list[Label]]:
+def _parse(equation: str, shapes: Sequence[Shape]) -> tuple[list[list[Label]], list[Label]]:
     """The labels of each operand's dimensions, and of the output's."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     parts = left.split(",")
-    if not operands or len(parts) != len(operands):
+    if not shapes or len(parts) != len(shapes):
         raise ShapeError(
             f"einsum: expected an operand for each of {len(parts)} parts of {equation!r}, got "
-            f"{len(operands)}"
+            f"{len(shapes)}"
         )
     inputs = []
     covered = 0  # how many dimensions the widest ellipsis stands for
-    for part, operand in zip(parts, operands):
-        hidden = operand.ndim - len(part.replace("...", ""))
+    for part, shape in zip(parts, shapes):
+        hidden = len(shape) - len(part.replace("...", ""))
         labels = _labels(equation, part, hidden)
-        if len(labels) != operand.ndim:
+        if len(labels) != len(shape):
             raise ShapeError(
                 f"einsum: expected {len(labels)} dimensions for {part!r} of {equation!r}, got "
-                f"shape {list(operand.shape)}"
+                f"shape {list(shape)}"
             )
         inputs.append(labels)
         covered = max(covered, hidden if "..." in part else 0)
@@ -151,108 +155,185 @@ def _labels(equation: str, part: str, hidden: int) -> list[Label]:
     return [*before, *middle, *after]
 
 
-def _check_sizes(terms: list[tuple[Any, list[Label]]], output: list[Label]) -> None:
+# ---- planning: on labels and shapes alone, so that a call that comes again plans nothing
+
+
+class Arrangement(NamedTuple):
+    """What makes a term ready: its shape without dimensions of size 1 that broadcast (None: as it
+    is), the dimensions to sum, the order of the others, and the shape to give them (None: theirs).
+    """
+
+    narrow: Shape | None
+    summed: tuple[int, ...]
+    order: tuple[int, ...] | None
+    shape: Shape | None
+
+
+class Pair(NamedTuple):
+    """How two terms are multiplied, "mul", "dot" or "matmul", and the term that results."""
+
+    first: Arrangement
+    second: Arrangement
+    kind: str
+    result: Term
+
+
+class Recipe(NamedTuple):
+    """The steps of one einsum: (operand, dimension, dimension) of each diagonal, (place, place,
+    how) of each product, what is left to do with the last term.
+    """
+
+    diagonals: list[tuple[int, int, int]]
+    pairs: list[tuple[int, int, Pair]]
+    last: Arrangement
+
+
+@functools.lru_cache(maxsize=1024)
+def _recipe(equation: str, shapes: tuple[Shape, ...]) -> Recipe:
+    inputs, output = _parse(equation, shapes)
+    diagonals: list[tuple[int, int, int]] = []
+    terms: list[Term] = []
+    for place, (labels, shape) in enumerate(zip(inputs, shapes)):
+        term, steps = _diagonals(tuple(labels), shape)
+        terms.append(term)
+        diagonals += [(place, *step) for step in steps]
+    _check_sizes(terms)
+    pairs = []
+    while len(terms) > 1:
+        first, second = _cheapest(terms, output)
+        rest = [term for place, term in enumerate(terms) if place not in (first, second)]
+        wanted = frozenset([*output, *itertools.chain.from_iterable(labels for labels, _ in rest)])
+        pair = _pair(terms[first], terms[second], wanted)
+        pairs.append((first, second, pair))
+        terms = [*rest, pair.result]
+    return Recipe(diagonals, pairs, _arrangement(terms[0], output))
+
+
+def _check_sizes(terms: list[Term]) -> None:
     sizes: dict[Label, int] = {}
-    for x, labels in terms:
-        for label, n in zip(labels, x.shape):
+    for labels, shape in terms:
+        for label, n in zip(labels, shape):
             if n != 1 and sizes.setdefault(label, n) != n:
-                shapes = " and ".join([str(list(x.shape)) for x, _ in terms])
+                shapes = " and ".join([str(list(shape)) for _, shape in terms])
                 raise ShapeError(
                     f"einsum: expected equal sizes under one label, got shapes {shapes}"
                 )
 
 
-# ---- computing
-
-
-def _diagonals(x: Any, labels: list[Label]) -> tuple[Any, list[Label]]:
-    """With every label once."""
-    for label in list(dict.fromkeys(labels)):
+def _diagonals(labels: tuple[Label, ...], shape: Shape) -> tuple[Term, list[tuple[int, int]]]:
+    """The term with every label once, and the pairs of dimensions whose diagonal that takes."""
+    steps = []
+    for label in dict.fromkeys(labels):
         while labels.count(label) > 1:
             first = labels.index(label)
             second = labels.index(label, first + 1)
-            if x.shape[first] != x.shape[second]:
+            if shape[first] != shape[second]:
                 raise ShapeError(
-                    f"einsum: expected equal sizes under one label, got shape {list(x.shape)}"
+                    f"einsum: expected equal sizes under one label, got shape {list(shape)}"
                 )
-            x = diagonal(x, 0, first, second)
-            labels = [old for place, old in enumerate(labels) if place not in (first, second)]
-            labels.append(label)
-    return x, labels
+            steps.append((first, second))
+            kept = [place for place in range(len(shape)) if place not in (first, second)]
+            shape = (*[shape[place] for place in kept], shape[first])
+            labels = (*[labels[place] for place in kept], label)
+    return (labels, shape), steps
 
 
-def _summed(x: Any, labels: list[Label], wanted: set[Label]) -> tuple[Any, list[Label]]:
-    dims = tuple([place for place, label in enumerate(labels) if label not in wanted])
-    if not dims:
-        return x, labels
-    return total(x, dims, False), [label for label in labels if label in wanted]
-
-
-def _ordered(x: Any, labels: list[Label], output: list[Label]) -> Any:
-    order = tuple([labels.index(label) for label in output])
-    return x if order == tuple(range(len(order))) else to_order(x, order)
-
-
-def _cheapest(terms: list[tuple[Any, list[Label]]], output: list[Label]) -> tuple[int, int]:
+def _cheapest(terms: list[Term], output: list[Label]) -> tuple[int, int]:
     """The pair whose product is the smallest beside its factors; of equals the quickest."""
     if len(terms) == 2:
         return 0, 1
-    counts = Counter(itertools.chain(output, *[labels for _, labels in terms]))
+    counts = Counter(itertools.chain(output, *[labels for labels, _ in terms]))
     best, found = (math.inf, math.inf), (0, 1)
     for first, second in itertools.combinations(range(len(terms)), 2):
         sizes: dict[Label, int] = {}
         uses: Counter[Label] = Counter()
-        for x, labels in (terms[first], terms[second]):
+        for labels, shape in (terms[first], terms[second]):
             uses.update(labels)
-            for label, n in zip(labels, x.shape):
+            for label, n in zip(labels, shape):
                 sizes[label] = max(n, sizes.get(label, n))
         kept = math.prod([n for label, n in sizes.items() if counts[label] > uses[label]])
-        factors = math.prod(terms[first][0].shape) + math.prod(terms[second][0].shape)
+        factors = math.prod(terms[first][1]) + math.prod(terms[second][1])
         cost = kept - factors, math.prod(sizes.values())
         if cost < best:
             best, found = cost, (first, second)
     return found
 
 
-def _contract(
-    first: tuple[Any, list[Label]], second: tuple[Any, list[Label]], wanted: set[Label]
-) -> tuple[Any, list[Label]]:
+@functools.lru_cache(maxsize=1024)
+def _pair(first: Term, second: Term, wanted: frozenset[Label]) -> Pair:
     """The product of two terms, summed over the labels that nobody wants any more."""
-    sizes = dict(zip(second[1], second[0].shape))
-    a, of_a = _without_ones(*first, sizes)
-    b, of_b = _without_ones(*second, dict(zip(first[1], first[0].shape)))
-    a, of_a = _summed(a, of_a, wanted | set(of_b))
-    b, of_b = _summed(b, of_b, wanted | set(of_a))
+    size_a, size_b = dict(zip(*first)), dict(zip(*second))
+    # A size of 1 broadcasts over the other term's: as if the dimension were not there.
+    of_a = {x: n for x, n in size_a.items() if n != 1 or size_b.get(x, 1) == 1}
+    of_b = {x: n for x, n in size_b.items() if n != 1 or size_a.get(x, 1) == 1}
+    sizes = of_a | of_b
     shared = [label for label in of_a if label in of_b]
     batch = [label for label in shared if label in wanted]
     inner = [label for label in shared if label not in wanted]
-    only_a = [label for label in of_a if label not in shared]
-    only_b = [label for label in of_b if label not in shared]
-    size_a, size_b = dict(zip(of_a, a.shape)), dict(zip(of_b, b.shape))
-    sizes = size_a | size_b
-    n, k, m = (_size(labels, sizes) for labels in (only_a, inner, only_b))
-    a = _ordered(a, of_a, [*batch, *only_a, *inner])
-    b = _ordered(b, of_b, [*batch, *inner, *only_b])
-    groups = [_size(batch, sizes)] if batch else []
-    a, b = reshape(a, *groups, n, k), reshape(b, *groups, k, m)
-    if not inner:  # an outer product
-        product: Any = mul(a, b)
-    elif not only_a and not only_b and batch:  # many products of vectors
-        product = total(mul(reshape(a, *groups, k), reshape(b, *groups, k)), -1, False)
+    only_a = [label for label in of_a if label not in of_b and label in wanted]
+    only_b = [label for label in of_b if label not in of_a and label in wanted]
+    n, k, m, groups = (
+        math.prod([sizes[label] for label in labels]) for labels in (only_a, inner, only_b, batch)
+    )
+    lead = (groups,) if batch else ()
+    if inner and batch and not only_a and not only_b:  # many products of vectors
+        kind, shape_a, shape_b = "dot", (*lead, k), (*lead, k)
     else:
-        product = matmul(a, b)
-    labels = [*batch, *only_a, *only_b]
-    return reshape(product, tuple([sizes[label] for label in labels])), labels
+        kind = "matmul" if inner else "mul"
+        shape_a, shape_b = (*lead, n, k), (*lead, k, m)
+    labels = (*batch, *only_a, *only_b)
+    return Pair(
+        _arrangement(first, [*batch, *only_a, *inner], of_a, shape_a),
+        _arrangement(second, [*batch, *inner, *only_b], of_b, shape_b),
+        kind,
+        (labels, tuple([sizes[label] for label in labels])),
+    )
 
 
-def _without_ones(x: Any, labels: list[Label], other: dict[Label, int]) -> tuple[Any, list[Label]]:
-    """Without the dimensions of size 1 that broadcast over those of the other term."""
-    gone = [n == 1 and other.get(label, 1) != 1 for label, n in zip(labels, x.shape)]
-    if not any(gone):
-        return x, labels
-    shape = tuple([n for n, drop in zip(x.shape, gone) if not drop])
-    return reshape(x, shape), [label for label, drop in zip(labels, gone) if not drop]
+def _arrangement(
+    term: Term,
+    order: list[Label],
+    kept: dict[Label, int] | None = None,
+    shape: Shape | None = None,
+) -> Arrangement:
+    """Of the labels in `kept` those not in `order` are summed."""
+    labels, sizes = term
+    narrow = None
+    if kept is not None and len(kept) < len(labels):
+        labels, narrow = tuple(kept), tuple(kept.values())
+        sizes = narrow
+    summed = tuple([place for place, label in enumerate(labels) if label not in order])
+    rest = [label for label in labels if label in order]
+    places = tuple([rest.index(label) for label in order])
+    final = tuple([dict(zip(labels, sizes))[label] for label in order])
+    return Arrangement(
+        narrow,
+        summed,
+        None if places == tuple(range(len(places))) else places,
+        None if shape == final else shape,
+    )
 
 
-def _size(labels: list[Label], sizes: dict[Label, int]) -> int:
-    return math.prod([sizes[label] for label in labels])
+# ---- computing
+
+
+def _arranged(x: Any, how: Arrangement) -> Any:
+    if how.narrow is not None:
+        x = to_shape(x, how.narrow)
+    if how.summed:
+        x = total(x, how.summed, False)
+    if how.order is not None:
+        x = to_order(x, how.order)
+    return x if how.shape is None else to_shape(x, how.shape)
+
+
+def _contract(a: Any, b: Any, pair: Pair) -> Any:
+    a, b = _arranged(a, pair.first), _arranged(b, pair.second)
+    if pair.kind == "matmul":
+        product: Any = matmul(a, b)
+    elif pair.kind == "mul":
+        product = mul(a, b)
+    else:
+        product = total(mul(a, b), -1, False)
+    shape = pair.result[1]
+    return product if tuple(product.shape) == shape else to_shape(product, shape)

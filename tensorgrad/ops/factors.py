@@ -118,13 +118,16 @@ def inverse_by_factor(L: Tensor, upper: bool) -> Tensor:
     return matmul(swap_last(half), half)
 
 
-@fused(
-    name="cholesky_solve",
-    B=lambda g, L, upper: solution_by_factor(g, L, upper),
-    L=lambda g, y, L, upper: _along_factor(
-        matmul(solution_by_factor(g, L, upper), swap_last(y)), L, upper
-    ),
-)
+def _solution_rule(g: Any, L: Any, upper: bool) -> Any:
+    return solution_by_factor(g, L, upper)
+
+
+def _solution_factor_rule(g: Any, y: Any, L: Any, upper: bool) -> Any:
+    slope = matmul(solution_by_factor(g, L, upper), swap_last(y))
+    return _along_factor(slope, L, upper)
+
+
+@fused(name="cholesky_solve", B=_solution_rule, L=_solution_factor_rule)
 def solution_by_factor(B: Tensor, L: Tensor, upper: bool) -> Tensor:
     """By the lower triangular factor, then by its transpose."""
     factor = swap_last(L) if upper else L

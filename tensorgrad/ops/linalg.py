@@ -170,7 +170,7 @@ def _scaled(value: Any, factor: Number) -> Any:
     return value if factor == 1 else mul(value, factor)
 
 
-def _sum(op: str, input: Any, product: Any, beta: Number, alpha: Number) -> Any:
+def _sum(op: str, input: Any, product: Any, beta: Number, alpha: Number) -> Tensor:
     shape = tuple(product.shape)
     if input.dtype != product.dtype:
         raise DTypeError(

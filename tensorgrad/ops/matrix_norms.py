@@ -99,10 +99,10 @@ def matrix_norm(
         if ord == "nuc":
             found = total(values, -1, False)
         else:
-            found = _extreme(op, values, ord)
+            found = _extreme(op, values, float(ord))
     elif ord in (math.inf, -math.inf, 1, -1):
-        axis = -1 if math.isinf(ord) else -2
-        found = _extreme(op, total(abs(matrices), axis, False), ord)
+        axis = -1 if math.isinf(float(ord)) else -2
+        found = _extreme(op, total(abs(matrices), axis, False), float(ord))
     else:
         raise ShapeError(
             f"{op}: expected order 'fro', 'nuc', 1, 2, inf or their negatives, got {ord!r}"

@@ -92,7 +92,7 @@ def cross_of(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     return _cross("linalg.cross", input, other, dim)
 
 
-def _cross(op: str, input: Any, other: Any, dim: int) -> Any:
+def _cross(op: str, input: Any, other: Any, dim: int) -> Tensor:
     if input.ndim != other.ndim:
         raise ShapeError(
             f"{op}: expected tensors of as many dimensions, got shapes {list(input.shape)} and "
@@ -153,7 +153,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     return product_of_chain("chain_matmul", matrices)
 
 
-def product_of_chain(op: str, matrices: Sequence[Any]) -> Any:
+def product_of_chain(op: str, matrices: Sequence[Any]) -> Tensor:
     for left, right in itertools.pairwise(matrices):
         if left.shape[1] != right.shape[0]:
             raise ShapeError(
@@ -181,10 +181,10 @@ def _best_splits(sizes: list[int]) -> dict[tuple[int, int], int]:
     return splits
 
 
-def _multiply(matrices: Sequence[Any], splits: dict[tuple[int, int], int]) -> Any:
-    def between(i: int, j: int) -> Any:
+def _multiply(matrices: Sequence[Any], splits: dict[tuple[int, int], int]) -> Tensor:
+    def between(i: int, j: int) -> Tensor:
         if j == i + 1:
-            return matrices[i]
+            return matrices[i]  # type: ignore[no-any-return]
         return matmul(between(i, splits[i, j]), between(splits[i, j], j))
 
     return between(0, len(matrices))
@@ -246,7 +246,7 @@ def cdist(
     if many is None:
         many = x1.shape[-2] > MANY_ROWS or x2.shape[-2] > MANY_ROWS
     if p == 2 and many:
-        return _euclidean(x1, x2)
+        return _euclidean(x1, x2)  # type: ignore[no-any-return]
     return p_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1, False)
 
 

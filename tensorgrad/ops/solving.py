@@ -155,7 +155,7 @@ def solve_triangular(
     A, B = in_one_batch("linalg.solve_triangular", A, B)
     if left:
         return triangular(A, B, upper, unitriangular)
-    return swap_last(triangular(swap_last(A), swap_last(B), not upper, unitriangular))
+    return swap_last(triangular(swap_last(A), swap_last(B), not upper, unitriangular))  # type: ignore[no-any-return]
 
 
 @takes_out

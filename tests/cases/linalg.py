@@ -131,6 +131,10 @@ case("eigh", lambda x: (lambda f: (f[0], f[1].abs()))(L.eigh(symmetric(x))), spr
      ref=lambda x: (lambda f: (f[0], np.abs(f[1])))(np.linalg.eigh(symmetric(x))))
 case("eigvalsh", lambda x: L.eigvalsh(symmetric(x), "U"), spread(2, 3, 3), torch="",
      ref=lambda x: np.linalg.eigvalsh(symmetric(x)))
+case("eig", lambda x: (lambda f: tg.real(f[1] * f[0].unsqueeze(-2) @ L.inv(f[1])))(L.eig(x)),
+     spread(2, 3, 3), torch="", ref=lambda x: x)
+case("eigvals", lambda x: (lambda e: tg.real((e * e * e).sum(-1)))(L.eigvals(x)), spread(3, 3),
+     torch="", ref=lambda x: np.trace(x @ x @ x))
 
 
 def absolute(found):
