@@ -177,3 +177,10 @@ def test_a_copied_view_stands_alone(backend):
     alone = copy.deepcopy(x.diagonal())
     alone.fill_(1)
     assert x.sum().item() == 0
+
+
+def test_adjoint_conjugates_complex_numbers(backend):
+    x = tg.tensor([[1 + 2j, 3], [4j, 5]])
+    expected = [[1 - 2j, -4j], [3, 5]]
+    assert x.mH.tolist() == x.H.tolist() == tg.adjoint(x).tolist() == expected
+    assert x.mT.tolist() == [[1 + 2j, 4j], [3, 5]]

@@ -51,12 +51,6 @@ def one_dim(op: str, dim: int, rank: int) -> int:
     return dim % rank
 
 
-def refuse_number(op: str, input: Any) -> None:
-    """A 0-d tensor has no dimension to cut."""
-    if not input.ndim:
-        raise IndexRangeError(f"{op}: expected a tensor with dimensions, got a 0-d tensor")
-
-
 to_shape: TensorFunction = primitive(
     "reshape",
     "input",

@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad import inplace, modes
+from tensorgrad import inplace
 from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.formats import channels_last, channels_last_3d, check_format
 from tensorgrad.graph import written
 from tensorgrad.op import OPS, TensorFunction, primitive
 from tensorgrad.ops.creation import sizes, whole_numbers
 from tensorgrad.ops.shape import clone, movedim, one_dim, reshape, slice_of, take_slice
-from tensorgrad.out import takes_out
+from tensorgrad.out import backend_of, takes_out
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -28,10 +28,6 @@ __all__ = [
 ]
 
 # ---- what a tensor says of its memory
-
-
-def backend_of(input: Any) -> Any:
-    return modes.current().backends[input._array.__class__]
 
 
 def stride(input: Tensor, dim: int | None = None) -> Any:
