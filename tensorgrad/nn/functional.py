@@ -10,6 +10,7 @@ from tensorgrad.ops.adaptive import *
 from tensorgrad.ops.attention import *
 from tensorgrad.ops.class_loss import *
 from tensorgrad.ops.convolution import *
+from tensorgrad.ops.ctc import *
 from tensorgrad.ops.distance import *
 from tensorgrad.ops.dropout import *
 from tensorgrad.ops.embedding import *
@@ -47,4 +48,5 @@ __all__ += _ops.attention.__all__
 __all__ += _ops.loss.__all__
 __all__ += _ops.class_loss.__all__
 __all__ += _ops.margin_loss.__all__
+__all__ += _ops.ctc.__all__
 __all__ += _ops.distance.__all__

@@ -116,7 +116,8 @@ def _along_gelu(g: Any, input: Any) -> Any:
 @widened
 @fused(name="gelu", input=_along_gelu)
 def _normal_gate(input: Tensor) -> Tensor:
-    return input * _normal_below(input)
+    below: Tensor = _normal_below(input)
+    return input * below
 
 
 def _tanh_gate(input: Any) -> Any:
@@ -132,7 +133,8 @@ def _along_gelu_tanh(g: Any, input: Any) -> Any:
 @widened
 @fused(name="gelu_tanh", input=_along_gelu_tanh)
 def _fast_normal_gate(input: Tensor) -> Tensor:
-    return input * 0.5 * (_tanh_gate(input) + 1)
+    gate: Tensor = _tanh_gate(input)
+    return input * 0.5 * (gate + 1)
 
 
 @takes_out

@@ -41,7 +41,7 @@ def _scores(query: Tensor, key: Tensor, mask: Tensor | None, scale: float) -> Te
     if mask is None:
         return scores
     if mask.dtype == dtypes.bool_:
-        return where(mask, scores, -math.inf)  # type: ignore[no-any-return]
+        return where(mask, scores, -math.inf)
     return scores + mask
 
 
@@ -168,7 +168,7 @@ def _added(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
     if mask is None or dtypes.is_floating_point(mask.dtype):
         return mask
     _expect(mask.dtype == dtypes.bool_, f"a {name} of bools or floats", mask.dtype)
-    return masked_fill(zeros_of(like, tuple(mask.shape)), mask, -math.inf)  # type: ignore[no-any-return]
+    return masked_fill(zeros_of(like, tuple(mask.shape)), mask, -math.inf)
 
 
 def _rows_of(x: Tensor | None, start: int, count: int) -> Tensor | None:

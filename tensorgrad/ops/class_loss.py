@@ -1,11 +1,13 @@
 """Losses of scores against classes.
 
-`reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are PyTorch's older words for it.
+`reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are PyTorch's older
+words for it.
 https://docs.pytorch.org/docs/stable/nn.functional.html#loss-functions
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
@@ -66,7 +68,7 @@ def softmax_cross_entropy(input: Tensor, target: Tensor, ignore_index: int) -> T
     _check_range("cross_entropy", target, input.shape[1], ignore_index)
     counted = target != ignore_index
     picked = gather_along(log_of_normalized(input, 1), unsqueeze(where(counted, target, 0), 1), 1)
-    return where(counted, -reshape(picked, -1), 0)  # type: ignore[no-any-return]
+    return where(counted, -reshape(picked, -1), 0)
 
 
 def _rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,8 +79,7 @@ def _rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return reshape(input, 1, -1), target
     expected = (*input.shape[:1], *input.shape[2:])
     if input.ndim < 2 or tuple(target.shape) != expected:
-        error = ValueError if input.ndim > 1 and target.shape[:1] != input.shape[:1] else ShapeError
-        raise error(
+        raise ShapeError(
             f"{op}: expected targets of shape {list(expected)} for input "
             f"{list(input.shape)}, got {list(target.shape)}"
         )
@@ -216,9 +217,38 @@ def linear_cross_entropy(
     label_smoothing: float = 0.0,
     options: Any = None,
 ) -> Tensor:
-    """`cross_entropy` of `linear(input, linear_weight, linear_bias)`: (N, in), (C, in), (N,)."""
+    """`cross_entropy` of `linear(input, linear_weight, linear_bias)`.
+
+    input: (N, in) or (in,). linear_weight: (C, in), or (C, d1, ..., in) for scores (N, C, d1, ...);
+    linear_bias: its shape without `in`. `options`, PyTorch's choice of how to save memory, changes
+    no number. The rest as in `cross_entropy`.
+    """
+    lead, places = tuple(input.shape[:-1]), tuple(linear_weight.shape[:-1])
+    fits = (
+        input.ndim in (1, 2)
+        and linear_weight.ndim >= 2
+        and input.shape[-1] == linear_weight.shape[-1]
+        and (input.ndim == 2 or linear_weight.ndim == 2)
+    )
+    if not fits:
+        raise ShapeError(
+            "linear_cross_entropy: expected input (N, in) and linear_weight (C, ..., in), or (in,) "
+            f"and (C, in), got shapes {list(input.shape)} and {list(linear_weight.shape)}"
+        )
+    if linear_bias is not None and tuple(linear_bias.shape) != places:
+        raise ShapeError(
+            f"linear_cross_entropy: expected linear_bias of shape {list(places)}, got "
+            f"{list(linear_bias.shape)}"
+        )
+    if ignore_index is not None and tuple(target.shape) == lead + places:
+        raise RuntimeError(
+            "linear_cross_entropy: expected no ignore_index beside probabilities, got "
+            f"{ignore_index}"
+        )
+    table = reshape(linear_weight, (math.prod(places), input.shape[-1]))
+    bias = None if linear_bias is None else reshape(linear_bias, -1)
     return cross_entropy(
-        linear(input, linear_weight, linear_bias),
+        reshape(linear(input, table, bias), lead + places),
         target,
         weight,
         ignore_index=-100 if ignore_index is None else ignore_index,
@@ -265,7 +295,7 @@ def multi_margin_loss(
     rows, classes = _scores("multi_margin_loss", input, target, 1)
     count = rows.shape[1]
     _check_weight("multi_margin_loss", weight, count)
-    _check_range("multi_margin_loss", classes, count, count)
+    _check_range("multi_margin_loss", classes, count, 0)
     own = unsqueeze(classes, 1)
     short = relu(rows - gather_along(rows, own, 1) + margin)
     short = short * short if p == 2 else short
@@ -291,7 +321,7 @@ def multilabel_margin_loss(
     count = rows.shape[1]
     named = cumsum(cast(names < 0, dtypes.int64), 1) == 0
     places = where(named, names, 0)
-    _check_range("multilabel_margin_loss", reshape(places, -1), count, count)
+    _check_range("multilabel_margin_loss", reshape(places, -1), count, 0)
     marks = scatter_add_along(zeros_of(rows, tuple(rows.shape)), places, cast(named, rows.dtype), 1)
     short = relu(unsqueeze(rows, 1) - unsqueeze(gather_along(rows, places, 1), 2) + 1)
     counted = unsqueeze(named, 2) & unsqueeze(marks == 0, 1)

@@ -200,7 +200,7 @@ def _largest_rows(rows: Tensor, offsets: Tensor, bag: Tensor, kept: Tensor | Non
     sizes = scatter_add_along(zeros_of(offsets, (bags,)), bag, cast(bag >= 0, dtypes.int64), 0)
     widest = int(amax(sizes).item()) if bags else 0
     if not widest:
-        return zeros_of(rows, (bags, rows.shape[1]))
+        return zeros_of(rows, (bags, rows.shape[1]))  # type: ignore[no-any-return]
     places = arange(widest, device=rows.device)
     inside = unsqueeze(places, 0) < unsqueeze(sizes, 1)
     index = clamp(unsqueeze(offsets, 1) + places, max=count - 1)

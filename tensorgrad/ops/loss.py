@@ -1,6 +1,7 @@
 """Losses of numbers against numbers, element by element.
 
-`reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are PyTorch's older words for it.
+`reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are PyTorch's older
+words for it.
 https://docs.pytorch.org/docs/stable/nn.functional.html#loss-functions
 """
 
@@ -147,7 +148,9 @@ def huber_loss(
     delta: float = 1.0,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """d^2 / 2 where d = |input - target| <= delta, delta (d - delta / 2) elsewhere; times weight."""
+    """d^2 / 2 where d = |input - target| <= delta, delta (d - delta / 2) elsewhere; times
+    weight.
+    """
     reduction = way("huber_loss", reduction, None, None)
     if delta <= 0:
         raise RuntimeError(f"huber_loss: expected delta > 0, got {delta}")

@@ -1,6 +1,7 @@
 """Losses that want a margin: between two inputs, or between an input and its label of 1 or -1.
 
-`reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are PyTorch's older words for it.
+`reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are PyTorch's older
+words for it.
 https://docs.pytorch.org/docs/stable/nn.functional.html#loss-functions
 """
 

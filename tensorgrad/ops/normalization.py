@@ -127,7 +127,7 @@ def _refuse_one(op: str, input: Tensor, count: int) -> None:
         )
 
 
-def _of_channels(value: Tensor | None, rank: int) -> Any:
+def _of_channels(value: Any, rank: int) -> Any:
     """One number a channel in a shape that broadcasts."""
     return None if value is None else reshape(value, (1, -1) + (1,) * (rank - 2))
 
@@ -149,7 +149,7 @@ def _by_running(
     rank = input.ndim
     spread = 1 / sqrt(_of_channels(var, rank).detach() + eps)
     gain = spread if weight is None else _of_channels(weight, rank) * spread
-    out = (input - _of_channels(mean, rank).detach()) * gain
+    out: Tensor = (input - _of_channels(mean, rank).detach()) * gain
     return out if bias is None else out + _of_channels(bias, rank)
 
 
