@@ -190,14 +190,14 @@ def eig(A: Tensor) -> Eigen:
     """(eigenvalues, eigenvectors as columns of length 1) of square matrices, complex and in no
     order.
     """
-    check_square("linalg.eig", A)
+    check_square("linalg.eig", A, True)
     return Eigen(*any_eigen(A))
 
 
 @takes_out
 def eigvals(A: Tensor) -> Tensor:
     """The eigenvalues of square matrices, complex and in no order."""
-    check_square("linalg.eigvals", A)
+    check_square("linalg.eigvals", A, True)
     return any_eigen(A)[0]
 
 

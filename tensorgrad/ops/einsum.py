@@ -317,7 +317,7 @@ def _arrangement(
 # ---- computing
 
 
-def _arranged(x: Any, how: Arrangement) -> Any:
+def _arranged(x: Any, how: Arrangement) -> Tensor:
     if how.narrow is not None:
         x = to_shape(x, how.narrow)
     if how.summed:

@@ -215,7 +215,7 @@ exponential: TensorFunction = primitive("matrix_exp", "input", input=_exp_rule)
 
 def matrix_exp(input: Tensor) -> Tensor:
     """The sum of input^k / k! over all k, of each square matrix."""
-    check_square("linalg.matrix_exp", input)
+    check_square("linalg.matrix_exp", input, True)
     return exponential(input)
 
 
@@ -230,7 +230,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         one = broadcast(identity(input), tuple(input.shape))
         return where(one == one, one, input)  # which keeps its history
     if n < 0:
-        check_square("linalg.matrix_power", input)
+        check_square("linalg.matrix_power", input, True)
         input, n = inverse_of(input), -n
     result: Any = None
     while True:
@@ -258,7 +258,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
         )
     size = math.prod(rows)
     matrix = reshape(A, size, size)
-    check_square("linalg.tensorinv", matrix)
+    check_square("linalg.tensorinv", matrix, True)
     return reshape(inverse_of(matrix), *columns, *rows)
 
 

@@ -13,6 +13,7 @@ from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.graph import unwrap
 from tensorgrad.op import Number, TensorFunction, primitive
 from tensorgrad.ops.arithmetic import mul, plus
+from tensorgrad.ops.complex_parts import conj
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.reduction import total
 from tensorgrad.ops.shape import broadcast, reshape, to_order, unsqueeze
@@ -134,8 +135,8 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """As `dot`, for real vectors."""
-    return _product("vdot", input, other, (1, 1), out)
+    """Sum of the products of two vectors' elements, those of the first conjugated."""
+    return _product("vdot", conj(input), other, (1, 1), out)
 
 
 @takes_out

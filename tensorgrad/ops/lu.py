@@ -136,7 +136,7 @@ def _check_pivots(op: str, LU: Any, pivots: Any) -> None:
 
 
 def _packed(op: str, A: Any, pivot: bool) -> PackedInfo:
-    check_matrix(op, A)
+    check_matrix(op, A, True)
     LU, pivots = packed_factors(A, pivot)
     return PackedInfo(LU, pivots, _first_zero(LU))
 
@@ -177,7 +177,7 @@ def lu_of(A: Tensor, *, pivot: bool = True) -> Unpacked:
     """(P, L, U) of A = P @ L @ U: a permutation, unit lower triangular, upper triangular. Without
     pivoting P is empty.
     """
-    check_matrix("linalg.lu", A)
+    check_matrix("linalg.lu", A, True)
     LU, pivots = packed_factors(A, pivot)
     return lu_unpack(LU, pivots, unpack_pivots=pivot)
 
@@ -187,7 +187,7 @@ def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> Unpacked:
     """(P, L, U) of what `lu_factor` returns; those not asked for are empty."""
-    check_matrix("lu_unpack", LU_data)
+    check_matrix("lu_unpack", LU_data, True)
     m, n = LU_data.shape[-2:]
     none = zeros_of(LU_data, (0,))
     P = L = U = none
@@ -212,7 +212,7 @@ def solve_by_lu(
     """X of A @ X = B from what `lu_factor` returns for A; `left=False` solves X @ A = B, `adjoint`
     with the transpose of A.
     """
-    check_square("linalg.lu_solve", LU)
+    check_square("linalg.lu_solve", LU, True)
     check_same_dtype("linalg.lu_solve", LU, B)
     _check_pivots("linalg.lu_solve", LU, pivots)
     check_sides("linalg.lu_solve", LU, B, left)
@@ -244,7 +244,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> InverseInfo:
     """(the inverse, info): info is 0, or the first step of elimination that found no pivot; the
     inverse is NaN there.
     """
-    check_square("linalg.inv_ex", A)
+    check_square("linalg.inv_ex", A, True)
     try:
         return InverseInfo(inverse_of(A), no_fault(A))
     except LinAlgError:
@@ -255,7 +255,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> InverseInfo:
 @takes_out
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> ResultInfo:
     """(the solution, info), as `inv_ex`."""
-    check_square("linalg.solve_ex", A)
+    check_square("linalg.solve_ex", A, True)
     try:
         return ResultInfo(solve(A, B, left=left), no_fault(A))
     except LinAlgError:

@@ -12,20 +12,22 @@ from tensorgrad.ops.shape import broadcast
 
 __all__ = []
 
-FULL_PRECISION = (dtypes.float32, dtypes.float64, dtypes.complex64, dtypes.complex128)
+REAL = (dtypes.float32, dtypes.float64)
+COMPLEX = (dtypes.complex64, dtypes.complex128)
 
 
-def check_matrix(op: str, input: Any) -> None:
+def check_matrix(op: str, input: Any, complex_too: bool = False) -> None:
     """Refuse what is no stack of matrices of single or double precision."""
     if input.ndim < 2:
         raise ShapeError(f"{op}: expected at least 2 dimensions, got shape {list(input.shape)}")
-    if input.dtype not in FULL_PRECISION:
-        raise DTypeError(f"{op}: expected float32, float64 or complex numbers, got {input.dtype}")
+    if input.dtype not in REAL and not (complex_too and input.dtype in COMPLEX):
+        kinds = "float32, float64 or complex numbers" if complex_too else "float32 or float64"
+        raise DTypeError(f"{op}: expected {kinds}, got {input.dtype}")
 
 
-def check_square(op: str, input: Any) -> None:
+def check_square(op: str, input: Any, complex_too: bool = False) -> None:
     """Refuse what is no stack of square matrices."""
-    check_matrix(op, input)
+    check_matrix(op, input, complex_too)
     if input.shape[-2] != input.shape[-1]:
         raise ShapeError(f"{op}: expected square matrices, got shape {list(input.shape)}")
 

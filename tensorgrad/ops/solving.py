@@ -66,7 +66,7 @@ inverse_of: TensorFunction = primitive("inv", "input", input=_inverse_rule)
 @takes_out
 def inv(A: Tensor) -> Tensor:
     """The inverse of each square matrix; LinAlgError where there is none."""
-    check_square("linalg.inv", A)
+    check_square("linalg.inv", A, True)
     return inverse_of(A)
 
 
@@ -112,7 +112,7 @@ def check_sides(op: str, A: Any, B: Any, left: bool) -> None:
 @takes_out
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """X of A @ X = B, or of X @ A = B; B holds matrices, or a vector for each A."""
-    check_square("linalg.solve", A)
+    check_square("linalg.solve", A, True)
     check_same_dtype("linalg.solve", A, B)
     columns, was_vector = as_columns("linalg.solve", A, B, left)
     check_sides("linalg.solve", A, columns, left)
@@ -149,7 +149,7 @@ def solve_triangular(
     A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
     """X of A @ X = B, or of X @ A = B, for triangular A, of which the rest is not read."""
-    check_square("linalg.solve_triangular", A)
+    check_square("linalg.solve_triangular", A, True)
     check_same_dtype("linalg.solve_triangular", A, B)
     check_sides("linalg.solve_triangular", A, B, left)
     A, B = in_one_batch("linalg.solve_triangular", A, B)
@@ -167,7 +167,7 @@ def triangular_solve(
     unitriangular: bool = False,
 ) -> TriangularSolution:
     """(X of A @ X = b, a copy of A) for triangular A; `transpose` solves with its transpose."""
-    check_square("triangular_solve", A)
+    check_square("triangular_solve", A, True)
     check_same_dtype("triangular_solve", A, b)
     check_sides("triangular_solve", A, b, True)
     A, b = in_one_batch("triangular_solve", A, b)

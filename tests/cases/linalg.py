@@ -194,6 +194,8 @@ bad("linalg.inv rank", lambda m, x: m.linalg.inv(x), floats(3), error=ShapeError
     words="linalg.inv: expected at least 2 dimensions, got shape [3]")
 bad("linalg.inv integers", lambda m, x: m.linalg.inv(x), ints([1, 2], [3, 4]), error=DTypeError,
     words="linalg.inv: expected float32, float64 or complex numbers, got int64")
+bad("linalg.svd complex", lambda m, x: m.linalg.svd(x), X.astype("complex64"), error=DTypeError,
+    words="linalg.svd: expected float32 or float64, got complex64", in_torch=False)
 bad("linalg.inv singular", lambda m, x: m.linalg.inv(x), SINGULAR, error=LinAlgError,
     words="inv: expected an invertible matrix, got a singular one", in_torch=False)
 bad("linalg.solve singular", lambda m, x: m.linalg.solve(x, x), SINGULAR, error=LinAlgError,
