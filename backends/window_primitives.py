@@ -137,7 +137,8 @@ class WindowPrimitives:
         """out[..., i, ...] = the sum of weight * input[..., place, ...] over the (place, weight) of
         taps.rows[i]; see `tensorgrad.ops.taps`.
         """
-        if input.dtype.itemsize == 2 and input.dtype.kind in "fV" and taps.weighted:
+        sums = taps.weighted or len(taps.layers) > 1
+        if sums and input.dtype.itemsize == 2 and input.dtype.kind in "fV":
             return self.combine(input.astype("float32"), dim, taps).astype(input.dtype)
         before = (slice(None),) * (dim % input.ndim)
         column = (-1, *(1,) * (input.ndim - len(before) - 1))
@@ -146,11 +147,14 @@ class WindowPrimitives:
             part = self.xp.take(input, self.xp.asarray(places, "int64"), axis=dim)
             if weights is not None:
                 part *= self.xp.asarray(weights, input.dtype).reshape(column)
-            if rows is None:
-                out = part if out is None else self.xp.add(out, part, out=out)
-                continue
-            if out is None:
-                shape = (*input.shape[: len(before)], taps.count, *input.shape[len(before) + 1 :])
-                out = self.xp.zeros(shape, input.dtype)
-            out[(*before, self.xp.asarray(rows, "int64"))] += part
+            if out is None and rows is None:
+                out = part
+            elif rows is None:
+                out += part
+            else:
+                if out is None:
+                    after = input.shape[len(before) + 1 :]
+                    shape = (*input.shape[: len(before)], taps.count, *after)
+                    out = self.xp.zeros(shape, input.dtype)
+                out[(*before, self.xp.asarray(rows, "int64"))] += part
         return out
