@@ -240,7 +240,7 @@ class PointwisePrimitives:
         """Of negative exponents the integer part: 0, but for powers of 1 and -1."""
         if not hasattr(exponent, "dtype"):
             if exponent < 0:
-                raise TypeError("integers to negative integer powers are not allowed")
+                raise ValueError("integers to negative integer powers are not allowed")
             return self.xp.power(input, exponent)
         negative = exponent < 0
         power = self.xp.power(input, self.xp.where(negative, -exponent, exponent))

@@ -6,6 +6,7 @@ arguments: https://docs.pytorch.org/docs/stable/torch.html#pointwise-ops
 
 from __future__ import annotations
 
+import builtins
 import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from tensorgrad.graph import unwrap
 from tensorgrad.op import Number, TensorFunction, number_of, primitive
 from tensorgrad.ops.choice import where
 from tensorgrad.ops.conversion import cast
-from tensorgrad.ops.pointwise import level, log
+from tensorgrad.ops.pointwise import abs, level, log
 from tensorgrad.out import into, takes_out
 
 if TYPE_CHECKING:
@@ -279,9 +280,9 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Tensor:
     if input.dtype != end.dtype or not dtypes.is_differentiable(input.dtype):
         raise DTypeError(f"lerp: expected floats of one dtype, got {input.dtype} and {end.dtype}")
     way = end - input
-    if isinstance(weight, Number):
-        return input + weight * way if math.fabs(weight) < 0.5 else end - way * (1 - weight)
+    if isinstance(weight, int | float | complex):
+        near = builtins.abs(weight) < 0.5
+        return input + weight * way if near else end - way * (1 - weight)
     if weight.dtype != input.dtype and weight.ndim:
         raise DTypeError(f"lerp: expected a weight of {input.dtype}, got {weight.dtype}")
-    size = weight * weight
-    return where(size < 0.25, input + weight * way, end - way * (1 - weight))
+    return where(abs(weight) < 0.5, input + weight * way, end - way * (1 - weight))

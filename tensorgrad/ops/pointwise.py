@@ -271,6 +271,8 @@ def relu(input: Tensor) -> Tensor:
 @fused(input=lambda g, y: g * (y * (1 - y)))
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input)), without overflow on either side."""
+    if is_complex(input):
+        return 1 / (1 + exp(-input))
     small = exp(abs(input) * -1.0)  # a product, for bools have no negative
     return where(input >= 0, 1.0, small) / (1 + small)
 
