@@ -105,8 +105,9 @@ def _check_ranks(op: str, ranks: tuple[int, ...], *tensors: Any) -> None:
 def _product(
     op: str, input: Tensor, other: Tensor, ranks: tuple[int, int], out: Tensor | None = None
 ) -> Tensor:
-    _check_ranks(op, ranks, input, other)
-    if ranks == (3, 3) and input.shape[0] != other.shape[0]:
+    if input.ndim != ranks[0] or other.ndim != ranks[1]:
+        _check_ranks(op, ranks, input, other)
+    if ranks[0] == 3 and input.shape[0] != other.shape[0]:
         raise ShapeError(
             f"{op}: expected equal batch sizes, got shapes {list(input.shape)} and "
             f"{list(other.shape)}"
