@@ -115,7 +115,8 @@ class CupyBackend(ArrayBackend):
         return self.xp.sum(input, axis=dim if input.ndim else None, keepdims=keepdim)
 
     def prod(self, input: Array, dim: Dim, keepdim: bool) -> Array:
-        return self.xp.prod(input, axis=dim if input.ndim else None, keepdims=keepdim)
+        out = self.xp.prod(input, axis=dim if input.ndim else None, keepdims=keepdim)
+        return out.astype(input.dtype, copy=False)
 
     def amax(self, input: Array, dim: Dim, keepdim: bool) -> Array:
         return self.xp.amax(input, axis=dim if input.ndim else None, keepdims=keepdim)

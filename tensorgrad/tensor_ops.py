@@ -247,7 +247,6 @@ class TensorOps(InplaceOps):
     nansum = reduction.nansum
     nanmean = reduction.nanmean
     count_nonzero = reduction.count_nonzero
-    sum_to_size = reduction.sum_to_size
     aminmax = reduction.aminmax
     median = quantiles.median
     nanmedian = quantiles.nanmedian

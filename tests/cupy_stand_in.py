@@ -350,11 +350,22 @@ def where(condition, x=None, y=None):
 
 
 def sum(a, axis=None, dtype=None, out=None, keepdims=False):
-    return _reduced(np.sum, a, axis, keepdims)
+    return _reduced(_in_single(np.sum), a, axis, keepdims)
 
 
 def prod(a, axis=None, dtype=None, out=None, keepdims=False):
-    return _reduced(np.prod, a, axis, keepdims)
+    return _reduced(_in_single(np.prod), a, axis, keepdims)
+
+
+def _in_single(function: Any) -> Any:
+    """CuPy adds and multiplies half precision in single precision."""
+
+    def reduced(host: np.ndarray, **kwargs: Any) -> Any:
+        if host.dtype != np.float16:
+            return function(host, **kwargs)
+        return function(host.astype(np.float32), **kwargs).astype(np.float16)
+
+    return reduced
 
 
 def amax(a, axis=None, out=None, keepdims=False):
@@ -541,13 +552,6 @@ def _decomposition(name: str) -> Any:
 DECOMPOSITIONS = ("cholesky", "det", "eig", "eigh", "inv", "qr", "slogdet", "solve", "svd")
 
 
-class nd_grid:
-    """`cupy.ogrid`."""
-
-    def __getitem__(self, key: Any) -> list[ndarray]:
-        return [fresh(part) for part in np.ogrid[key]]
-
-
 UFUNCS = """
     negative absolute conjugate sign exp expm1 log log1p sqrt sin cos tanh floor ceil rint trunc isnan isinf
     isfinite logical_not invert add subtract multiply true_divide power floor_divide remainder fmod
@@ -622,7 +626,6 @@ module = _module(
     uint32=np.uint32,
     uint64=np.uint64,
     matmul=ufunc("matmul"),
-    ogrid=nd_grid(),
     lib=SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=as_strided)),
     pi=math.pi,
     result_type=np.result_type,

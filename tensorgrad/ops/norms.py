@@ -10,6 +10,7 @@ from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.ops.arithmetic import minus, pow
 from tensorgrad.ops.choice import where
+from tensorgrad.ops.complex_parts import is_complex
 from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.pointwise import abs, sign, sqrt
 from tensorgrad.ops.reduction import Dim, largest, reduced_dims, restore, smallest, total
@@ -32,6 +33,8 @@ def p_norm(input: Tensor, p: float = 2, dim: Dim = None, keepdim: bool = False) 
     """
     if not dtypes.is_differentiable(input.dtype):
         raise DTypeError(f"norm: expected a floating point dtype, got {input.dtype}")
+    if is_complex(input):
+        input = abs(input)
     dim = reduced_dims(input, dim)
     for d in (dim,) if isinstance(dim, int) else dim or ():
         one_dim("norm", d, input.ndim)

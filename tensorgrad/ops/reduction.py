@@ -18,7 +18,7 @@ from tensorgrad.graph import TensorCore
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.choice import maximum, minimum, where
 from tensorgrad.ops.conversion import cast, widened
-from tensorgrad.ops.creation import sizes, whole_numbers
+from tensorgrad.ops.creation import whole_numbers
 from tensorgrad.ops.indexing import gather
 from tensorgrad.ops.logic import isnan, logical_not
 from tensorgrad.ops.shape import broadcast, clone_of, one_dim, reshape
@@ -119,19 +119,8 @@ def nansum(
     return sum(input, dim, keepdim, dtype=dtype)
 
 
-def sum_to_size(input: Tensor, *size: Any) -> Tensor:
-    """Sum over the dimensions in which `size` broadcasts to the input's shape."""
-    target, shape = sizes("sum_to_size", size), input.shape
-    known = shape[len(shape) - len(target) :]
-    if len(target) > len(shape) or builtins.any(n not in (1, m) for n, m in zip(target, known)):
-        raise ShapeError(
-            f"sum_to_size: expected a size that is expandable to {list(shape)}, got {list(target)}"
-        )
-    return sum_to_shape(input, target) if target else sum(input)
-
-
 def sum_to_shape(input: Any, size: tuple[int, ...]) -> Any:
-    """The same for a size that is known to fit; also of a plain array."""
+    """Sum over the dimensions in which `size` broadcasts to the input's shape."""
     extra = len(input.shape) - len(size)
     dims = list(range(extra))
     dims += [d + extra for d, n in enumerate(size) if n == 1 and input.shape[d + extra] != 1]

@@ -9,6 +9,7 @@ from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError
 from tensorgrad.fused import fused
 from tensorgrad.ops.choice import where
+from tensorgrad.ops.complex_parts import conj, is_complex, real
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.ops.reduction import Dim, count_over, mean, reduced_dims, sum
@@ -43,12 +44,16 @@ def _variance(
     centre = mean(input, dim, True)
     centred = input - centre
     degrees = builtins.max(count_over(input.shape, dim) - correction, 0)
-    variance = sum(centred * centred, dim, keepdim) / degrees
+    squares = real(centred * conj(centred)) if is_complex(centred) else centred * centred
+    variance = sum(squares, dim, keepdim) / degrees
     return variance, centre if keepdim else reshape(centre, variance.shape)
 
 
 def _in(value: Any, dtype: DType) -> Any:
-    return value if value.dtype == dtype else cast(value, dtype)
+    """The value in the input's dtype; the variance of complex numbers is real."""
+    if value.dtype == dtype or dtypes.category(dtype) == dtypes.COMPLEX:
+        return value
+    return cast(value, dtype)
 
 
 @takes_out

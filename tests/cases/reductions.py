@@ -48,8 +48,6 @@ case("count_nonzero", tg.count_nonzero, given([1.0, 0.0], [0.0, 0.0]), grad=Fals
      ref=lambda x: np.asarray(np.count_nonzero(x)))
 case("count_nonzero dims", tg.count_nonzero, bools(2, 3, 4), (0, -1), grad=False,
      ref=lambda x, dim: np.count_nonzero(x, dim))
-case("sum_to_size", tg.Tensor.sum_to_size, normal(2, 3, 4), 3, 1,
-     ref=lambda x, *size: x.sum((0, 2))[:, None])
 case("sum dtype", tg.sum, normal(3, 4), dtype=np.dtype(F64), torch="", ref=lambda x, dtype: x.sum())
 case("var", tg.var, normal(3, 4), ref=lambda x: x.var(ddof=1))
 case("var dim", tg.var, normal(3, 4), 1, ref=lambda x, dim: x.var(dim, ddof=1))
@@ -268,8 +266,6 @@ bad("prod dims", lambda m, x: m.prod(x, (0, 1)), X, error=TypeError,
     words="prod: expected dim to be a number, got (0, 1)")
 bad("nanmean of integers", lambda m, x: m.nanmean(x), LONG, error=DTypeError,
     words="nanmean: expected a floating point dtype, got int64")
-bad("sum_to_size", lambda m, x: x.sum_to_size(5), X, error=ShapeError,
-    words="sum_to_size: expected a size that is expandable to [3, 4], got [5]")
 bad("var_mean of integers", lambda m, x: m.var_mean(x), LONG, error=DTypeError,
     words="var_mean: expected a floating point dtype, got int64")
 for name in ("cumprod", "cummax", "cummin", "logcumsumexp", "kthvalue"):
