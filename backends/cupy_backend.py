@@ -196,6 +196,11 @@ class CupyBackend(ArrayBackend):
                 wrong = low if low < -size else high
                 raise IndexRangeError(f"index: expected indices in [{-size}, {size}), got {wrong}")
 
+    def check_range(self, op: str, index: Array, size: int, first: int = 0) -> None:
+        if isinstance(index, np.ndarray):  # CuPy would copy it over in silence
+            raise TypeError("indices are arrays of the device")
+        super().check_range(op, index, size, first)
+
     def _bounds(self, arrays: Sequence[Array]) -> list[int]:
         """Smallest and largest element of each array, brought to the host together."""
         if not arrays:

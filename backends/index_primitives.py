@@ -151,12 +151,20 @@ class IndexPrimitives:
     def _along(self, index: Array, dim: int) -> tuple[Array, ...]:
         """The full index that picks `index` along `dim` and each element's own place elsewhere."""
         dim %= index.ndim
-        grid = self.xp.ogrid[tuple(slice(n) for n in index.shape)]
-        return tuple(index if axis == dim else own for axis, own in enumerate(grid))
+        ones = [1] * index.ndim
+        return tuple(
+            index
+            if axis == dim
+            else self.xp.arange(n).reshape([*ones[:axis], n, *ones[axis + 1 :]])
+            for axis, n in enumerate(index.shape)
+        )
 
     def check_range(self, op: str, index: Array, size: int, first: int = 0) -> None:
         """IndexRangeError unless all of `index` lie in [first, size)."""
-        if index.size:
+        if not index.size:
+            return
+        # As unsigned numbers the negative ones are the largest: one pass tells.
+        if first or int(index.view(f"u{index.dtype.itemsize}").max()) >= size:
             low, high = self._bounds([index])
             if low < first or high >= size:
                 wrong = low if low < first else high

@@ -551,7 +551,6 @@ def _decomposition(name: str) -> Any:
 
 DECOMPOSITIONS = ("cholesky", "det", "eig", "eigh", "inv", "qr", "slogdet", "solve", "svd")
 
-
 UFUNCS = """
     negative absolute conjugate sign exp expm1 log log1p sqrt sin cos tanh floor ceil rint trunc isnan isinf
     isfinite logical_not invert add subtract multiply true_divide power floor_divide remainder fmod

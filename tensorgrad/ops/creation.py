@@ -61,10 +61,11 @@ def making(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def make(*args: Any, out: Any = None, **options: Any) -> Any:
-        for name in IGNORED:
-            options.pop(name, None)
-        if takes_sizes and "size" in options:
-            args = (options.pop("size"),)
+        if options:
+            for name in IGNORED:
+                options.pop(name, None)
+            if takes_sizes and "size" in options:
+                args = (options.pop("size"),)
         if out is None:
             return function(*args, **options)
         return into(out, function.__name__, function, args, {"dtype": out.dtype, **options})
@@ -74,6 +75,8 @@ def making(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 def number(op: str, value: Any) -> Any:
     """A Python number, also from a 0-d tensor."""
+    if value.__class__ is int or value.__class__ is float:
+        return value
     if isinstance(value, TensorCore):
         if value._array.ndim:
             raise ShapeError(
@@ -246,13 +249,20 @@ def full(
     return finish(backend.full(sizes("full", (size,)), fill_value, dtype, place), requires_grad)
 
 
+def _filled(
+    op: str, size: Any, value: int, dtype: DType | None, device: Where, requires_grad: bool
+) -> Tensor:
+    backend, place = backend_for(device)
+    dtype = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(op, dtype)
+    return finish(backend.full(sizes(op, size), value, dtype, place), requires_grad)
+
+
 @making
 def zeros(
     *size: Any, dtype: DType | None = None, device: Where = None, requires_grad: bool = False
 ) -> Tensor:
     """Zeros of `size`, in the default floating dtype unless told."""
-    dtype = dtype or dtypes.get_default_dtype()
-    return full(sizes("zeros", size), 0, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _filled("zeros", size, 0, dtype, device, requires_grad)
 
 
 @making
@@ -260,8 +270,7 @@ def ones(
     *size: Any, dtype: DType | None = None, device: Where = None, requires_grad: bool = False
 ) -> Tensor:
     """Ones of `size`, in the default floating dtype unless told."""
-    dtype = dtype or dtypes.get_default_dtype()
-    return full(sizes("ones", size), 1, dtype=dtype, device=device, requires_grad=requires_grad)
+    return _filled("ones", size, 1, dtype, device, requires_grad)
 
 
 @making

@@ -9,13 +9,14 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from tensorgrad import modes
+from tensorgrad import dtypes, modes
 from tensorgrad.errors import BackendError, IndexRangeError
 from tensorgrad.graph import TensorCore, unwrap
 
 __all__ = []
 
 Index = tuple[Any, ...]
+PLACES = (dtypes.int64, dtypes.int32)
 LONGEST_LIST = 32  # a list in which slices or lists stand is an index a dimension, if it is shorter
 
 
@@ -69,7 +70,7 @@ def tensor_indices(op: str, input: Any, indices: Any) -> Index:
     for part in parts:
         if part is None:
             found.append(slice(None))
-        elif part.dtype in ("int64", "int32"):
+        elif part.dtype in PLACES:
             found.append(part)
         else:
             found.extend(_convert(part, backend))
@@ -131,8 +132,8 @@ def _as_array(part: Any, backend: Any) -> Any:
             return part
         array = _beside(array, backend)
     if not array.size and array.dtype.kind == "f" and not isinstance(part, TensorCore):
-        return backend.cast(array, "int64")
-    return backend.cast(array, "bool") if array.dtype == "uint8" else array
+        return backend.cast(array, dtypes.int64)
+    return backend.cast(array, dtypes.bool_) if array.dtype == dtypes.uint8 else array
 
 
 def _convert(part: Any, backend: Any) -> list[Any]:
@@ -152,12 +153,12 @@ def _convert(part: Any, backend: Any) -> list[Any]:
     dtype = getattr(part, "dtype", None)
     if dtype is None and isinstance(part, str):
         raise TypeError(f"getitem: expected integer, bool or slice indices, got {part!r}")
-    if dtype == "bool":
+    if dtype == dtypes.bool_:
         found = backend.nonzero(part.reshape(1) if not part.ndim else part)
         if not part.ndim:
             return [Choice(found[:, 0])]
         return [found[:, d] for d in range(part.ndim)]
-    if dtype not in ("int64", "int32"):
+    if dtype not in PLACES:
         raise IndexRangeError(
             "getitem: expected integer, bool or slice indices, got "
             f"{dtype or type(part).__name__} "

@@ -13,7 +13,7 @@ from tensorgrad.graph import TensorCore, unwrap
 from tensorgrad.op import OPS, Number, TensorFunction, number_of, primitive
 from tensorgrad.ops.choice import where
 from tensorgrad.ops.creation import tensor, zeros_of
-from tensorgrad.ops.index_forms import is_one_mask, one_form
+from tensorgrad.ops.index_forms import PLACES, is_one_mask, one_form
 from tensorgrad.ops.moving import on_device_of
 from tensorgrad.ops.shape import expand, one_dim, pick, regain, reshape, take_slice
 from tensorgrad.out import takes_out_apart
@@ -168,7 +168,7 @@ def check_along(op: str, input: Any, dim: int, index: Any) -> int:
     return place
 
 
-def check_integers(op: str, index: Any, kinds: tuple[str, ...] = ("int64", "int32")) -> None:
+def check_integers(op: str, index: Any, kinds: tuple[dtypes.DType, ...] = PLACES) -> None:
     """An index of places is a tensor of int64, or of int32 too."""
     if not hasattr(index, "dtype"):
         raise TypeError(f"{op}: expected a tensor as index, got {type(index).__name__}")
@@ -222,7 +222,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements of the flattened input at `index` (any shape); negative ones count from the
     end.
     """
-    check_integers("take", index, ("int64",))
+    check_integers("take", index, (dtypes.int64,))
     places = unwrap(index)
     flat = reshape(input, (-1,))
     count = unwrap(flat).size

@@ -331,7 +331,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     """A copy of input with the elements of source written, or added, at the places `index` of the
     flattened input; negative ones count from the end.
     """
-    check_integers("put", index, ("int64",))
+    check_integers("put", index, (dtypes.int64,))
     if source.dtype != input.dtype:
         raise DTypeError(f"put: expected a source of dtype {input.dtype}, got {source.dtype}")
     places, count = unwrap(index).reshape(-1), unwrap(input).size
