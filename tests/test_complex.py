@@ -96,7 +96,8 @@ NAMES = [
     "fft.ifft", "fft.fft2", "fft.fftn", "fft.irfft", "fft.irfftn", "fft.hfft", "stft", "istft",
     "to", "double", "cfloat", "isfinite", "isreal", "eq", "allclose", "zeros_like",
     "full_like", "linalg.solve", "linalg.inv", "nn.functional.linear", "nn.functional.conv1d",
-    "narrow",
+    "narrow", "vdot", "var", "std", "dist",
+    "linalg.vector_norm", "nn.functional.normalize", "sigmoid",
 ]  # fmt: skip
 
 
