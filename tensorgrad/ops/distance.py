@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
-from tensorgrad.ops.choice import maximum
+from tensorgrad.ops.choice import clamp_to
 from tensorgrad.ops.conversion import all_widened, widened
 from tensorgrad.ops.creation import arange
 from tensorgrad.ops.indexing import index_select
@@ -33,7 +33,7 @@ __all__ = [
 @fused(input=lambda g: g)
 def floored(input: Tensor, least: float) -> Tensor:
     """max(input, least), with the gradient of input itself everywhere."""
-    return maximum(input, least)
+    return clamp_to(input, least, None)
 
 
 @all_widened
