@@ -84,11 +84,14 @@ from tensorgrad.ops.closeness import *
 from tensorgrad.ops.complex_parts import *
 from tensorgrad.ops.conversion import *
 from tensorgrad.ops.convolution import conv1d, conv2d, conv3d
+from tensorgrad.ops.covariance import *
 from tensorgrad.ops.creation import *
+from tensorgrad.ops.ctc import ctc_loss
 from tensorgrad.ops.cutting import *
 from tensorgrad.ops.decompositions import *
 from tensorgrad.ops.diagonals import *
 from tensorgrad.ops.differences import *
+from tensorgrad.ops.distance import cosine_similarity, pairwise_distance, pdist
 from tensorgrad.ops.distinct import *
 from tensorgrad.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
 from tensorgrad.ops.einsum import *
@@ -98,26 +101,32 @@ from tensorgrad.ops.floats import *
 from tensorgrad.ops.folding import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from tensorgrad.ops.grids import grid_sampler, grid_sampler_2d, grid_sampler_3d
 from tensorgrad.ops.indexing import *
-from tensorgrad.ops.layouts import *
 from tensorgrad.ops.joining import *
+from tensorgrad.ops.layouts import *
 from tensorgrad.ops.least_squares import *
 from tensorgrad.ops.linalg import *
-from tensorgrad.ops.lu import *
 from tensorgrad.ops.linear import bilinear
 from tensorgrad.ops.logic import *
+from tensorgrad.ops.loss import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
+from tensorgrad.ops.lu import *
+from tensorgrad.ops.margin_loss import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    triplet_margin_loss,
+)
 from tensorgrad.ops.multiplying import *
 from tensorgrad.ops.normalization import batch_norm, group_norm, layer_norm, rms_norm
 from tensorgrad.ops.norms import *
-from tensorgrad.ops.covariance import *
-from tensorgrad.ops.tensor_norm import *
 from tensorgrad.ops.ordering import *
 from tensorgrad.ops.padding import constant_pad_nd
 from tensorgrad.ops.places import *
 from tensorgrad.ops.pointwise import *
 from tensorgrad.ops.polar import *
-from tensorgrad.ops.quantiles import *
 from tensorgrad.ops.pooling import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from tensorgrad.ops.products import *
+from tensorgrad.ops.quantiles import *
+from tensorgrad.ops.queries import *
 from tensorgrad.ops.rearranging import *
 from tensorgrad.ops.rectifiers import (
     hardshrink,
@@ -129,7 +138,6 @@ from tensorgrad.ops.rectifiers import (
     threshold_,
 )
 from tensorgrad.ops.reduction import *
-from tensorgrad.ops.queries import *
 from tensorgrad.ops.sampling import *
 from tensorgrad.ops.scan import *
 from tensorgrad.ops.scattering import *
@@ -142,11 +150,8 @@ from tensorgrad.ops.spectrogram import *
 from tensorgrad.ops.statistics import *
 from tensorgrad.ops.strides import *
 from tensorgrad.ops.tapers import *
+from tensorgrad.ops.tensor_norm import *
 from tensorgrad.ops.transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
-from tensorgrad.ops.distance import cosine_similarity, pairwise_distance, pdist
-from tensorgrad.ops.margin_loss import cosine_embedding_loss, hinge_embedding_loss, margin_ranking_loss, triplet_margin_loss
-from tensorgrad.ops.loss import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
-from tensorgrad.ops.ctc import ctc_loss
 from tensorgrad.random import (
     Generator,
     get_rng_state,

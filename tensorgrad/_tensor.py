@@ -1,8 +1,8 @@
 """The Tensor: an array, a device, and perhaps a node.
 
-Here is how one is made from another: conversions, `new_*`, copies and pickles. Operators and
-methods that are ops stand in `tensorgrad.tensor_ops`, readers of its fields and values in
-`tensorgrad.tensor_fields`, what concerns the graph in `tensorgrad.tensor_graph`.
+Here is how one is made from another: conversions, `new_*`, copies and pickles. Operators stand in
+`tensorgrad.operators`, methods that are ops in `tensorgrad.tensor_ops`, readers of its fields and
+values in `tensorgrad.tensor_fields`, what concerns the graph in `tensorgrad.tensor_graph`.
 """
 
 from __future__ import annotations

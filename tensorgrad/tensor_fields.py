@@ -103,9 +103,6 @@ class TensorFields(TensorOps):
     def is_floating_point(self) -> bool:
         return dtypes.is_floating_point(self.dtype)
 
-    def is_complex(self) -> bool:
-        return dtypes.category(self.dtype) == dtypes.COMPLEX
-
     def is_signed(self) -> bool:
         return self.dtype.kind not in "bu"
 

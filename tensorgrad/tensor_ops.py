@@ -1,4 +1,4 @@
-"""Operators and methods of a tensor that are ops: each is the op's function itself.
+"""Methods of a tensor that are ops: each is the op's function itself.
 
 An op's first argument is the tensor, so no function stands in between. Adding an op as a method is
 a line here.
@@ -6,9 +6,7 @@ a line here.
 
 from __future__ import annotations
 
-from typing import Any
-
-from tensorgrad.inplace_ops import InplaceOps
+from tensorgrad.operators import Operators
 from tensorgrad.ops import (
     arithmetic,
     binning,
@@ -17,18 +15,15 @@ from tensorgrad.ops import (
     complex_parts,
     covariance,
     cutting,
+    decompositions,
     diagonals,
     differences,
     distinct,
+    factors,
     floats,
     indexing,
-    decompositions,
-    factors,
     least_squares,
     linalg,
-    lu as lu_ops,
-    products,
-    solving,
     logic,
     multiplying,
     norms,
@@ -36,6 +31,7 @@ from tensorgrad.ops import (
     places,
     pointwise,
     polar,
+    products,
     quantiles,
     rearranging,
     rectifiers,
@@ -45,62 +41,22 @@ from tensorgrad.ops import (
     scattering,
     shape,
     softmaxes,
+    solving,
     special,
     spectrogram,
     statistics,
     strides,
     tensor_norm,
 )
+from tensorgrad.ops import (
+    lu as lu_ops,
+)
 
 
-class TensorOps(InplaceOps):
+class TensorOps(Operators):
     """The part of `Tensor` that is a list of ops."""
 
     __slots__ = ()
-
-    # ---- operators
-
-    __add__ = __radd__ = arithmetic.plus
-    __sub__ = arithmetic.minus
-    __rsub__ = arithmetic.rsub
-    __mul__ = arithmetic.mul
-    __rmul__ = arithmetic.mul
-    __truediv__ = arithmetic.true_divide
-    __rtruediv__ = __rdiv__ = arithmetic.rdiv
-    __floordiv__ = arithmetic.floor_divide
-    __rfloordiv__ = arithmetic.rfloordiv
-    __mod__ = arithmetic.remainder
-    __rmod__ = arithmetic.rmod
-    __pow__ = arithmetic.pow
-    __rpow__ = arithmetic.rpow
-    __neg__ = arithmetic.neg
-    __pos__ = pointwise.positive
-    __abs__ = pointwise.abs
-    __matmul__ = linalg.matmul
-    __rmatmul__ = linalg.rmatmul
-
-    def __eq__(self, other: Any) -> Any:
-        return NotImplemented if other is None else logic.eq(self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return NotImplemented if other is None else logic.ne(self, other)
-
-    __lt__ = logic.lt
-    __le__ = logic.le
-    __gt__ = logic.gt
-    __ge__ = logic.ge
-    __and__ = __rand__ = logic.bitwise_and
-    __or__ = __ror__ = logic.bitwise_or
-    __xor__ = __rxor__ = logic.bitwise_xor
-    __invert__ = logic.bitwise_not
-    __lshift__ = logic.bitwise_left_shift
-    __rlshift__ = logic.rlshift
-    __rshift__ = logic.bitwise_right_shift
-    __rrshift__ = logic.rrshift
-    __getitem__ = indexing.getitem
-    __setitem__ = indexing.setitem
-
-    # ---- ops as methods
 
     add = arithmetic.add
     sub = arithmetic.sub
