@@ -12,6 +12,7 @@ from tensorgrad import backend as backend_module
 from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.codegen import rule_needs
 from tensorgrad.fused import FusedOp
+from tensorgrad.nn import functional
 from tensorgrad.op import OPS, Op
 from tensorgrad.optim.optimizer import Optimizer
 from tests.cases import CASES
@@ -47,6 +48,14 @@ def test_every_public_function_on_tensors_has_a_case():
     assert len(functions) >= 120
     assert functions - MAKING - {case.op for case in CASES} == set()
     assert functions >= MAKING
+
+
+def test_every_function_of_nn_functional_has_a_case():
+    names = functional.__all__
+    assert len(names) == len(set(names)) >= 120
+    drawn = {"gumbel_softmax"}  # its values are random; tests/test_functional.py has the rest
+    written = {name for name in names if name.endswith("_")}  # into their inputs
+    assert set(names) - drawn - written - {case.op for case in CASES} == set()
 
 
 def test_case_names_are_unique():
@@ -125,7 +134,7 @@ def test_rules_name_what_there_is():
 # ---- imports go down only
 
 LAYERS = [
-    "errors", "formats", "dtypes", "modes", "graph", "saved", "walk", "engine", "backend", "codegen",
+    "errors", "formats", "dtypes", "modes", "graph", "saved", "walk", "engine", "backend", "first_call", "codegen",
     "explain", "out", "op", "several", "fused", "inplace", "random", "ops", "autograd", "printing",
     "inplace_ops", "operators", "tensor_ops", "tensor_fields", "tensor_graph", "_tensor", "cuda",
     ("data", "fft", "func", "linalg", "nn", "signal", "special", "utils"), "optim", "io",

@@ -15,11 +15,11 @@ from tensorgrad.nn.functional import dropout
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.ops.creation import empty, zeros
+from tensorgrad.ops.cutting import unbind
+from tensorgrad.ops.joining import cat, stack
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.linear import linear
 from tensorgrad.ops.recurrent import lstm_gates
-from tensorgrad.ops.cutting import unbind
-from tensorgrad.ops.joining import cat, stack
 from tensorgrad.ops.shape import squeeze, t, transpose, unsqueeze
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ from tensorgrad.op import TensorFunction
 from tensorgrad.ops import softmaxes
 from tensorgrad.ops.choice import clamp_to, where
 from tensorgrad.ops.conversion import cast, widened
+from tensorgrad.ops.cutting import narrow
 from tensorgrad.ops.indexing import scatter_add_along
 from tensorgrad.ops.pointwise import abs, exp, expm1, log, log1p, sigmoid, tanh
-from tensorgrad.ops.special import erf
 from tensorgrad.ops.reduction import index_of_largest
 from tensorgrad.ops.sampling import rand
-from tensorgrad.ops.cutting import narrow
 from tensorgrad.ops.shape import one_dim
+from tensorgrad.ops.special import erf
 from tensorgrad.out import takes_out
 
 if TYPE_CHECKING:

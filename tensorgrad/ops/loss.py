@@ -19,7 +19,7 @@ from tensorgrad.ops.choice import clamp, where
 from tensorgrad.ops.conversion import all_widened
 from tensorgrad.ops.distance import floored
 from tensorgrad.ops.pointwise import abs, exp, log
-from tensorgrad.ops.reduction import mean, some, sum
+from tensorgrad.ops.reduction import every, mean, some, sum
 from tensorgrad.ops.shape import expand, unsqueeze
 from tensorgrad.ops.special import xlogy
 
@@ -201,6 +201,11 @@ def binary_cross_entropy(
     """
     reduction = way("binary_cross_entropy", reduction, size_average, reduce)
     _target_of_size("binary_cross_entropy", input, target)
+    if not bool(every((input >= 0) & (input <= 1), None, False)):
+        raise RuntimeError(
+            "binary_cross_entropy: expected probabilities in [0, 1] as input, got others (all "
+            "elements of input should be between 0 and 1)"
+        )
     loss = surprise(input, target)
     return reduced(loss if weight is None else loss * expand(weight, loss.shape), reduction)
 

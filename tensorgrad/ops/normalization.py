@@ -37,6 +37,7 @@ __all__ = [
     "rms_norm",
 ]
 
+
 @fused()
 def standardize(
     input: Tensor, weight: Tensor | None, bias: Tensor | None, dim: tuple[int, ...], eps: float

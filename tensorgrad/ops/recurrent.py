@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
-from tensorgrad.ops.pointwise import sigmoid, tanh
 from tensorgrad.ops.cutting import split
+from tensorgrad.ops.pointwise import sigmoid, tanh
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor

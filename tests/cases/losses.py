@@ -114,6 +114,8 @@ bad("reduction", lambda m, x: m.nn.functional.mse_loss(x, x, reduction="middle")
     error=ValueError, words="mse_loss: expected reduction to be 'mean', 'sum' or 'none'")
 bad("mse_loss weight", lambda m, x, w: m.nn.functional.mse_loss(x, x, weight=w), X, floats(4),
     error=ShapeError, words="mse_loss: expected a weight of the input's size [3, 4], got [4]")
+bad("binary_cross_entropy range", lambda m, x: m.nn.functional.binary_cross_entropy(x, x), X,
+    error=RuntimeError, words="binary_cross_entropy: expected probabilities in [0, 1] as input")
 bad("huber_loss", lambda m, x: m.nn.functional.huber_loss(x, x, delta=0.0), X, error=RuntimeError,
     words="huber_loss: expected delta > 0, got 0.0")
 bad("gaussian_nll_loss", lambda m, x: m.nn.functional.gaussian_nll_loss(x, x, -x * x), X,
