@@ -1,5 +1,4 @@
-"""Writes and compiles the functions of a declared op: its call, its core, and its node's two
-backward passes.
+"""Writes the functions of a declared op: its call, its core, and its node's two backward passes.
 
 Knows the shape of generated code and nothing of dtypes, devices or faults: what the code calls on
 its slow and failing paths is handed in by `tensorgrad.op`.
@@ -11,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad import dtypes, graph, modes
+from tensorgrad.first_call import Space
 from tensorgrad.graph import Node, freed, new, overwritten
 
-Space = dict[str, Any]
 _spaces: list[Space] = []  # globals of generated functions, until the tensor class can be filled in
 
 RAW = """
@@ -178,33 +177,6 @@ def check_rules(
                 f"{op}: expected the rule of {arg!r} to ask for some of {sorted(known)}, got "
                 f"{unknown[0]!r}"
             )
-
-
-def define(
-    space: Space, title: str, head: str, arguments: list[str], write: Callable[[], str]
-) -> Callable[..., Any]:
-    """The function `def {head}:` with the body that `write` returns, compiled at its first call.
-
-    A program calls few of the ops, and compiling all took most of the time of the import. Until
-    then the function is a stub with the right signature; then it gets the code, and stays itself.
-    `arguments` are its parameters. `space` is a plain dict: look-ups in a subclass are not
-    specialised.
-    """
-
-    def compiled(body: str) -> Any:
-        found: dict[str, Any] = {}
-        exec(compile(f"def {head}:\n{body}", f"<op {title}>", "exec"), space, found)
-        return found.popitem()[1]
-
-    def first_call(*values: Any) -> Any:
-        function.__code__ = compiled(write()).__code__
-        return function(*values)
-
-    name = f"_first_call_of_{title.replace(' ', '_')}"
-    space[name] = first_call
-    function = compiled(f"    return {name}({', '.join(arguments)})")
-    function.__module__ = "tensorgrad"
-    return function  # type: ignore[no-any-return]
 
 
 def comma(names: list[str]) -> str:

@@ -35,13 +35,13 @@ from tensorgrad.codegen import (
     check_names,
     check_rules,
     comma,
-    define,
     new_space,
     node_class,
     parameters_of,
     rule_needs,
 )
 from tensorgrad.explain import explain
+from tensorgrad.first_call import define
 from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, alias, as_array
 from tensorgrad.out import into

@@ -28,12 +28,12 @@ from tensorgrad.codegen import (
     check_names,
     check_rules,
     comma,
-    define,
     new_space,
     node_class,
 )
 from tensorgrad.errors import DTypeError
 from tensorgrad.explain import explain
+from tensorgrad.first_call import define
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
 from tensorgrad.out import into
 from tensorgrad.saved import watch
