@@ -52,7 +52,7 @@ def test_every_public_function_on_tensors_has_a_case():
 
 def test_every_function_of_nn_functional_has_a_case():
     names = functional.__all__
-    assert len(names) == len(set(names)) >= 120
+    assert len(names) == len(set(names)) >= 115
     drawn = {"gumbel_softmax"}  # its values are random; tests/test_functional.py has the rest
     written = {name for name in names if name.endswith("_")}  # into their inputs
     assert set(names) - drawn - written - {case.op for case in CASES} == set()
