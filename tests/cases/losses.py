@@ -110,7 +110,7 @@ case("gaussian_nll_loss number", loss.gaussian_nll_loss, normal(3, 4), normal(3,
      reduction="sum", ref=lambda x, t, v, reduction: (np.log(v) + (x - t) ** 2 / v).sum() / 2)
 case("floored", OPS["floored"].call, positive(3, 4), 0.1, torch="", ref=lambda x, least: x)
 
-bad("reduction", lambda m, x: m.nn.functional.mse_loss(x, x, reduction="middle"), X,
+bad("mse_loss reduction", lambda m, x: m.nn.functional.mse_loss(x, x, reduction="middle"), X,
     error=ValueError, words="mse_loss: expected reduction to be 'mean', 'sum' or 'none'")
 bad("mse_loss weight", lambda m, x, w: m.nn.functional.mse_loss(x, x, weight=w), X, floats(4),
     error=ShapeError, words="mse_loss: expected a weight of the input's size [3, 4], got [4]")
