@@ -345,15 +345,6 @@ def test_lstm_layouts_and_cell_agree(backend):
     close(state[1], host(c_n)[0])
 
 
-def test_lstm_dropout_acts_between_layers_in_training_only():
-    layer, x = nn.LSTM(3, 8, 2, dropout=0.5), tg.randn(5, 2, 3)
-    assert not np.array_equal(host(layer(x)[0]), host(layer(x)[0]))
-    layer.eval()
-    np.testing.assert_array_equal(host(layer(x)[0]), host(layer(x)[0]))
-    one = nn.LSTM(3, 8, 1, dropout=0.5)
-    np.testing.assert_array_equal(host(one(x)[0]), host(one(x)[0]))
-
-
 def test_embedding(backend):
     layer = nn.Embedding(5, 3, padding_idx=1)
     index = tg.tensor([[0, 1], [4, 4]])

@@ -43,12 +43,15 @@ from tensorgrad.nn.module import Module
 from tensorgrad.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
 from tensorgrad.nn.parameter import Buffer, Parameter
 from tensorgrad.nn.pooling import AvgPool2d, MaxPool2d
-from tensorgrad.nn.recurrent import LSTM, LSTMCell
+from tensorgrad.nn.recurrence import RNNBase
+from tensorgrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, RNNCellBase
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
     "LSTM",
+    "RNN",
     "AvgPool2d",
     "BCELoss",
     "BCEWithLogitsLoss",
@@ -61,6 +64,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "Identity",
     "KLDivLoss",
     "L1Loss",
@@ -79,6 +83,9 @@ __all__ = [
     "Parameter",
     "ParameterDict",
     "ParameterList",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "ReLU",
     "Sequential",
     "SiLU",

@@ -1,59 +1,89 @@
-"""Recurrent layers.
+"""Recurrent layers and their cells: what one step computes, and the state it hands on.
 
-One matrix product projects the inputs of all steps of a layer; each step is then one product and
-one gate op.
+https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers. How a layer runs over sequences is
+said in nn/recurrence.py.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
-from tensorgrad.nn import init
-from tensorgrad.nn.functional import dropout
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
+from tensorgrad.nn.recurrence import RNNBase, State, Weights, uniform_by_size
 from tensorgrad.ops.creation import empty, zeros
-from tensorgrad.ops.cutting import unbind
-from tensorgrad.ops.joining import cat, stack
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.linear import linear
-from tensorgrad.ops.recurrent import lstm_gates
-from tensorgrad.ops.shape import squeeze, t, transpose, unsqueeze
+from tensorgrad.ops.pointwise import tanh
+from tensorgrad.ops.rectifiers import relu
+from tensorgrad.ops.recurrent import gru_gates, lstm_gates
+from tensorgrad.ops.shape import squeeze, unsqueeze
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
-GATES = 4
+
+class _Simple(RNNBase):
+    """A layer whose state is h alone."""
+
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
+        output, (h_n,) = self._run(input, None if hx is None else (hx,))
+        return output, h_n
 
 
-def _start(module: Module, hidden_size: int) -> None:
-    """Uniform in +-1 / sqrt(hidden_size), all parameters."""
-    bound = 1 / math.sqrt(hidden_size) if hidden_size else 0.0
-    for parameter in module.parameters():
-        init.uniform_(parameter, -bound, bound)
+class RNN(_Simple):
+    """Layers of h = tanh(W_ih x + b_ih + W_hh h + b_hh) over sequences; or relu for tanh. Elman
+    1990.
+
+    input: (L, N, input_size); with batch_first (N, L, input_size); (L, input_size) for one
+    sequence; or a PackedSequence. Returns the last layer's h at every step, (L, N, D * H) in the
+    input's form, and h_n (D * num_layers, N, H): D is 2 if bidirectional, H hidden_size. h_0, as
+    h_n, is zeros unless given. dropout: between layers, in training. Parameters of layer k:
+    weight_ih_lk (H, inputs), weight_hh_lk (H, H), bias_ih_lk, bias_hh_lk (H,), uniform in +-1 /
+    sqrt(H) at first; those of the other direction end in `_reverse`.
+    """
+
+    gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"RNN: expected nonlinearity 'tanh' or 'relu', got {nonlinearity!r}")
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0,
+            device, dtype,
+        )  # fmt: skip
+        self.nonlinearity = nonlinearity
+
+    def _step(self, projected: Tensor, state: State, weights: Weights) -> State:
+        total = projected + matmul(state[0], weights.recurrent)
+        return (tanh(total) if self.nonlinearity == "tanh" else relu(total),)
 
 
-def _expect(what: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-    if tuple(tensor.shape) != shape:
-        raise ShapeError(f"LSTM: expected {what} of shape {list(shape)}, got {list(tensor.shape)}")
-
-
-class LSTM(Module):
-    """Layers of long short-term memory over sequences (L, N, input_size). Hochreiter and
-    Schmidhuber 1997.
+class LSTM(RNNBase):
+    """Layers of long short-term memory over sequences. Hochreiter and Schmidhuber 1997.
 
     i, f, g, o = W_ih x + b_ih + W_hh h + b_hh; c = sigmoid(f) c + sigmoid(i) tanh(g); h =
-    sigmoid(o) tanh(c).
+    sigmoid(o) tanh(c), and W_hr h where there is a proj_size.
 
-    batch_first: sequences (N, L, input_size); unbatched ones are (L, input_size). Returns the last
-    layer's h at every step, (L, N, D * H), and (h_n, c_n), each (D * num_layers, N, H): D is 2 if
-    bidirectional, H hidden_size, for h proj_size where that is not 0. dropout: between layers, in
-    training. Parameters of layer k: weight_ih_lk (4 H, inputs), weight_hh_lk (4 H, H), bias_ih_lk,
-    bias_hh_lk (4 H,), and weight_hr_lk (proj_size, H); those of the other direction end in
-    `_reverse`.
+    As `RNN`, but the state is (h, c), c (D * num_layers, N, H): it returns (h_n, c_n). h has
+    proj_size in place of H where that is not 0 (Sak et al. 2014). Parameters as there with 4 H
+    rows, and weight_hr_lk (proj_size, H).
     """
+
+    gates = 4
 
     def __init__(
         self,
@@ -68,140 +98,171 @@ class LSTM(Module):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__()
-        if hidden_size <= 0 or num_layers <= 0:
-            raise ValueError(
-                f"LSTM: expected hidden_size and num_layers > 0, got {hidden_size} and {num_layers}"
-            )
-        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError(f"LSTM: expected dropout in [0, 1], got {dropout}")
-        if not 0 <= proj_size < hidden_size:
-            raise ValueError(f"LSTM: expected proj_size in [0, {hidden_size}), got {proj_size}")
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bias = bias
-        self.batch_first = batch_first
-        self.dropout = float(dropout)
-        self.bidirectional = bidirectional
-        self.proj_size = proj_size
-        self._out_size = proj_size or hidden_size
-        self._suffixes = [
-            [f"l{layer}{direction}" for direction in ("", "_reverse")[: 1 + bidirectional]]
-            for layer in range(num_layers)
-        ]
-        rows = GATES * hidden_size
-        size: dict[str, Any] = {"device": device, "dtype": dtype}
-        for layer, suffixes in enumerate(self._suffixes):
-            inputs = self._out_size * len(suffixes) if layer else input_size
-            for suffix in suffixes:
-                self._add(f"weight_ih_{suffix}", rows, inputs, **size)
-                self._add(f"weight_hh_{suffix}", rows, self._out_size, **size)
-                if bias:
-                    self._add(f"bias_ih_{suffix}", rows, **size)
-                    self._add(f"bias_hh_{suffix}", rows, **size)
-                if proj_size:
-                    self._add(f"weight_hr_{suffix}", proj_size, hidden_size, **size)
-        self.reset_parameters()
-
-    def _add(self, name: str, *shape: int, **options: Any) -> None:
-        self.register_parameter(name, Parameter(empty(*shape, **options)))
-
-    def reset_parameters(self) -> None:
-        _start(self, self.hidden_size)
-
-    def flatten_parameters(self) -> None:
-        """Nothing: parameters need no common memory here."""
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            proj_size, device, dtype,
+        )  # fmt: skip
 
     def forward(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        if input.ndim not in (2, 3):
-            raise ValueError(f"LSTM: expected 2D or 3D input, got shape {list(input.shape)}")
-        if input.shape[-1] != self.input_size:
-            raise ShapeError(
-                f"LSTM: expected input of shape (*, {self.input_size}), got {list(input.shape)}"
-            )
-        batched = input.ndim == 3
-        if not batched:
-            input = unsqueeze(input, 1)
-        elif self.batch_first:
-            input = transpose(input, 0, 1)
-        h0, c0 = self._initial(input, hx, batched)
-        last_h: list[Tensor] = []
-        last_c: list[Tensor] = []
-        for layer, suffixes in enumerate(self._suffixes):
-            if layer and self.dropout:
-                input = dropout(input, self.dropout, self.training)
-            sequences = []
-            for suffix in suffixes:
-                number = len(last_h)
-                sequence, h, c = self._direction(input, h0[number], c0[number], suffix)
-                sequences.append(sequence)
-                last_h.append(h)
-                last_c.append(c)
-            input = sequences[0] if len(sequences) == 1 else cat(sequences, -1)
-        h_n, c_n = stack(last_h), stack(last_c)
-        if not batched:
-            return squeeze(input, 1), (squeeze(h_n, 1), squeeze(c_n, 1))
-        return transpose(input, 0, 1) if self.batch_first else input, (h_n, c_n)
+        self, input: Any, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Any, tuple[Tensor, Tensor]]:
+        output, (h_n, c_n) = self._run(input, hx)
+        return output, (h_n, c_n)
 
-    def _initial(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None, batched: bool
-    ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-        """h and c before the first step, (N, size) for each layer and direction."""
-        count, batch = self.num_layers * (1 + self.bidirectional), input.shape[1]
-        if hx is None:
-            h = zeros(batch, self._out_size, dtype=input.dtype, device=input.device)
-            c = zeros(batch, self.hidden_size, dtype=input.dtype, device=input.device)
-            return (h,) * count, (c,) * count
-        h, c = hx
-        middle = (batch,) if batched else ()
-        _expect("h_0", h, (count, *middle, self._out_size))
-        _expect("c_0", c, (count, *middle, self.hidden_size))
-        if not batched:
-            h, c = unsqueeze(h, 1), unsqueeze(c, 1)
-        return unbind(h), unbind(c)
+    def _sizes(self) -> dict[str, int]:
+        return {"h_0": self.proj_size or self.hidden_size, "c_0": self.hidden_size}
 
-    def _direction(
-        self, input: Tensor, h: Tensor, c: Tensor, suffix: str
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One layer in one direction: all its h (L, N, H), the last h and the last c."""
-        part = self.__dict__
-        bias = part[f"bias_ih_{suffix}"] + part[f"bias_hh_{suffix}"] if self.bias else None
-        steps = unbind(linear(input, part[f"weight_ih_{suffix}"], bias))
-        recurrent = t(part[f"weight_hh_{suffix}"])
-        backwards = suffix.endswith("_reverse")
-        outputs = []
-        for projected in reversed(steps) if backwards else steps:
-            h, c = lstm_gates(projected + matmul(h, recurrent), c)
-            if self.proj_size:
-                h = linear(h, part[f"weight_hr_{suffix}"])
-            outputs.append(h)
-        return stack(outputs[::-1] if backwards else outputs), h, c
-
-    def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        for name, default in (
-            ("proj_size", 0),
-            ("num_layers", 1),
-            ("bias", True),
-            ("batch_first", False),
-            ("dropout", 0),
-            ("bidirectional", False),
-        ):
-            value = getattr(self, name)
-            text += "" if value == default else f", {name}={value}"
-        return text
+    def _step(self, projected: Tensor, state: State, weights: Weights) -> State:
+        h, c = lstm_gates(projected + matmul(state[0], weights.recurrent), state[1])
+        return h if weights.projection is None else linear(h, weights.projection), c
 
 
-class LSTMCell(Module):
-    """One step of an LSTM: input (N, input_size) or (input_size,), and (h, c), to the new pair."""
+class GRU(_Simple):
+    """Layers of gated recurrent units over sequences. Cho et al. 2014.
 
+    r, z = W_ih x + b_ih + W_hh h + b_hh, their first two thirds; n = tanh(W_in x + b_in +
+    sigmoid(r) (W_hn h + b_hn)); h = (1 - sigmoid(z)) n + sigmoid(z) h. As `RNN`; parameters with
+    3 H rows, in the order r z n.
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0,
+            device, dtype,
+        )  # fmt: skip
+
+    def _input_bias(self, weights: Weights) -> Tensor | None:
+        return weights.bias_input
+
+    def _step(self, projected: Tensor, state: State, weights: Weights) -> State:
+        recurrent = matmul(state[0], weights.recurrent)
+        if weights.bias_hidden is not None:
+            recurrent = recurrent + weights.bias_hidden
+        return (gru_gates(projected, recurrent, state[0]),)
+
+
+# ---- one step
+
+
+class RNNCellBase(Module):
+    """What cells share: parameters, and input (N, input_size) or (input_size,)."""
+
+    gates: int  # rows of weight_ih for each of hidden_size
     weight_ih: Parameter
     weight_hh: Parameter
     bias_ih: Parameter | None
     bias_hh: Parameter | None
+
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool, device: Any, dtype: Any
+    ) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
+        rows = self.gates * hidden_size
+        options: Any = {"device": device, "dtype": dtype}
+        self.weight_ih = Parameter(empty(rows, input_size, **options))
+        self.weight_hh = Parameter(empty(rows, hidden_size, **options))
+        for name in ("bias_ih", "bias_hh"):
+            self.register_parameter(name, Parameter(empty(rows, **options)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        uniform_by_size(self.parameters(), self.hidden_size)
+
+    def _run(self, input: Tensor, hx: State | None) -> State:
+        name = type(self).__name__
+        if input.ndim not in (1, 2):
+            raise ValueError(f"{name}: expected 1D or 2D input, got shape {list(input.shape)}")
+        size = (*input.shape[:-1], self.hidden_size)
+        if hx is None:
+            hx = (zeros(size, dtype=input.dtype, device=input.device),) * self._parts
+        for part in hx:
+            if part.ndim not in (1, 2):
+                raise ValueError(
+                    f"{name}: expected a 1D or 2D hidden state, got shape {list(part.shape)}"
+                )
+            if tuple(part.shape) != size:
+                raise ShapeError(
+                    f"{name}: expected a hidden state of shape {list(size)}, got {list(part.shape)}"
+                )
+        if input.ndim == 2:
+            return self._step(input, hx)
+        state = self._step(unsqueeze(input, 0), tuple([unsqueeze(part, 0) for part in hx]))
+        return tuple([squeeze(part, 0) for part in state])
+
+    _parts = 1  # of the state
+
+    def _step(self, input: Tensor, state: State) -> State:
+        raise NotImplementedError
+
+    def _preactivations(self, input: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        return (
+            linear(input, self.weight_ih, self.bias_ih),
+            linear(h, self.weight_hh, self.bias_hh),
+        )
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+
+
+class RNNCell(RNNCellBase):
+    """One step of an `RNN`: input (N, input_size) or (input_size,), and h (N, hidden_size), zeros
+    unless given, to the new h.
+    """
+
+    gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, device, dtype)
+        self.nonlinearity = nonlinearity
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        if self.nonlinearity not in ("tanh", "relu"):
+            raise RuntimeError(
+                f"RNNCell: expected nonlinearity 'tanh' or 'relu', got {self.nonlinearity!r}"
+            )
+        return self._run(input, None if hx is None else (hx,))[0]
+
+    def _step(self, input: Tensor, state: State) -> State:
+        projected, recurrent = self._preactivations(input, state[0])
+        total = projected + recurrent
+        return (tanh(total) if self.nonlinearity == "tanh" else relu(total),)
+
+    def extra_repr(self) -> str:
+        other = "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}"
+        return super().extra_repr() + other
+
+
+class LSTMCell(RNNCellBase):
+    """One step of an `LSTM`: input (N, input_size) or (input_size,), and (h, c), zeros unless
+    given, to the new pair.
+    """
+
+    gates = 4
+    _parts = 2
 
     def __init__(
         self,
@@ -211,38 +272,38 @@ class LSTMCell(Module):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__()
-        self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.bias = bias
-        rows = GATES * hidden_size
-        size: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.weight_ih = Parameter(empty(rows, input_size, **size))
-        self.weight_hh = Parameter(empty(rows, hidden_size, **size))
-        for name in ("bias_ih", "bias_hh"):
-            self.register_parameter(name, Parameter(empty(rows, **size)) if bias else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        _start(self, self.hidden_size)
+        super().__init__(input_size, hidden_size, bias, device, dtype)
 
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        if input.ndim not in (1, 2):
-            raise ValueError(f"LSTMCell: expected 1D or 2D input, got shape {list(input.shape)}")
-        batched = input.ndim == 2
-        input = input if batched else unsqueeze(input, 0)
-        if hx is None:
-            h = zeros(input.shape[0], self.hidden_size, dtype=input.dtype, device=input.device)
-            c = h
-        else:
-            h, c = hx if batched else (unsqueeze(hx[0], 0), unsqueeze(hx[1], 0))
-        gates = linear(input, self.weight_ih, self.bias_ih) + linear(
-            h, self.weight_hh, self.bias_hh
-        )
-        h, c = lstm_gates(gates, c)
-        return (h, c) if batched else (squeeze(h, 0), squeeze(c, 0))
+        h, c = self._run(input, hx)
+        return h, c
 
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+    def _step(self, input: Tensor, state: State) -> State:
+        projected, recurrent = self._preactivations(input, state[0])
+        return lstm_gates(projected + recurrent, state[1])
+
+
+class GRUCell(RNNCellBase):
+    """One step of a `GRU`: input (N, input_size) or (input_size,), and h, zeros unless given, to
+    the new h.
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, device, dtype)
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        return self._run(input, None if hx is None else (hx,))[0]
+
+    def _step(self, input: Tensor, state: State) -> State:
+        return (gru_gates(*self._preactivations(input, state[0]), state[0]),)

@@ -1,4 +1,4 @@
-"""One step of a recurrent layer."""
+"""One step of a recurrent layer, from its preactivations."""
 
 from __future__ import annotations
 
@@ -37,3 +37,18 @@ def lstm_gates(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     i, f, candidate, o = split(gates, cell.shape[1], 1)
     new_cell = sigmoid(f) * cell + sigmoid(i) * tanh(candidate)
     return sigmoid(o) * tanh(new_cell), new_cell
+
+
+def gru_gates(projected: Tensor, recurrent: Tensor, hidden: Tensor) -> Tensor:
+    """The new hidden state (N, H) of a gated recurrent unit from the preactivations of its input
+    and of its hidden state, each (N, 3H) in PyTorch's order r z n, and from the hidden state.
+
+    n = tanh(n_input + sigmoid(r) * n_hidden); new hidden = n + sigmoid(z) * (hidden - n), where r
+    and z are sums of both parts. Cho et al. 2014, with the reset behind the product.
+    """
+    size = hidden.shape[1]
+    r_input, z_input, n_input = split(projected, size, 1)
+    r_hidden, z_hidden, n_hidden = split(recurrent, size, 1)
+    candidate = tanh(n_input + sigmoid(r_input + r_hidden) * n_hidden)
+    result: Tensor = candidate + sigmoid(z_input + z_hidden) * (hidden - candidate)
+    return result

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.graph import TensorCore
+from tensorgrad.nn.utils import rnn as rnn
 from tensorgrad.ops.creation import tensor
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.logic import isfinite, logical_not
