@@ -552,12 +552,13 @@ def _decomposition(name: str) -> Any:
 DECOMPOSITIONS = ("cholesky", "det", "eig", "eigh", "inv", "qr", "slogdet", "solve", "svd")
 
 UFUNCS = """
-    negative absolute conjugate sign exp expm1 log log1p sqrt sin cos tanh floor ceil rint trunc isnan isinf
-    isfinite logical_not invert add subtract multiply true_divide power floor_divide remainder fmod
-    arctan2 logaddexp maximum minimum equal not_equal less less_equal greater greater_equal
-    logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor left_shift right_shift
-    exp2 log2 log10 tan arcsin arccos arctan sinh cosh arcsinh arccosh arctanh reciprocal square
-    signbit frexp hypot logaddexp2 copysign nextafter gcd lcm fmax fmin
+    negative absolute conjugate sign exp expm1 log log1p sqrt sin cos tanh floor ceil rint trunc
+    isnan isinf isfinite logical_not invert add subtract multiply true_divide power floor_divide
+    remainder fmod arctan2 logaddexp maximum minimum equal not_equal less less_equal greater
+    greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor
+    left_shift right_shift exp2 log2 log10 tan arcsin arccos arctan sinh cosh arcsinh arccosh
+    arctanh reciprocal square signbit frexp hypot logaddexp2 copysign nextafter gcd lcm fmax
+    fmin
 """
 FUNCTIONS = (
     *(array, asarray, asnumpy, ascontiguousarray, full, empty, zeros, zeros_like, arange, where),

@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MAKING = {
     "bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window",
     "arange", "as_tensor", "asarray", "empty", "empty_like", "empty_permuted", "empty_strided",
-    "eye", "from_dlpack", "from_numpy", "full", "full_like", "linspace", "logspace", "ones", "ones_like",
-    "scalar_tensor", "tensor", "zeros", "zeros_like",
+    "eye", "from_dlpack", "from_numpy", "full", "full_like", "linspace", "logspace", "ones",
+    "ones_like", "scalar_tensor", "tensor", "zeros", "zeros_like",
     "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn",
     "randn_like", "randperm",
 }  # fmt: skip
@@ -134,17 +134,17 @@ def test_rules_name_what_there_is():
 # ---- imports go down only
 
 LAYERS = [
-    "errors", "formats", "dtypes", "modes", "graph", "saved", "walk", "engine", "backend", "first_call", "codegen",
-    "explain", "out", "op", "several", "fused", "inplace", "random", "ops", "autograd", "printing",
-    "inplace_ops", "operators", "tensor_ops", "tensor_fields", "tensor_graph", "_tensor", "cuda",
+    "errors", "formats", "dtypes", "modes", "graph", "saved", "walk", "engine", "backend",
+    "first_call", "codegen", "explain", "out", "op", "several", "fused", "inplace", "random", "ops",
+    "autograd", "printing", "inplace_ops", "operators", "tensor_ops", "tensor_fields", "tensor_graph", "_tensor", "cuda",
     ("data", "fft", "func", "linalg", "nn", "signal", "special", "utils"), "optim", "io",
     "datasets", "__init__",
 ]  # fmt: skip
 OPS_LAYERS = [
     "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",
     "cutting", ("diagonals", "strides"), "rearranging", "conversion", "moving", "places", "logic",
-    "choice", "complex_parts", "pointwise", "polar", "arithmetic", "floats", "special", "index_forms",
-    "indexing", "scattering", "drawing", "reduction", "scan",
+    "choice", "complex_parts", "pointwise", "polar", "arithmetic", "floats", "special",
+    "index_forms", "indexing", "scattering", "drawing", "reduction", "scan",
     ("closeness", "distinct", "multiplying", "ordering", "softmaxes", "norms", "statistics"),
     ("binning", "quantiles"), "differences",
     "linalg", "matrices", ("products", "einsum", "solving"), ("factors", "decompositions"), "lu",

@@ -160,7 +160,9 @@ def adam_step(
     decoupled_weight_decay,
     maximize,
 ):
-    """Adam (Kingma and Ba 2015); with `decoupled_weight_decay` AdamW (Loshchilov and Hutter 2019)."""
+    """Adam (Kingma and Ba 2015); with `decoupled_weight_decay` AdamW (Loshchilov and Hutter
+    2019).
+    """
     if not _served(params, grads, exp_avgs, exp_avg_sqs):
         return NotImplemented
     lr, beta1, beta2, eps = float(lr), float(beta1), float(beta2), float(eps)

@@ -177,7 +177,7 @@ class LBFGS(Optimizer):
             param.copy_(origin + t * reshape(part, tuple(param.shape)))
             offset += param.numel()
 
-    def direction(self, state: dict[str, Any], gradient: Tensor, history_size: int) -> Tensor:
+    def direction(self, state: dict[str, Any], gradient: Tensor, history_size: int) -> Any:
         """-H grad by the two loops over the history, to which the last step is added."""
         if state["n_iter"] == 1:
             state.update(old_dirs=[], old_stps=[], ro=[], H_diag=1.0)
