@@ -17,6 +17,7 @@ from tensorgrad.nn.activation import (
     Softplus,
     Tanh,
 )
+from tensorgrad.nn.attention import MultiheadAttention
 from tensorgrad.nn.container import (
     ModuleDict,
     ModuleList,
@@ -45,6 +46,13 @@ from tensorgrad.nn.parameter import Buffer, Parameter
 from tensorgrad.nn.pooling import AvgPool2d, MaxPool2d
 from tensorgrad.nn.recurrence import RNNBase
 from tensorgrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, RNNCellBase
+from tensorgrad.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "ELU",
@@ -79,6 +87,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "Parameter",
     "ParameterDict",
@@ -94,6 +103,11 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "functional",
     "init",
