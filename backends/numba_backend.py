@@ -37,6 +37,7 @@ class NumbaBackend(NumpyBackend):
     _embedding = _kernels("embedding")
     _optimizers = _kernels("optimizers")
     _random = _kernels("random")
+    _special = _kernels("special")
 
     # ---- linear: NumPy's product, of all rows at once, and the bias added where the product lies.
     # The composition multiplies a batch of matrices one by one and writes the output twice.
@@ -53,6 +54,12 @@ class NumbaBackend(NumpyBackend):
         if bias is not None:
             out += bias
         return out if input.ndim == 2 else out.reshape(*input.shape[:-1], weight.shape[0])
+
+    # ---- special functions
+
+    def erf(self, input: Array) -> Array:
+        result = self._special.erf(input)
+        return super().erf(input) if result is NotImplemented else result
 
     # ---- softmax
 

@@ -236,6 +236,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     yield from convolution_cases(rng, dtype)
     yield from embedding_cases(rng, dtype)
     yield from optimizer_cases(rng, dtype)
+    yield from special_cases(dtype)
     yield from random_cases(dtype)
 
 
@@ -401,6 +402,12 @@ def optimizer_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             partial(first_param, ours.adam_step, ones(), g, ones(), ones(), None, steps, **ADAM),
             partial(first_param, adam_step, ones(), g, ones(), ones(), steps, **ADAM),
         )
+
+
+def special_cases(dtype: Any) -> Iterator[Case]:
+    for n in 20, 1000, 100_000, 1_000_000:
+        x = np.linspace(-4, 4, n).astype(dtype)
+        yield "erf", f"{n:,}", partial(numba_backend.erf, x), partial(numpy_backend.erf, x)
 
 
 def random_cases(dtype: Any) -> Iterator[Case]:

@@ -17,6 +17,7 @@ import pytest
 from bench import kernels as compose
 from tensorgrad.backend import CPU
 from tensorgrad.backends.numba_backend import NumbaBackend
+from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.errors import IndexRangeError
 from tensorgrad.kernels.numba import (
     convolution,
@@ -507,6 +508,20 @@ def exactly(lists):
     return [[array.astype("f8") for array in arrays] for arrays in lists]
 
 
+@pytest.mark.parametrize("size", [(), (0,), (7, 3), (20_000,)])
+def test_erf(size, dtype):
+    x = np.random.default_rng(0).normal(scale=2, size=size).astype(dtype)
+    np.testing.assert_allclose(
+        backend.erf(x), NumpyBackend().erf(x), rtol=4 * np.finfo(dtype).eps, atol=1e-300
+    )
+    strange = np.array([np.inf, -np.inf, np.nan, -0.0, 1e-320, 30.0], dtype)
+    np.testing.assert_array_equal(backend.erf(strange)[:4], [1.0, -1.0, np.nan, -0.0])
+    turned = np.asfortranarray(np.tile(x.reshape(-1)[:1], (3, 2)))
+    assert backend.erf(turned[::2]).shape == turned[::2].shape
+    half = np.array([0.5], np.float16)
+    assert backend.erf(half).dtype == np.float16  # by the reference
+
+
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 @pytest.mark.parametrize("momentum", [None, False, True])
@@ -730,6 +745,7 @@ def run(code, **environment):
 WORK = """
 import numpy as np
 from tensorgrad.backends.numba_backend import NumbaBackend
+from tensorgrad.backends.numpy_backend import NumpyBackend
 backend = NumbaBackend()
 x = np.arange(70_000, dtype="f4").reshape(7, 10_000) % 13
 def work():
@@ -770,6 +786,7 @@ def test_numba_is_imported_at_the_first_kernel_only():
     code = """
 import sys
 from tensorgrad.backends.numba_backend import NumbaBackend
+from tensorgrad.backends.numpy_backend import NumpyBackend
 backend = NumbaBackend()
 assert "numba" not in sys.modules
 """
