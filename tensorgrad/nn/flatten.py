@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.shape import flatten, unflatten
@@ -32,10 +32,11 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()
-        if not all(isinstance(size, int) for size in unflattened_size):
-            raise TypeError(f"Unflatten: expected sizes as ints, got {unflattened_size!r}")
+        several: Any = unflattened_size
+        if not isinstance(several, tuple | list) or not all(isinstance(n, int) for n in several):
+            raise TypeError(f"Unflatten: expected a tuple of ints, got {unflattened_size!r}")
         self.dim = dim
-        self.unflattened_size = tuple(unflattened_size)
+        self.unflattened_size = unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:
         return unflatten(input, self.dim, self.unflattened_size)

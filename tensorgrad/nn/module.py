@@ -16,6 +16,7 @@ from tensorgrad._tensor import Parameter, Tensor
 from tensorgrad.backend import Device
 from tensorgrad.graph import HookHandle, TensorCore
 from tensorgrad.nn.hooks import ModuleHooks
+from tensorgrad.nn.parameter import is_lazy
 from tensorgrad.nn.registry import BUFFER, MODULE, PARAMETER, Registry, joined
 
 Self = TypeVar("Self", bound="Module")
@@ -215,7 +216,7 @@ class Module(Registry):
         state = {} if destination is None else destination
         for key, owner, name in self._state():
             value = owner.__dict__[name]
-            state[prefix + key] = value if keep_vars else value.detach()
+            state[prefix + key] = value if keep_vars or is_lazy(value) else value.detach()
         return state
 
     def load_state_dict(
@@ -238,12 +239,16 @@ class Module(Registry):
             faults.append(f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}.")
         found = [(key, *place) for key, place in places.items() if key in state_dict]
         for key, owner, name in found:
-            new, shape = state_dict[key], list(owner.__dict__[name].shape)
+            new, known = state_dict[key], owner.__dict__[name]
             if not isinstance(new, TensorCore):
                 faults.append(f"{key}: expected a tensor, got {type(new).__name__}.")
-            elif list(new._array.shape) != shape:
+            elif is_lazy(known):
+                continue
+            elif is_lazy(new):
+                faults.append(f"{key}: expected shape {list(known.shape)}, got {new}.")
+            elif new._array.shape != known.shape:
                 faults.append(
-                    f"size mismatch for {key}: expected shape {shape}, got "
+                    f"size mismatch for {key}: expected shape {list(known.shape)}, got "
                     f"{list(new._array.shape)}."
                 )
         if faults:
@@ -257,6 +262,10 @@ class Module(Registry):
 
     def _load(self, name: str, value: Any, assign: bool) -> None:
         known = self.__dict__[name]
+        if is_lazy(value):
+            return
+        if is_lazy(known):
+            known.materialize(value.shape)
         if not assign:
             known.detach().copy_(value)
         elif self._roles[name] == PARAMETER:

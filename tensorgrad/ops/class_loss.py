@@ -89,9 +89,13 @@ def _rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return input, reshape(target, -1)
 
 
-def _check_weight(op: str, weight: Tensor | None, classes: int) -> None:
-    if weight is not None and tuple(weight.shape) != (classes,):
+def _check_weight(op: str, weight: Tensor | None, input: Tensor, classes: int) -> None:
+    if weight is None:
+        return
+    if tuple(weight.shape) != (classes,):
         raise ShapeError(f"{op}: expected a weight of shape [{classes}], got {list(weight.shape)}")
+    if weight.dtype != input.dtype:
+        raise DTypeError(f"{op}: expected a weight of {input.dtype}, got {weight.dtype}")
 
 
 def _weighted(
@@ -130,7 +134,7 @@ def nll_loss(
     """
     reduction = way("nll_loss", reduction, size_average, reduce)
     rows, classes = _rows("nll_loss", input, target)
-    _check_weight("nll_loss", weight, rows.shape[1])
+    _check_weight("nll_loss", weight, rows, rows.shape[1])
     _check_range("nll_loss", classes, rows.shape[1], ignore_index)
     counted = classes != ignore_index
     picked = gather_along(rows, unsqueeze(where(counted, classes, 0), 1), 1)
@@ -162,9 +166,13 @@ def cross_entropy(
             f"cross_entropy: expected label_smoothing in [0, 1], got {label_smoothing}"
         )
     if dtypes.is_floating_point(target.dtype):
+        if ignore_index >= 0:
+            raise RuntimeError(
+                f"cross_entropy: expected no ignore_index beside probabilities, got {ignore_index}"
+            )
         return _with_probabilities(input, target, weight, reduction, label_smoothing)
     rows, classes = _rows("cross_entropy", input, target)
-    _check_weight("cross_entropy", weight, rows.shape[1])
+    _check_weight("cross_entropy", weight, rows, rows.shape[1])
     loss = softmax_cross_entropy(rows, classes, ignore_index)
     shape = tuple(target.shape)
     plain = _weighted(loss, classes, weight, ignore_index, reduction, shape)
@@ -193,7 +201,7 @@ def _with_probabilities(
             f"{list(target.shape)}"
         )
     classes = input.shape[dim]
-    _check_weight("cross_entropy", weight, classes)
+    _check_weight("cross_entropy", weight, input, classes)
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes
     logs = log_of_normalized(input, dim)
@@ -294,7 +302,7 @@ def multi_margin_loss(
         raise ValueError(f"multi_margin_loss: expected p to be 1 or 2, got {p}")
     rows, classes = _scores("multi_margin_loss", input, target, 1)
     count = rows.shape[1]
-    _check_weight("multi_margin_loss", weight, count)
+    _check_weight("multi_margin_loss", weight, rows, count)
     _check_range("multi_margin_loss", classes, count, 0)
     own = unsqueeze(classes, 1)
     short = relu(rows - gather_along(rows, own, 1) + margin)

@@ -182,6 +182,8 @@ def batch_norm(
     )
     if not training:
         return _by_running("batch_norm", input, running_mean, running_var, weight, bias, eps)
+    if eps <= 0:
+        raise ValueError(f"batch_norm: expected eps > 0 in training, got {eps}")
     dim = (0, *range(2, input.ndim))
     _refuse_one("batch_norm", input, math.prod(input.shape[d] for d in dim))
     _track(input, running_mean, running_var, dim, momentum)
