@@ -28,17 +28,13 @@ ABSENT = {
     "FractionalMaxPool3d": "pools over windows drawn at random, a rarity",
     "LinearCrossEntropyOptions": "chooses how PyTorch saves memory; any value is taken",
     "NLLLoss2d": "an older name of NLLLoss",
+    "RNNBase": "the base of RNN, LSTM and GRU; its constructor is theirs",
+    "RNNCellBase": "the base of their cells; its constructor is theirs",
     "SyncBatchNorm": "for several processes on several devices",
 }
-PENDING = {
-    "AdaptiveLogSoftmaxWithLoss", "Embedding", "EmbeddingBag", "MultiheadAttention",
-    "RNNBase", "RNNCellBase",
-    "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
-    "TransformerEncoderLayer",
-}  # fmt: skip
-NAMES = sorted(set(torch.nn.modules.__all__) - set(ABSENT) - PENDING)
+NAMES = sorted(set(torch.nn.modules.__all__) - set(ABSENT))
 ENTRIES = {entry.name.removeprefix("nn."): entry for entry in module_db}
-KNOWN = sorted(set(ENTRIES) - set(ABSENT) - PENDING)
+KNOWN = sorted(set(ENTRIES) - set(ABSENT))
 DTYPES = {"float64": 1e-9, "float32": 1e-4}
 
 
@@ -103,6 +99,24 @@ def host(value):
     return None if value is None else value.detach().numpy(force=True)
 
 
+def ours_for(value):
+    """This library's function or layer of the same name and options; anything else as it is."""
+    if isinstance(value, torch.nn.TransformerEncoderLayer):
+        attention = value.self_attn
+        return nn.TransformerEncoderLayer(
+            attention.embed_dim,
+            attention.num_heads,
+            value.linear1.out_features,
+            value.dropout.p,
+            ours_for(value.activation),
+            value.norm1.eps,
+            attention.batch_first,
+            value.norm_first,
+            value.linear1.bias is not None,
+        )
+    return getattr(nn.functional, getattr(value, "__name__", ""), value)
+
+
 def constructed(library, sample, name, dtype, known):
     """The module, in the dtype unless the sample chooses one."""
     given = sample.constructor_input
@@ -111,7 +125,11 @@ def constructed(library, sample, name, dtype, known):
         key: getattr(tg if ours else torch, dtype) if key == "dtype" else value
         for key, value in given.kwargs.items()
     }
-    args = of_library(given.args, ours, known)
+    positional = given.args
+    if ours:
+        positional = tuple(ours_for(value) for value in positional)
+        kwargs = {key: ours_for(value) for key, value in kwargs.items()}
+    args = of_library(positional, ours, known)
     module = getattr(library, name)(*args, **of_library(kwargs, ours, known))
     return module.to(getattr(tg if ours else torch, dtype))
 
