@@ -141,9 +141,9 @@ def test_op_takes_plain_arrays(case, backend):
 
 def test_the_plan_covers_what_it_says():
     """The table can only grow: a loop that ran empty would pass every test."""
-    assert len(CASES) >= 300
-    assert len(PLAN) * len(CPU_BACKENDS) >= 4300
+    assert len(CASES) >= 980
+    assert len(PLAN) * len(CPU_BACKENDS) >= 13_500
     assert {layout for _, _, layout in PLAN} == {*LAYOUTS, *TINY_LAYOUTS}
-    assert len(ON_ARRAYS) >= 70
-    assert sum(case.grad for case in CASES) >= 230
+    assert len(ON_ARRAYS) >= 180
+    assert sum(case.grad for case in CASES) >= 850
     assert math.isfinite(sum(len(arrays(draw(case))) for case in CASES))
