@@ -1,0 +1,107 @@
+"""Norms and limits of all gradients at once.
+
+`foreach`, PyTorch's choice between two implementations, changes no number here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tensorgrad.graph import TensorCore
+from tensorgrad.ops.creation import tensor
+from tensorgrad.ops.joining import stack
+from tensorgrad.ops.linalg import matmul
+from tensorgrad.ops.logic import isfinite, logical_not
+from tensorgrad.ops.norms import p_norm
+from tensorgrad.ops.pointwise import sqrt
+from tensorgrad.ops.shape import reshape
+
+if TYPE_CHECKING:
+    from tensorgrad._tensor import Tensor
+
+
+def _gradients(parameters: Any) -> list[Tensor]:
+    """The gradients that there are, without their history."""
+    several: Any = [parameters] if isinstance(parameters, TensorCore) else parameters
+    return [parameter.grad.detach() for parameter in several if parameter.grad is not None]
+
+
+def _length(gradient: Tensor) -> Tensor:
+    """The 2-norm, as a product with itself: the squares need no memory of their own."""
+    if gradient.dtype.itemsize == 2:  # whose squares overflow
+        gradient = gradient.float()
+    flat = reshape(gradient, -1)
+    return sqrt(matmul(flat, flat))
+
+
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The norm of all elements of all tensors, as if they were one vector.
+
+    Raises RuntimeError if it is not finite and error_if_nonfinite is set.
+    """
+    several: Any = [tensors] if isinstance(tensors, TensorCore) else list(tensors)
+    if not several:
+        return tensor(0.0)
+    norm_type = float(norm_type)
+    if norm_type == 2.0:
+        lengths = [_length(part.detach()) for part in several]
+    else:
+        lengths = [p_norm(part.detach(), norm_type) for part in several]
+    device = lengths[0].device
+    total = p_norm(stack([length.to(device) for length in lengths]), norm_type)
+    if error_if_nonfinite and bool(logical_not(isfinite(total))):
+        raise RuntimeError(
+            f"clip_grad_norm_: expected a finite norm of order {norm_type}, got {total.item()} "
+            "(the total norm for gradients is non-finite, so it cannot be clipped)"
+        )
+    return total
+
+
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale all gradients, in place and by one factor, so that their total norm is at most
+    max_norm.
+
+    Returns the total norm before. See `get_total_norm`; Pascanu, Mikolov and Bengio 2013.
+    """
+    gradients = _gradients(parameters)
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
+    _scale(gradients, max_norm, total)
+    return total
+
+
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    total_norm: Tensor,
+    foreach: bool | None = None,
+) -> None:
+    """`clip_grad_norm_` where the total norm is known: see `get_total_norm`."""
+    _scale(_gradients(parameters), max_norm, total_norm)
+
+
+def _scale(gradients: list[Tensor], max_norm: float, total: Tensor) -> None:
+    # Always multiplied: asking whether the factor is below 1 would wait for the device.
+    factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(factor.to(device=gradient.device, dtype=gradient.dtype))
+
+
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
+    """Limit every element of the gradients to [-clip_value, clip_value], in place."""
+    limit = float(clip_value)
+    for gradient in _gradients(parameters):
+        gradient.clamp_(-limit, limit)
