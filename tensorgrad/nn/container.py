@@ -124,6 +124,23 @@ class Sequential(_Numbered[Module]):
             return type(self)(dict(self._own(MODULE)[key]))
         return super().__getitem__(key)
 
+    def __mul__(self, times: int) -> Sequential:
+        """The same modules several times over, one round after the other."""
+        return type(self)(*self._rounds(times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Sequential:
+        self._renew(self._rounds(times))
+        return self
+
+    def _rounds(self, times: Any) -> list[Module]:
+        if not isinstance(times, int):
+            raise TypeError(f"Sequential: expected a number of rounds, got {times!r}")
+        if times <= 0:
+            raise ValueError(f"Sequential: expected at least 1 round, got {times}")
+        return list(self) * times
+
     def forward(self, input: Any) -> Any:
         fields = self.__dict__
         for name, role in self._roles.items():
@@ -245,6 +262,44 @@ class ParameterDict(_Keyed[Parameter]):
 
     def _place(self, key: str, item: Any) -> None:
         self.register_parameter(key, _parameter(item))
+
+    @classmethod
+    def fromkeys(cls, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """The same value, or none, under each of several keys."""
+        return cls(dict.fromkeys(keys, default))
+
+    def copy(self) -> ParameterDict:
+        """Another dict of the same parameters."""
+        return type(self)(dict(self.items()))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parameter of a key, or the default."""
+        return dict(self.items()).get(key, default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The parameter of a key, which is set to the default if it is missing."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def popitem(self) -> tuple[str, Parameter]:
+        """The last key and its parameter, taken out."""
+        if not len(self):
+            raise KeyError("popitem: expected a dict with parameters, got an empty one")
+        key = list(self)[-1]
+        return key, self.pop(key)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self))
+
+    def __or__(self, other: ParameterDict) -> ParameterDict:
+        joined = self.copy()
+        joined.update(other.items())
+        return joined
+
+    def __ior__(self, other: ParameterDict) -> ParameterDict:
+        self.update(other.items())
+        return self
 
     def extra_repr(self) -> str:
         return "\n".join(_line(name, value) for name, value in self.items())

@@ -12,10 +12,12 @@ import numpy as np
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.ops.choice import where
-from tensorgrad.ops.creation import as_tensor, eye, zeros_like
+from tensorgrad.ops.creation import as_tensor, zeros_like
+from tensorgrad.ops.ordering import argsort
 from tensorgrad.ops.pointwise import exp
 from tensorgrad.ops.reduction import any
-from tensorgrad.ops.sampling import randn
+from tensorgrad.ops.sampling import rand, randn
+from tensorgrad.ops.sequences import eye
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -118,9 +120,43 @@ def eye_(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """The weight (out, in / groups, *kernel) of a convolution that passes its input on: 1 in the
+    middle of the kernel of each channel to itself, in each group; 0 elsewhere.
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError(f"dirac_: expected 3 to 5 dimensions, got shape {list(tensor.shape)}")
+    if tensor.shape[0] % groups:
+        raise ValueError(
+            f"dirac_: expected a first size divisible by {groups} groups, got {tensor.shape[0]}"
+        )
+    zeros_(tensor)
+    target, own = tensor.detach(), tensor.shape[0] // groups
+    middle = tuple([size // 2 for size in tensor.shape[2:]])
+    for group in range(groups):
+        for channel in range(min(own, tensor.shape[1])):
+            target[(group * own + channel, channel, *middle)] = 1
+    return tensor
+
+
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """A matrix, normal with mean 0, of which a fraction `sparsity` of each column is 0. Martens
+    2010.
+    """
+    if tensor.ndim != 2:
+        raise ValueError(f"sparse_: expected 2 dimensions, got shape {list(tensor.shape)}")
+    normal_(tensor, 0.0, std, generator)
+    order = argsort(rand(*tensor.shape, generator=generator, device=tensor.device), 0)
+    tensor.detach().masked_fill_(order < math.ceil(sparsity * tensor.shape[0]), 0)
+    return tensor
+
+
 def _fans(op: str, tensor: Tensor) -> tuple[int, int]:
-    """(inputs, outputs) of one unit: of a weight (out, in, *kernel) in * kernel and out * "
-    "kernel."""
+    """(inputs, outputs) of one unit: of a weight (out, in, *kernel) in * kernel and out *
+    kernel.
+    """
     if tensor.ndim < 2:
         raise ValueError(f"{op}: expected at least 2 dimensions, got shape {list(tensor.shape)}")
     field = math.prod(tensor.shape[2:])
@@ -198,3 +234,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     q = q.T if rows < columns else q
     tensor.detach().copy_(as_tensor(q.reshape(tensor.shape) * gain, device=tensor.device))
     return tensor
+
+
+# PyTorch's older names, which older programs use.
+uniform, normal, constant = uniform_, normal_, constant_
+xavier_uniform, xavier_normal = xavier_uniform_, xavier_normal_
+kaiming_uniform, kaiming_normal = kaiming_uniform_, kaiming_normal_
+orthogonal, sparse, dirac = orthogonal_, sparse_, dirac_
