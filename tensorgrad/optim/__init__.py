@@ -3,7 +3,7 @@
 https://docs.pytorch.org/docs/stable/optim.html
 """
 
-from tensorgrad.optim import lr_scheduler
+from tensorgrad.optim import lr_scheduler, swa_utils
 from tensorgrad.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from tensorgrad.optim.adaptive import Adadelta, Adafactor, Adagrad
 from tensorgrad.optim.asgd import ASGD
@@ -13,6 +13,7 @@ from tensorgrad.optim.optimizer import Optimizer
 from tensorgrad.optim.rmsprop import RMSprop
 from tensorgrad.optim.sgd import SGD
 from tensorgrad.optim.signs import Lion, Rprop
+from tensorgrad.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD",
@@ -31,5 +32,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "lr_scheduler",
+    "swa_utils",
 ]

@@ -35,6 +35,7 @@ class Adam(Moments):
     """
 
     kernel = "adam_step"
+    sparse = True
 
     def __init__(
         self,

@@ -25,6 +25,8 @@ class Adagrad(Optimizer):
     Duchi et al. 2011; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
     """
 
+    sparse = True
+
     def __init__(
         self,
         params: Params,

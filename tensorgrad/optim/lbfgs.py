@@ -163,7 +163,8 @@ class LBFGS(Optimizer):
             with modes.enable_grad():
                 result = closure()
             parts = [
-                zeros_like(param) if param.grad is None else param.grad for param in self.params
+                zeros_like(param) if param.grad is None else param.grad.to_dense()
+                for param in self.params
             ]
             return result, float(result), cat([reshape(part, (-1,)) for part in parts])
 

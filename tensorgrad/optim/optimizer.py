@@ -23,6 +23,7 @@ from tensorgrad._tensor import Tensor
 from tensorgrad.errors import ShapeError
 from tensorgrad.graph import HookHandle, written
 from tensorgrad.ops.creation import tensor, zeros_like
+from tensorgrad.sparse_rows import SparseRows
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Group]
@@ -51,6 +52,7 @@ class Optimizer:
 
     kernel = ""  # the method of a backend that makes the whole step
     counted = True  # whether the state has "step"
+    sparse = False  # whether gradients may be sparse
     on_host: tuple[str, ...] = ("step",)  # states that are numbers, kept on the CPU
     states: list[str]
     numbers: list[str]
@@ -226,7 +228,16 @@ class Optimizer:
         shape.
         """
         for param in params:
-            shape, found = param._array.shape, param._grad._array.shape
+            shape, gradient = param._array.shape, param._grad
+            if gradient.__class__ is not SparseRows:
+                found = gradient._array.shape
+            elif self.sparse:
+                found = gradient.shape
+            else:
+                raise RuntimeError(
+                    f"{self._name}: expected dense gradients, got a sparse one (it does not "
+                    "support sparse gradients)"
+                )
             if shape != found:
                 raise ShapeError(
                     f"{self._name}: expected gradients of their parameters' shapes, got "
@@ -244,8 +255,18 @@ class Optimizer:
         group["fused"] is False.
 
         states: for each state of the rule a list aligned with params, of tensors or numbers; or
-        None if it is unused.
+        None if it is unused. Parameters with sparse gradients are stepped row by row.
         """
+        sparse = [i for i, p in enumerate(params) if p._grad.__class__ is SparseRows]
+        for i in sparse:
+            own = [None if values is None else values[i] for values in states]
+            self.apply_to_rows(params[i], own, numbers)
+        if sparse:
+            dense = [i for i in range(len(params)) if i not in sparse]
+            params = [params[i] for i in dense]
+            states = [None if values is None else [values[i] for i in dense] for values in states]
+            if not params:
+                return
         arrays = [param._array for param in params]
         grads = [param._grad._array for param in params]
         lists = [
@@ -260,6 +281,25 @@ class Optimizer:
             self.apply_rule(arrays, grads, lists, numbers)
         for param in params:
             written(param)
+
+    def apply_to_rows(self, param: Tensor, state: Sequence[Any], numbers: Group) -> None:
+        """Step by the rule the rows that a sparse gradient names, of parameter and states; the
+        others stay as they are, without decay of any kind.
+        """
+        gradient: Any = param._grad.coalesce()
+        rows = gradient._rows
+        backend = modes.current().backends[rows.__class__]
+        targets = [getattr(value, "_array", value) for value in (param, *state)]
+        # States that are no arrays, numbers and None, have no rows.
+        parts = [
+            backend.embedding(rows, target, None) if hasattr(target, "shape") else target
+            for target in targets
+        ]
+        results = self.rule(parts[0], gradient._data, *parts[1:], **numbers)
+        for target, value in zip(targets, results, strict=False):
+            if target is not None:
+                backend.assign_at(target, (rows,), value)
+        written(param)
 
     def apply_rule(
         self, arrays: list[Any], grads: list[Any], lists: list[Any], numbers: Group

@@ -21,6 +21,7 @@ class SGD(Optimizer):
 
     kernel = "sgd_step"
     counted = False
+    sparse = True
 
     def __init__(
         self,
