@@ -430,3 +430,15 @@ def test_summary_takes_several_inputs_and_dtypes():
     assert told.multiply_adds == 10 * 24 * (4 + 6)
     assert told.weights == 40 + 24 * 10
     assert told.input_bytes == 2 * 10 * 8
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_summary_of_attention(batch_first):
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=batch_first)
+    told = nn.utils.summary(layer, (3, 5, 8) if batch_first else (5, 3, 8))
+    attention = told.layers[0]
+    assert attention.name == "self_attn"
+    assert attention.weights + attention.biases == 4 * (8 * 8 + 8)
+    assert attention.multiply_adds == 15 * 4 * 64 + 3 * 2 * 5 * 5 * 8
+    assert told.weights == sum(row.weights for row in told.layers)
+    assert told.parameters == sum(parameter.numel() for parameter in layer.parameters())

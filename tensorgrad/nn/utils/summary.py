@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from tensorgrad import dtypes
 from tensorgrad.autograd import no_grad
 from tensorgrad.graph import TensorCore
+from tensorgrad.nn.attention import MultiheadAttention
 from tensorgrad.nn.conv import _ConvNd
 from tensorgrad.nn.linear import Bilinear, Linear
 from tensorgrad.nn.module import Module
@@ -39,7 +40,7 @@ class Summary:
         self.neurons = sum(layer.neurons for layer in layers)
         self.multiply_adds = sum(layer.multiply_adds for layer in layers)
         self.output_bytes = sum(layer.output_bytes for layer in layers)
-        self.weights, self.biases = _sizes(model, True)
+        self.weights, self.biases = _sizes(model.named_parameters())
         self.parameters = self.weights + self.biases
         self.trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
         held = [*model.parameters(), *model.buffers()]
@@ -91,8 +92,8 @@ def summary(
 
     input_size: the shape of the input with its batch, or a list of the shapes of several. dtype,
     device: of the input; those of the model's first parameter unless told. Neurons are the outputs
-    of linear, convolution and recurrent layers for one sample; multiply-adds are theirs, for the
-    whole input. Memory counts every output once.
+    of linear, convolution and recurrent layers for one sample; multiply-adds are theirs and
+    attention's, for the whole input. Memory counts every output once.
     """
     first = next((p for p in model.parameters() if p.numel() and p.is_floating_point()), None)
     if dtype is None:
@@ -102,32 +103,25 @@ def summary(
     several = len(input_size) > 0 and not isinstance(input_size[0], int)
     shapes = input_size if several else [input_size]
     inputs = [zeros(*shape, dtype=dtype, device=device) for shape in shapes]
-    layers: list[Layer] = []
-    training = {module: module.training for module in model.modules()}
-    seen: set[int] = set()
     names = {module: name for name, module in model.named_modules()}
+    training = {module: module.training for module in names}
+    calls: list[tuple[Module, Layer]] = []
 
-    def note(module: Module, args: Any, output: Any) -> None:
-        if any(True for _ in module.children()) and not module._own("parameter"):
-            return
+    def note(module: Module, args: Any, kwargs: Any, output: Any) -> None:
         out = _first_tensor(output)
-        weights, biases = (0, 0) if id(module) in seen else _sizes(module, False)
-        seen.add(id(module))
-        shape = () if out is None else tuple(out.shape)
-        layers.append(
-            Layer(
-                names[module],
-                type(module).__name__,
-                shape,
-                _neurons(module, out),
-                weights,
-                biases,
-                _multiply_adds(module, args, out),
-                0 if out is None else out.nbytes,
-            )
+        row = Layer(
+            name=names[module],
+            kind=type(module).__name__,
+            output_shape=() if out is None else tuple(out.shape),
+            neurons=_neurons(module, out),
+            weights=0,
+            biases=0,
+            multiply_adds=_multiply_adds(module, args, kwargs, out),
+            output_bytes=0 if out is None else out.nbytes,
         )
+        calls.append((module, row))
 
-    handles = [module.register_forward_hook(note) for module in training]
+    handles = [module.register_forward_hook(note, with_kwargs=True) for module in training]
     try:
         model.eval()
         with no_grad():
@@ -137,13 +131,34 @@ def summary(
             handle.remove()
         for module, mode in training.items():
             module.training = mode
-    return Summary(model, layers, sum(tensor.nbytes for tensor in inputs))
+    return Summary(model, _rows(calls), sum(tensor.nbytes for tensor in inputs))
 
 
-def _sizes(module: Module, recurse: bool) -> tuple[int, int]:
+def _rows(calls: list[tuple[Module, Layer]]) -> list[Layer]:
+    """The calls of modules that called no others or have parameters of their own, each with the
+    parameters that no row before has, those of submodules that were not called included.
+    """
+    called = {module for module, _ in calls}
+    counted: set[int] = set()
+    rows = []
+    for module, row in calls:
+        below = set(module.modules()) - {module}
+        own = list(module.named_parameters(recurse=False))
+        if called & below and not own:
+            continue
+        for part in below - called:
+            own += part.named_parameters(recurse=False)
+        fresh = [(name, parameter) for name, parameter in own if id(parameter) not in counted]
+        counted.update(id(parameter) for _, parameter in fresh)
+        weights, biases = _sizes(fresh)
+        rows.append(row._replace(weights=weights, biases=biases))
+    return rows
+
+
+def _sizes(named: Iterable[tuple[str, Any]]) -> tuple[int, int]:
     """(weights, biases): how many numbers each are."""
     weights = biases = 0
-    for name, parameter in module.named_parameters(recurse=recurse):
+    for name, parameter in named:
         if "bias" in name.rpartition(".")[2]:
             biases += parameter.numel()
         else:
@@ -170,7 +185,7 @@ def _neurons(module: Any, output: Any) -> int:
     return int(module.hidden_size) if isinstance(module, RNNCellBase) else 0
 
 
-def _multiply_adds(module: Any, args: Any, output: Any) -> int:
+def _multiply_adds(module: Any, args: Any, kwargs: Any, output: Any) -> int:
     if isinstance(module, Linear | Bilinear):
         return int(module.weight.numel() * output.numel() // max(module.out_features, 1))
     if isinstance(module, _ConvNd):
@@ -182,6 +197,15 @@ def _multiply_adds(module: Any, args: Any, output: Any) -> int:
         matrices = sum(p.numel() for p in module.parameters() if p.ndim == 2)
         steps = args[0].numel() // max(module.input_size, 1)
         return int(matrices * steps)
+    if isinstance(module, MultiheadAttention):
+        given = dict(zip(("query", "key", "value"), args)) | kwargs
+        query, key = given["query"], given["key"]
+        size, batched = module.embed_dim, query.ndim == 3
+        batch = query.shape[0 if module.batch_first else 1] if batched else 1
+        queries = query.numel() // size
+        keys = key.numel() // module.kdim
+        projections = 2 * size * queries + (module.kdim + module.vdim) * keys
+        return int(size * (projections + 2 * queries * keys // max(batch, 1)))
     return 0
 
 
