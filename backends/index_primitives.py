@@ -135,6 +135,12 @@ class IndexPrimitives:
         self.check_range("embedding", input, weight.shape[0])
         return self.xp.take(weight, input, axis=0)
 
+    def embedding_sparse(
+        self, input: Array, weight: Array, padding_idx: int | None, scaled: bool
+    ) -> Array:
+        """`embedding`; `scaled` concerns its gradient alone."""
+        return self.embedding(input, weight, padding_idx)
+
     def embedding_add(
         self, input: Array, index: Array, padding_idx: int | None, rows: int
     ) -> Array:

@@ -49,7 +49,7 @@ class Tensor(TensorGraph):
         backend = modes.current().backends[self._array.__class__]
         copy = creation.finish(backend.copy(self._array), self.requires_grad)
         if self.grad is not None:
-            copy._grad = wrap(backend.copy(self.grad._array))
+            copy._grad = self.grad.detach().clone()
         if hasattr(self, "_role"):
             copy._role = self._role
         memo[id(self)] = copy

@@ -12,6 +12,7 @@ from typing import Any
 from tensorgrad import modes
 from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.graph import Leaf, Node, TensorCore, tick, version_of, wrap
+from tensorgrad.sparse_rows import SparseRows, as_dense
 from tensorgrad.walk import Walk, increase, turned
 
 _accumulating = threading.Lock()
@@ -81,8 +82,8 @@ def _in_dtype_of(tensor: Any, g: Any) -> Any:
     dtype = tensor._array.dtype
     if g.dtype == dtype:
         return g
-    if isinstance(g, TensorCore):
-        return g.to(dtype)  # type: ignore[attr-defined]
+    if isinstance(g, TensorCore | SparseRows):
+        return g.to(dtype)  # type: ignore[union-attr]
     return modes.current().backends[g.__class__].cast(g, dtype)
 
 
@@ -90,6 +91,10 @@ def _accumulate(tensor: Any, g: Any, create_graph: bool, shared: bool) -> None:
     known = getattr(tensor, "_grad", None)
     if create_graph:
         tensor._grad = g if known is None else known + g
+        return
+    if known.__class__ is SparseRows or (known is None and g.__class__ is SparseRows):
+        total = g if known is None else known + g
+        tensor._grad = total if total.__class__ is SparseRows else wrap(total)
         return
     if known is None:
         # A gradient must own its memory: `clip_grad_norm_` and `grad.zero_()` write into it.
@@ -125,7 +130,7 @@ def grad(
                 "pass allow_unused=True to get None for it)"
             )
         if g is not None:
-            g = turned(_in_dtype_of(inputs[number], g))
+            g = turned(_in_dtype_of(inputs[number], as_dense(g)))
         if g is not None and not create_graph:
             g = wrap(modes.current().backends[g.__class__].own(g, False))
         results.append(g)

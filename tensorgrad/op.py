@@ -37,6 +37,7 @@ from tensorgrad.first_call import define
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
 from tensorgrad.out import into
 from tensorgrad.saved import watch
+from tensorgrad.sparse_rows import as_dense
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -108,6 +109,7 @@ class Op:
         if isinstance(value, TensorCore):
             return alias(value)
         if hasattr(value, "dtype") and hasattr(value, "ndim"):
+            value = as_dense(value)
             return wrap(value) if value.ndim or self.kind in ("any", "same") else value.item()
         if isinstance(value, int | float | complex):
             return value

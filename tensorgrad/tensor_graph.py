@@ -10,6 +10,7 @@ from tensorgrad import engine, graph
 from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.graph import HookHandle, Leaf, Node, TensorCore, hooks_of, version_of, wrap
 from tensorgrad.ops import creation
+from tensorgrad.sparse_rows import SparseRows
 from tensorgrad.tensor_fields import TensorFields
 
 if TYPE_CHECKING:
@@ -57,13 +58,16 @@ class TensorGraph(TensorFields):
 
     @property
     def grad(self) -> Tensor | None:
-        """What backward passes have summed here; None before the first."""
+        """What backward passes have summed here; None before the first.
+
+        A `SparseRows` where it comes from embeddings with `sparse=True` alone.
+        """
         return getattr(self, "_grad", None)
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
-            if not isinstance(value, TensorCore):
+            if not isinstance(value, TensorCore | SparseRows):
                 raise TypeError(f"grad: expected a tensor or None, got {type(value).__name__}")
             if value.shape != self.shape:
                 raise ShapeError(
@@ -79,6 +83,10 @@ class TensorGraph(TensorFields):
     @grad.deleter
     def grad(self) -> None:
         self._grad = None
+
+    def to_dense(self) -> Self:
+        """Itself: the gradient of a sparse embedding, `SparseRows`, has the method too."""
+        return self
 
     def backward(
         self,

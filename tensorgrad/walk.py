@@ -17,6 +17,7 @@ from typing import Any
 from tensorgrad import modes
 from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.graph import Hooks, Leaf, Node, Pick, TensorCore, hooks_of, unwrap, wrap
+from tensorgrad.sparse_rows import SparseRows, as_dense
 
 # Set by ops/reduction.py: (gradient, shape) -> the gradient summed over the dimensions that were
 # broadcast.
@@ -134,7 +135,9 @@ class Walk:
                 else:
                     grads[edge] = grads[edge] + result
                     shared.discard(edge)
-                    if not recording and result.size >= WORTH_ADDING_IN_PLACE:
+                    if recording or result.__class__ is SparseRows:
+                        continue
+                    if result.size >= WORTH_ADDING_IN_PLACE:
                         summed.add(edge)
 
     @staticmethod
@@ -163,7 +166,7 @@ class Walk:
             raise
         if mode.anomaly and mode.check_nan:
             for number, result in enumerate(results):
-                if result is not None and _has_nan(unwrap(result)):
+                if result is not None and _has_nan(unwrap(as_dense(result))):
                     raise GraphError(
                         f"{node.op_name}: expected gradients without NaN, got NaN in its "
                         f"gradient number {number} "
@@ -176,7 +179,7 @@ class Walk:
     # ---- hooks see tensors in either kind of walk
 
     def call_tensor_hooks(self, node: Node, g: Any) -> Any:
-        hooks = hooks_of(node)
+        hooks, g = hooks_of(node), as_dense(g)
         for hook in [*hooks.of("tensor"), *hooks.of("retain")]:
             given = turned(g)
             given = given if self.create_graph else wrap(given)
@@ -218,7 +221,7 @@ class Walk:
     def as_tensors(self, values: Sequence[Any]) -> tuple[Any, ...]:
         if self.create_graph:
             return tuple([turned(value) for value in values])
-        return tuple([None if value is None else wrap(turned(value)) for value in values])
+        return tuple([None if value is None else wrap(turned(as_dense(value))) for value in values])
 
     def from_tensors(self, values: Any) -> tuple[Any, ...]:
         values = values if isinstance(values, tuple) else (values,)
@@ -227,7 +230,7 @@ class Walk:
 
 
 def increase(array: Any, value: Any) -> None:
-    modes.current().backends[array.__class__].increase(array, value)
+    modes.current().backends[array.__class__].increase(array, as_dense(value))
 
 
 def _has_nan(array: Any) -> bool:

@@ -134,7 +134,8 @@ def test_rules_name_what_there_is():
 # ---- imports go down only
 
 LAYERS = [
-    "errors", "formats", "dtypes", "modes", "graph", "saved", "walk", "engine", "backend",
+    "errors", "formats", "dtypes", "modes", "graph", "saved", "sparse_rows", "walk", "engine",
+    "backend",
     "first_call", "codegen", "explain", "out", "op", "several", "fused", "inplace", "random",
     "ops", "autograd", "printing", "inplace_ops", "operators", "tensor_ops", "tensor_fields",
     "tensor_graph", "_tensor", "cuda", ("data", "fft", "func", "linalg", "signal", "special",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.fused import fused
+from tensorgrad.graph import Leaf, TensorCore
 from tensorgrad.modes import no_grad
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.choice import clamp, where
@@ -23,6 +24,7 @@ from tensorgrad.ops.reduction import amax, some
 from tensorgrad.ops.reduction import max as largest
 from tensorgrad.ops.scan import cumsum
 from tensorgrad.ops.shape import expand, reshape, unsqueeze
+from tensorgrad.sparse_rows import SparseRows
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -73,6 +75,23 @@ def lookup_by_frequency(input: Tensor, weight: Tensor, padding_idx: int | None) 
     return lookup(input, weight, padding_idx)
 
 
+def _sparse_rows(g: Any, index: Any, shape: Any, padding_idx: int | None, scaled: bool) -> Any:
+    g = g * _share(index, g, shape[0]) if scaled else g
+    if isinstance(g, TensorCore) or g.dtype.kind == "c":  # a graph of the backward is dense
+        return add_rows(g, index, padding_idx, shape[0])
+    return SparseRows.at(index, g, shape[0], padding_idx)
+
+
+lookup_sparse = primitive(
+    "embedding_sparse",
+    "input weight",
+    "padding_idx, scaled",
+    weight=lambda g, input, weight_shape, padding_idx, scaled: _sparse_rows(
+        g, input, weight_shape, padding_idx, scaled
+    ),
+)
+
+
 @no_grad()
 def _renormalize(weight: Tensor, index: Tensor, max_norm: float, norm_type: float) -> None:
     """Shorten the rows that are named, in place, to max_norm at most."""
@@ -95,8 +114,8 @@ def embedding(
 
     A number outside [0, V) raises IndexRangeError. Row `padding_idx` gets no gradient. max_norm:
     longer rows among those named are shortened in place first, lengths by the norm `norm_type`.
-    scale_grad_by_freq divides each row's gradient by how often it is named. The gradient is dense,
-    `sparse` or not.
+    scale_grad_by_freq divides each row's gradient by how often it is named. sparse: the gradient
+    that a backward pass leaves in the `grad` of `weight`, a leaf, is a `SparseRows`.
     """
     if weight.ndim != 2:
         raise ShapeError(
@@ -112,6 +131,9 @@ def embedding(
         padding_idx %= rows
     if max_norm is not None:
         _renormalize(weight, input, max_norm, norm_type)
+    # The rules of other ops take whole tables: sparse is what goes straight into a leaf.
+    if sparse and weight._node.__class__ is Leaf:
+        return lookup_sparse(input, weight, padding_idx, scale_grad_by_freq)
     if not scale_grad_by_freq:
         return lookup(input, weight, padding_idx)
     return _by_frequency(weight, input, padding_idx)
@@ -154,7 +176,7 @@ def embedding_bag(
             )
         padding_idx %= weight.shape[0]
     flat = reshape(input, -1)
-    rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     kept = None if padding_idx is None else flat != padding_idx
     if per_sample_weights is not None:
         rows = rows * unsqueeze(reshape(per_sample_weights, -1), 1)

@@ -23,6 +23,7 @@ from tensorgrad._tensor import Tensor
 from tensorgrad.errors import ShapeError
 from tensorgrad.graph import HookHandle, written
 from tensorgrad.ops.creation import tensor, zeros_like
+from tensorgrad.optim.rows import step_rows
 from tensorgrad.sparse_rows import SparseRows
 
 Group: TypeAlias = dict[str, Any]
@@ -260,7 +261,7 @@ class Optimizer:
         sparse = [i for i, p in enumerate(params) if p._grad.__class__ is SparseRows]
         for i in sparse:
             own = [None if values is None else values[i] for values in states]
-            self.apply_to_rows(params[i], own, numbers)
+            step_rows(self.rule, params[i], own, numbers)
         if sparse:
             dense = [i for i in range(len(params)) if i not in sparse]
             params = [params[i] for i in dense]
@@ -281,25 +282,6 @@ class Optimizer:
             self.apply_rule(arrays, grads, lists, numbers)
         for param in params:
             written(param)
-
-    def apply_to_rows(self, param: Tensor, state: Sequence[Any], numbers: Group) -> None:
-        """Step by the rule the rows that a sparse gradient names, of parameter and states; the
-        others stay as they are, without decay of any kind.
-        """
-        gradient: Any = param._grad.coalesce()
-        rows = gradient._rows
-        backend = modes.current().backends[rows.__class__]
-        targets = [getattr(value, "_array", value) for value in (param, *state)]
-        # States that are no arrays, numbers and None, have no rows.
-        parts = [
-            backend.embedding(rows, target, None) if hasattr(target, "shape") else target
-            for target in targets
-        ]
-        results = self.rule(parts[0], gradient._data, *parts[1:], **numbers)
-        for target, value in zip(targets, results, strict=False):
-            if target is not None:
-                backend.assign_at(target, (rows,), value)
-        written(param)
 
     def apply_rule(
         self, arrays: list[Any], grads: list[Any], lists: list[Any], numbers: Group

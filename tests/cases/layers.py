@@ -180,6 +180,8 @@ case("embedding frequency", tg.embedding, given([2, 0, 2], [4, 2, 0]), normal(5,
      ref=lambda i, w, scale_grad_by_freq: w[i])
 case("embedding_by_frequency", OPS["embedding_by_frequency"].call, integers(0, 5, 3),
      normal(5, 4), None, grad=False, torch="", ref=lambda i, w, padding: w[i])
+case("embedding_sparse", OPS["embedding_sparse"].call, integers(0, 5, 3), normal(5, 4), None,
+     False, grad=False, torch="", ref=lambda i, w, padding, scaled: w[i])
 case("embedding_bag", tables.embedding_bag, integers(0, 5, 3, 4), normal(5, 2), dtypes=NARROW,
      ref=lambda i, w: w[i].mean(1))
 case("embedding_bag weighted", tables.embedding_bag, integers(0, 5, 3, 4), normal(5, 2),

@@ -22,9 +22,19 @@ if TYPE_CHECKING:
 
 
 def _gradients(parameters: Any) -> list[Tensor]:
-    """The gradients that there are, without their history."""
+    """The gradients that there are, without their history; of a sparse one its values, each row
+    once.
+    """
     several: Any = [parameters] if isinstance(parameters, TensorCore) else parameters
-    return [parameter.grad.detach() for parameter in several if parameter.grad is not None]
+    found = []
+    for parameter in several:
+        gradient = parameter.grad
+        if gradient is not None:
+            if gradient.is_sparse:
+                parameter.grad = gradient.coalesce()
+                gradient = parameter.grad.values()
+            found.append(gradient.detach())
+    return found
 
 
 def _length(gradient: Tensor) -> Tensor:
