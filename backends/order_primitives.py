@@ -40,10 +40,16 @@ class OrderPrimitives:
     # ---- running along a dimension
 
     def cumsum(self, input: Array, dim: int) -> Array:
-        return self.xp.cumsum(input, axis=dim, dtype=input.dtype)
+        total = self.xp.cumsum(input, axis=dim, dtype=self._of_sums(input))
+        return total.astype(input.dtype, copy=False)
 
     def cumprod(self, input: Array, dim: int) -> Array:
-        return self.xp.cumprod(input, axis=dim, dtype=input.dtype)
+        product = self.xp.cumprod(input, axis=dim, dtype=self._of_sums(input))
+        return product.astype(input.dtype, copy=False)
+
+    def _of_sums(self, input: Array) -> Any:
+        """The dtype in which what runs along a dimension is kept: its roundings add up."""
+        return "float64" if input.dtype == "float32" else input.dtype
 
     def cummax(self, input: Array, dim: int) -> Array:
         """Where the largest of the elements up to each is: the last of equal ones, or of NaN."""
@@ -54,7 +60,8 @@ class OrderPrimitives:
         return self._places_of(self._running(self.xp.minimum, input, dim), input, dim)
 
     def logcumsumexp(self, input: Array, dim: int) -> Array:
-        return self._running(self.xp.logaddexp, input, dim)
+        wide = input.astype(self._of_sums(input), copy=False)
+        return self._running(self.xp.logaddexp, wide, dim).astype(input.dtype, copy=False)
 
     def _running(self, function: Any, input: Array, dim: int) -> Array:
         return function.accumulate(input, axis=dim)

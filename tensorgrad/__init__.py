@@ -9,6 +9,7 @@ unless told).
 import importlib as _importlib
 import typing as _typing
 import warnings as _warnings
+from math import e, inf, nan, pi
 
 from tensorgrad import autograd, cuda
 from tensorgrad import ops as _ops
@@ -163,6 +164,8 @@ from tensorgrad.random import (
 
 __version__ = "0.1.0"
 
+newaxis = None
+
 __all__ = [
     "BackendError",
     "DTypeError",
@@ -210,6 +213,7 @@ __all__ = [
     "device",
     "double",
     "dropout",
+    "e",
     "embedding",
     "enable_grad",
     "feature_alpha_dropout",
@@ -231,6 +235,7 @@ __all__ = [
     "hardshrink",
     "hinge_embedding_loss",
     "iinfo",
+    "inf",
     "inference_mode",
     "initial_seed",
     "int",
@@ -252,11 +257,14 @@ __all__ = [
     "max_pool2d",
     "max_pool3d",
     "memory_format",
+    "nan",
+    "newaxis",
     "nn",
     "no_grad",
     "optim",
     "pairwise_distance",
     "pdist",
+    "pi",
     "pixel_shuffle",
     "pixel_unshuffle",
     "poisson_nll_loss",

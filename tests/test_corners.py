@@ -190,3 +190,17 @@ def test_a_hook_that_returns_no_tensor_is_refused(backend):
     with pytest.raises(TypeError, match="hook: expected a tensor or None, got float"):
         leaf.sum().backward()
     assert leaf.grad is None
+
+
+def test_what_runs_over_many_elements_keeps_its_digits(backend):
+    x = tg.full((100_000,), 0.1)
+    places = np.arange(1, 100_001)
+    for name, wanted in (("cumsum", 0.1 * places), ("logcumsumexp", 0.1 + np.log(places))):
+        np.testing.assert_allclose(getattr(tg, name)(x, 0).numpy(), wanted, rtol=2e-7)
+    grown = tg.cumprod(tg.full((100_000,), 1 + 2.0**-14), 0)
+    np.testing.assert_allclose(grown[-1].item(), (1 + 2.0**-14) ** 100_000, rtol=2e-7)
+
+
+def test_the_constants():
+    assert (tg.pi, tg.e, tg.inf, tg.newaxis) == (np.pi, np.e, np.inf, None)
+    assert np.isnan(tg.nan)

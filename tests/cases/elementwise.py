@@ -50,6 +50,7 @@ case("fmod", tg.fmod, distinct(3, 4), nonzero(3, 4), ref=np.fmod, dtypes=INT, el
 case("neg", tg.neg, normal(3, 4), ref=np.negative, dtypes=NUMERIC, elementwise=True)
 case("pow", tg.pow, positive(3, 4), normal(3, 4), ref=np.power, dtypes=NARROW, elementwise=True)
 case("pow number", operator.pow, nonzero(3, 4), 3, ref=np.power, dtypes=INT)
+case("pow fourth", operator.pow, nonzero(3, 4), 4.0, ref=np.power)
 case("pow half", operator.pow, positive(3, 4), -0.5, ref=np.power)
 case("pow of a number", operator.pow, 2.5, normal(3, 4), ref=np.power)
 case("float_power", tg.float_power, positive(3, 4), normal(3, 4), ref=np.float_power,
