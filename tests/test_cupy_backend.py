@@ -106,9 +106,9 @@ def as_sample(array: np.ndarray, dtype: str) -> np.ndarray:
 
 
 class WordModel(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, sparse: bool = False) -> None:
         super().__init__()
-        self.embed = nn.Embedding(10, 5, padding_idx=0)
+        self.embed = nn.Embedding(10, 5, padding_idx=0, sparse=sparse)
         self.lstm = nn.LSTM(5, 7)
         self.out = nn.Linear(7, 3)
 
@@ -136,6 +136,11 @@ TRAINED = {
     "mlp": (mlp, lambda: tg.randn(8, 6), lambda p: optim.SGD(p, 0.1, momentum=0.9)),
     "conv net": (conv_net, lambda: tg.randn(8, 1, 8, 8), lambda p: optim.Adam(p, 0.01)),
     "word model": (WordModel, lambda: tg.randint(0, 10, (4, 8)), lambda p: optim.RMSprop(p, 0.01)),
+    "sparse words": (
+        lambda: WordModel(sparse=True),
+        lambda: tg.randint(0, 10, (4, 8)),
+        lambda p: optim.Adam(p, 0.01, weight_decay=0.1),
+    ),
 }
 
 

@@ -82,7 +82,9 @@ class Embedding(_Table):
 
     The weight starts standard normal; row `padding_idx` starts as zeros and gets no gradient.
     max_norm: longer rows among those named are shortened in place first, lengths by the norm
-    `norm_type`. scale_grad_by_freq divides each row's gradient by how often it is named.
+    `norm_type`. scale_grad_by_freq divides each row's gradient by how often it is named. sparse:
+    `weight.grad` holds the rows that were named alone, and SGD, Adagrad, Adam, AdamW and SparseAdam
+    step these alone.
     """
 
     def __init__(
