@@ -74,6 +74,19 @@ def test_children_and_modules():
             net.get_submodule(path)
 
 
+def test_set_submodule():
+    net = Net()
+    net.set_submodule("body.1", nn.Tanh(), strict=True)
+    assert isinstance(net.body[1], nn.Tanh)
+    net.set_submodule("body.extra", nn.Sigmoid())
+    assert [name for name, _ in net.body.named_children()] == ["0", "1", "extra"]
+    for path, error in (("", ValueError), ("head.0", AttributeError)):
+        with pytest.raises(error, match="expected a path to a module"):
+            net.set_submodule(path, nn.ReLU())
+    with pytest.raises(AttributeError, match="expected a path to a module"):
+        net.set_submodule("head", nn.ReLU(), strict=True)
+
+
 def test_assignment_keeps_the_role_of_a_name():
     layer = nn.Linear(2, 2)
     with pytest.raises(TypeError, match=r"Linear.weight: expected a Parameter or None, got Tensor"):
@@ -197,6 +210,19 @@ def test_dtype_conversion_keeps_the_parameters_and_spares_integers(backend):
     assert parameters[0].grad.dtype == tg.float64
     assert net.to(tg.float16).first.weight.dtype == tg.float16
     assert net.float().to("cpu", tg.float64).to(tg.ones(1)).first.weight.dtype == tg.float32
+
+
+def test_type_and_memory_without_values(backend):
+    net = Net()
+    weight = net.first.weight
+    before = weight.detach()
+    assert net.type(tg.float64) is net
+    assert net.first.weight is weight
+    assert weight.dtype == net.scale.count.dtype == tg.float64
+    assert net.to_empty(device="cpu") is net
+    assert weight.shape == before.shape
+    assert weight.requires_grad
+    assert not np.shares_memory(weight.detach().numpy(), before.numpy())
 
 
 # ---- hooks

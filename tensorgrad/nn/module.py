@@ -18,6 +18,7 @@ from tensorgrad.graph import HookHandle, TensorCore
 from tensorgrad.nn.hooks import ModuleHooks
 from tensorgrad.nn.parameter import is_lazy
 from tensorgrad.nn.registry import BUFFER, MODULE, PARAMETER, Registry, joined
+from tensorgrad.ops.creation import empty_like
 
 Self = TypeVar("Self", bound="Module")
 
@@ -99,9 +100,9 @@ class Module(Registry):
         fn(self)
         return self
 
-    def _convert(self: Self, convert: Callable[[Tensor], Tensor]) -> Self:
+    def _convert(self: Self, convert: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Give every parameter, its gradient and every buffer the memory that `convert` makes."""
-        for tensor in (*self.parameters(), *self.buffers()):
+        for tensor in (*self.parameters(recurse), *self.buffers(recurse)):
             gradient = tensor.grad
             tensor.grad = None
             tensor.data = convert(tensor.detach())
@@ -138,6 +139,14 @@ class Module(Registry):
 
     def bfloat16(self: Self) -> Self:
         return self.to(dtype=dtypes.bfloat16)
+
+    def type(self: Self, dst_type: Any) -> Self:
+        """All parameters and buffers in another dtype, or of another type by name."""
+        return self._convert(lambda x: x.type(dst_type))
+
+    def to_empty(self: Self, *, device: Any, recurse: bool = True) -> Self:
+        """Move to the device without the values: all memory is new and holds none in particular."""
+        return self._convert(lambda x: empty_like(x, device=device), recurse)
 
     def cpu(self: Self) -> Self:
         return self.to("cpu")

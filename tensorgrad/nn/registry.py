@@ -214,6 +214,15 @@ class Registry:
             module = module.__dict__[name]
         return module  # type: ignore[no-any-return]
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put `module` at a dotted path, whose parent exists; strict: in place of another."""
+        path, _, name = target.rpartition(".")
+        if not name:
+            raise ValueError(f"set_submodule: expected a path to a module, got {target!r}")
+        if strict:
+            self.get_submodule(target)
+        self.get_submodule(path).register_module(name, module)
+
     def _get(self, role: str, target: str) -> Any:
         path, _, name = target.rpartition(".")
         owner = self.get_submodule(path)
