@@ -76,6 +76,7 @@ from tensorgrad.formats import (
     strided,
 )
 from tensorgrad.modes import is_grad_enabled, is_inference_mode_enabled
+from tensorgrad.numpy_names import rename as _rename
 from tensorgrad.ops.activation import celu, celu_, selu, selu_
 from tensorgrad.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
 from tensorgrad.ops.arithmetic import *
@@ -342,6 +343,23 @@ __all__ += _ops.factors.__all__
 __all__ += _ops.lu.__all__
 __all__ += _ops.decompositions.__all__
 __all__ += _ops.least_squares.__all__
+
+globals().update(_rename(globals(), __all__))
+
+# The in-place methods that PyTorch has as functions, too.
+_IN_PLACE = [
+    "abs_", "acos_", "acosh_", "addmv_", "arccos_", "arccosh_", "arcsin_", "arcsinh_",
+    "arctan_", "arctanh_", "as_strided_", "asin_", "asinh_", "atan_", "atanh_", "ceil_",
+    "clamp_", "clamp_max_", "clamp_min_", "clip_", "conj_physical_", "cos_", "cosh_",
+    "deg2rad_", "detach_", "erf_", "erfc_", "exp2_", "exp_", "expm1_", "fill_", "fix_",
+    "floor_", "frac_", "gcd_", "i0_", "index_put_", "lcm_", "ldexp_", "log10_", "log1p_",
+    "log2_", "log_", "logit_", "nan_to_num_", "neg_", "negative_", "rad2deg_", "reciprocal_",
+    "relu_", "resize_as_", "round_", "rsqrt_", "sigmoid_", "sin_", "sinc_", "sinh_", "sqrt_",
+    "square_", "tan_", "tanh_", "trunc_", "xlogy_", "zero_",
+]  # fmt: skip
+globals().update({_name: getattr(Tensor, _name) for _name in _IN_PLACE})
+detach = Tensor.detach
+__all__ += ["detach", *_IN_PLACE]
 
 # log(0), 1 / 0 and the like give -inf and inf in silence, as in PyTorch; NumPy reports them where
 # they happen, which is in this library's modules. Other code's warnings are left alone.

@@ -173,6 +173,12 @@ def refuse_leaf(input: Any, name: str) -> None:
                 f"grad ({what} Variable that requires grad is being used in an in-place operation; "
                 "use no_grad())"
             )
+    if input._node is None and base._node is not None:
+        raise GraphError(
+            f"{name}: expected a view that was made while recording, got one made in no_grad mode "
+            "(A view was created in no_grad mode and is being modified inplace with grad mode "
+            "enabled: the base's history would not know)"
+        )
 
 
 def finish(input: Any, node: Node | None) -> None:

@@ -6,6 +6,8 @@ a line here.
 
 from __future__ import annotations
 
+from tensorgrad.inplace_ops import InplaceOps
+from tensorgrad.numpy_names import rename
 from tensorgrad.operators import Operators
 from tensorgrad.ops import (
     arithmetic,
@@ -367,3 +369,8 @@ class TensorOps(Operators):
     scatter_reduce = scattering.scatter_reduce
     multinomial = sampling.multinomial
     bernoulli = sampling.bernoulli
+
+
+for _kind in (TensorOps, InplaceOps):
+    for _name, _function in rename(dict(vars(_kind)), list(vars(_kind))).items():
+        setattr(_kind, _name, _function)

@@ -707,3 +707,17 @@ def test_second_derivative_of_program(program):
         expected = np.zeros(()) if other is None else torch_numpy(other)
         actual = np.zeros(()) if one is None else one.numpy()
         np.testing.assert_allclose(actual, np.broadcast_to(expected, actual.shape), atol=1e-11)
+
+
+def test_a_view_of_no_grad_mode_is_not_written_while_recording(backend):
+    """The base's history would not know of the write."""
+    x = tg.ones(2, 3, requires_grad=True)
+    y = x * 1
+    with tg.no_grad():
+        view = y[0]
+    with pytest.raises(RuntimeError, match="view was created in no_grad mode"):
+        view.mul_(5.0)
+    assert y.tolist() == [[1.0] * 3] * 2
+    with tg.no_grad():
+        view.mul_(5.0)
+    assert y[0].tolist() == [5.0] * 3

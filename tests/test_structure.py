@@ -135,11 +135,10 @@ def test_rules_name_what_there_is():
 
 LAYERS = [
     "errors", "formats", "dtypes", "modes", "graph", "saved", "sparse_rows", "walk", "engine",
-    "backend",
-    "first_call", "codegen", "explain", "out", "op", "several", "fused", "inplace", "random",
-    "ops", "autograd", "printing", "inplace_ops", "operators", "tensor_ops", "tensor_fields",
-    "tensor_graph", "_tensor", "cuda", ("data", "fft", "func", "linalg", "signal", "special",
-    "utils"), "nn", "optim", "io", "datasets", "__init__",
+    "backend", "first_call", "codegen", "explain", "out", "op", "several", "fused", "inplace",
+    "random", "ops", "autograd", "printing", "inplace_ops", "operators", "numpy_names",
+    "tensor_ops", "tensor_fields", "tensor_graph", "_tensor", "cuda", ("data", "fft", "func",
+    "linalg", "signal", "special", "utils"), "nn", "optim", "io", "datasets", "__init__",
 ]  # fmt: skip
 OPS_LAYERS = [
     "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",
