@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+import tensorgrad as tg
+
 
 def loaded_after(code):
     """The modules that a fresh interpreter holds after `code`."""
