@@ -76,7 +76,6 @@ from tensorgrad.formats import (
     strided,
 )
 from tensorgrad.modes import is_grad_enabled, is_inference_mode_enabled
-from tensorgrad.numpy_names import rename as _rename
 from tensorgrad.ops.activation import celu, celu_, selu, selu_
 from tensorgrad.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
 from tensorgrad.ops.arithmetic import *
@@ -154,6 +153,7 @@ from tensorgrad.ops.strides import *
 from tensorgrad.ops.tapers import *
 from tensorgrad.ops.tensor_norm import *
 from tensorgrad.ops.transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from tensorgrad.public import functions as _public_functions
 from tensorgrad.random import (
     Generator,
     get_rng_state,
@@ -344,7 +344,7 @@ __all__ += _ops.lu.__all__
 __all__ += _ops.decompositions.__all__
 __all__ += _ops.least_squares.__all__
 
-globals().update(_rename(globals(), __all__))
+globals().update(_public_functions(globals(), __all__))
 
 # The in-place methods that PyTorch has as functions, too.
 _IN_PLACE = [

@@ -177,10 +177,10 @@ class Backends(dict[type, Any]):
         if kind not in self:
             module = kind.__module__.partition(".")[0]
             if module not in ("numpy", "cupy"):
-                raise BackendError(f"backend: expected an array, got {kind.__name__}")
+                raise TypeError(f"backend: expected an array, got {kind.__name__}")
             self.on("cpu" if module == "numpy" else "cuda")
         if kind not in self:
-            raise BackendError(f"backend: expected an array, got {kind.__name__}")
+            raise TypeError(f"backend: expected an array, got {kind.__name__}")
         return self[kind]
 
 

@@ -198,7 +198,7 @@ class FusedOp:
 
     def fault(self, error: Exception, args: tuple[Any, ...], statics: tuple[Any, ...]) -> Exception:
         """The exception to raise: `check` may know better words than the op inside that failed."""
-        if self.check is not None:
+        if self.check is not None and type(error) is not TypeError:  # of no tensor at all
             self.check(*args, *statics)
         return explain(self, error, args, statics)
 

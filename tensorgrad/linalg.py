@@ -29,6 +29,7 @@ from tensorgrad.ops.products import cross_of as cross
 from tensorgrad.ops.products import diagonal_of as diagonal
 from tensorgrad.ops.products import multi_dot, vander, vecdot
 from tensorgrad.ops.solving import det, inv, slogdet, solve, solve_triangular
+from tensorgrad.public import functions
 
 __all__ = [
     "LinAlgError",
@@ -70,3 +71,5 @@ __all__ = [
     "vecdot",
     "vector_norm",
 ]
+
+globals().update(functions(globals(), __all__))

@@ -7,7 +7,6 @@ a line here.
 from __future__ import annotations
 
 from tensorgrad.inplace_ops import InplaceOps
-from tensorgrad.numpy_names import rename
 from tensorgrad.operators import Operators
 from tensorgrad.ops import (
     arithmetic,
@@ -53,6 +52,7 @@ from tensorgrad.ops import (
 from tensorgrad.ops import (
     lu as lu_ops,
 )
+from tensorgrad.public import with_dim
 
 
 class TensorOps(Operators):
@@ -372,5 +372,5 @@ class TensorOps(Operators):
 
 
 for _kind in (TensorOps, InplaceOps):
-    for _name, _function in rename(dict(vars(_kind)), list(vars(_kind))).items():
+    for _name, _function in with_dim(dict(vars(_kind))).items():
         setattr(_kind, _name, _function)

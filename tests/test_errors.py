@@ -11,7 +11,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.errors import BackendError, DTypeError, GraphError, IndexRangeError, ShapeError
-from tests.cases import ROWS
+from tests.cases import CASES, ROWS, draw, map_arrays
 
 torch = importlib.import_module("torch") if importlib.util.find_spec("torch") else None
 
@@ -47,7 +47,45 @@ def test_class_is_what_torch_raises(row):
         row.call(tg, *[tg.tensor(array) for array in row.inputs])
 
 
+HOMES = (tg, tg.nn.functional, tg.linalg)
+# Told sizes, asked what something is, or switched off in their first case: they look at no tensor.
+TAKES_ANYTHING = {
+    "alpha_dropout", "broadcast_shapes", "dropout", "feature_alpha_dropout", "is_conj", "is_neg",
+    "is_tensor", "resolve_conj", "resolve_neg", "tril_indices", "triu_indices",
+}  # fmt: skip
+
+
+def public_calls():
+    """For each op of the table that has a public function: that function, and its first case."""
+    found = {}
+    for case in CASES:
+        name = case.op.removeprefix("linalg.")
+        for function in [getattr(home, name) for home in HOMES if hasattr(home, name)]:
+            inside = function, getattr(function, "__wrapped__", None)
+            if case.function in inside and case.op not in found and name not in TAKES_ANYTHING:
+                found[case.op] = function, case
+    return found
+
+
+PUBLIC = public_calls()
+
+
+class Thing:
+    """No tensor, no number, no sequence."""
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_what_is_no_tensor_is_named(name):
+    function, case = PUBLIC[name]
+    inputs = list(map_arrays(tg.tensor, draw(case)))
+    place = next(i for i, x in enumerate(inputs) if isinstance(x, tg.Tensor | list))
+    inputs[place] = Thing()
+    with pytest.raises(TypeError, match=r"Thing|: expected"):
+        function(*inputs, **case.kwargs)
+
+
 def test_the_table_is_whole():
+    assert len(PUBLIC) >= 415
     assert len(ROWS) >= 140
     assert len({row.name for row in ROWS}) == len(ROWS)
     used = {row.error for row in ROWS}

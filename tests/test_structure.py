@@ -136,7 +136,7 @@ def test_rules_name_what_there_is():
 LAYERS = [
     "errors", "formats", "dtypes", "modes", "graph", "saved", "sparse_rows", "walk", "engine",
     "backend", "first_call", "codegen", "explain", "out", "op", "several", "fused", "inplace",
-    "random", "ops", "autograd", "printing", "inplace_ops", "operators", "numpy_names",
+    "random", "ops", "autograd", "printing", "inplace_ops", "operators", "public",
     "tensor_ops", "tensor_fields", "tensor_graph", "_tensor", "cuda", ("data", "fft", "func",
     "linalg", "signal", "special", "utils"), "nn", "optim", "io", "datasets", "__init__",
 ]  # fmt: skip

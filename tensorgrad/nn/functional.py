@@ -27,6 +27,7 @@ from tensorgrad.ops.rectifiers import *
 from tensorgrad.ops.resampling import *
 from tensorgrad.ops.transposed import *
 from tensorgrad.ops.unpooling import *
+from tensorgrad.public import functions as _functions
 
 __all__ = ["sigmoid", "tanh"]
 __all__ += _ops.linear.__all__
@@ -50,3 +51,5 @@ __all__ += _ops.class_loss.__all__
 __all__ += _ops.margin_loss.__all__
 __all__ += _ops.ctc.__all__
 __all__ += _ops.distance.__all__
+
+globals().update(_functions(globals(), __all__))
