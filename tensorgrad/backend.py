@@ -138,6 +138,7 @@ class Backends(dict[type, Any]):
 
     def __init__(self, parent: Backends | None = None) -> None:
         super().__init__(parent or {})
+        self.kinds: dict[type, Any] = dict(self)  # the same as a plain dict
         self.by_device: dict[str, Any] = dict(parent.by_device) if parent else {}
         self.chosen: Any = parent.chosen if parent else None
 
@@ -148,7 +149,7 @@ class Backends(dict[type, Any]):
 
     def install(self, backend: Any) -> None:
         for kind in backend.array_types:
-            self[kind] = backend
+            self[kind] = self.kinds[kind] = backend
         self.by_device[backend.device_type] = backend
 
     def default(self) -> Any:
@@ -184,7 +185,7 @@ class Backends(dict[type, Any]):
         return self[kind]
 
 
-modes.default.backends = Backends()
+modes.default.take(Backends())
 
 
 def backends() -> Backends:

@@ -84,10 +84,12 @@ COMPUTE = """
     _mode = _current_mode()
     try:
         _kind = {first}.__class__
-        y = _mode.backends[_kind].{name}({arrays})
+        y = _mode.kinds[_kind].{name}({arrays})
         if y.__class__ is not _kind:
             y = _as_array(y, {first})
     except Exception as _error:
+        if _kind not in _mode.kinds and _mode.backends[_kind]:  # the first array of its kind
+            return _op.call({again})
         raise _explain(_op, _error, ({args}), ({statics})) from _error
     _out = _new(_Tensor)
     _out._array = y
@@ -284,6 +286,7 @@ class Writer:
             first=first,
             name=self.name,
             arrays=", ".join(arrays + self.statics),
+            again=", ".join(self.args + self.statics),
             args=f"*{self.args[0]}," if self.sequence else comma(self.args),
             statics=comma(self.statics),
         )

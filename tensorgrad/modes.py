@@ -23,8 +23,8 @@ class Mode:
     """
 
     __slots__ = (
-        "anomaly", "backends", "check_nan", "grad", "inference", "outer", "packing", "record",
-        "watched",
+        "anomaly", "backends", "check_nan", "grad", "inference", "kinds", "outer", "packing",
+        "record", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -37,7 +37,7 @@ class Mode:
         outer: Mode | None = None,
         packing: Packing | None = None,
     ) -> None:
-        self.backends = backends
+        self.take(backends)
         self.grad = grad
         self.inference = inference
         self.anomaly = anomaly
@@ -46,6 +46,11 @@ class Mode:
         self.packing = packing  # who keeps what nodes save, if not the nodes
         self.watched = anomaly or packing is not None
         self.record = grad and not inference
+
+    def take(self, backends: Any) -> None:
+        """Let this table say who computes. Ops look into its plain dict, which is quicker."""
+        self.backends = backends
+        self.kinds = backends.kinds if backends is not None else {}
 
     def but(self, **changes: Any) -> Mode:
         """A copy with some settings changed."""
