@@ -263,3 +263,21 @@ def test_one_cycle_ends():
     with pytest.raises(ValueError, match="expected at most 3 steps"):
         scheduler.step()
     assert math.isclose(optimizer.param_groups[0]["lr"], 0.1 / 25 / 1e4, rel_tol=1)
+
+
+def test_a_plateau_that_was_saved_goes_on():
+    def after(scheduler, metrics):
+        for metric in metrics:
+            scheduler.step(metric)
+        return rates(scheduler.optimizer)
+
+    metrics = [1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    whole = lr_scheduler.ReduceLROnPlateau(optimizer_of(tg), patience=1, cooldown=1)
+    first = lr_scheduler.ReduceLROnPlateau(optimizer_of(tg), patience=1, cooldown=1)
+    after(first, metrics[:3])
+    second = lr_scheduler.ReduceLROnPlateau(optimizer_of(tg), patience=1, cooldown=1)
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    second.load_state_dict(first.state_dict())
+    expected = after(whole, metrics)
+    np.testing.assert_array_equal(after(second, metrics[3:]), expected)
+    assert expected[0] < 0.2 / 10

@@ -224,9 +224,6 @@ class Pool:
         def fill() -> None:
             nonlocal asked, more
             while more and alive:
-                ready_workers = [w for w in alive if free[w]]
-                if not ready_workers:
-                    return
                 worker = alive[asked % len(alive)]
                 if not free[worker]:
                     return

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from tensorgrad.optim.optimizer import Group, Optimizer
+from tensorgrad.optim.optimizer import Optimizer
 from tensorgrad.optim.scheduler import LRScheduler, number, set_option
 
 
@@ -95,6 +95,3 @@ class ReduceLROnPlateau(LRScheduler):
         if self.threshold_mode == "abs":
             return sign * value > sign * best + self.threshold
         return sign * value > sign * best * (1 + sign * self.threshold)
-
-    def state_dict(self) -> Group:
-        return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
