@@ -11,7 +11,7 @@ import typing as _typing
 import warnings as _warnings
 from math import e, inf, nan, pi
 
-from tensorgrad import autograd, cuda
+from tensorgrad import autograd, cuda, version
 from tensorgrad import ops as _ops
 from tensorgrad._tensor import Tensor
 from tensorgrad.autograd import (
@@ -153,6 +153,7 @@ from tensorgrad.ops.strides import *
 from tensorgrad.ops.tapers import *
 from tensorgrad.ops.tensor_norm import *
 from tensorgrad.ops.transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
+from tensorgrad.printing import set_printoptions
 from tensorgrad.public import functions as _public_functions
 from tensorgrad.random import (
     Generator,
@@ -162,8 +163,7 @@ from tensorgrad.random import (
     seed,
     set_rng_state,
 )
-
-__version__ = "0.1.0"
+from tensorgrad.version import __version__ as __version__
 
 newaxis = None
 
@@ -176,12 +176,14 @@ __all__ = [
     "ShapeError",
     "Size",
     "Tensor",
+    "accelerator",
     "adaptive_avg_pool1d",
     "adaptive_max_pool1d",
     "alpha_dropout",
     "autograd",
     "avg_pool1d",
     "backend_names",
+    "backends",
     "batch_norm",
     "bfloat16",
     "bilinear",
@@ -212,6 +214,7 @@ __all__ = [
     "data",
     "datasets",
     "device",
+    "distributed",
     "double",
     "dropout",
     "e",
@@ -235,6 +238,7 @@ __all__ = [
     "half",
     "hardshrink",
     "hinge_embedding_loss",
+    "hub",
     "iinfo",
     "inf",
     "inference_mode",
@@ -258,6 +262,7 @@ __all__ = [
     "max_pool2d",
     "max_pool3d",
     "memory_format",
+    "multiprocessing",
     "nan",
     "newaxis",
     "nn",
@@ -284,17 +289,21 @@ __all__ = [
     "set_backend",
     "set_default_dtype",
     "set_grad_enabled",
+    "set_printoptions",
     "set_rng_state",
     "short",
     "signal",
     "special",
     "strided",
+    "testing",
     "threshold",
     "threshold_",
     "triplet_margin_loss",
+    "types",
     "uint8",
     "use_backend",
     "utils",
+    "version",
 ]
 __all__ += _ops.creation.__all__
 __all__ += _ops.layouts.__all__
@@ -367,11 +376,30 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorgrad\
 
 # What stands above the tensor is imported when it is first named: `import tensorgrad` is quick.
 if _typing.TYPE_CHECKING:
-    from tensorgrad import data, datasets, fft, func, linalg, nn, optim, signal, special, utils
+    from tensorgrad import (
+        accelerator,
+        backends,
+        data,
+        datasets,
+        distributed,
+        fft,
+        func,
+        hub,
+        linalg,
+        multiprocessing,
+        nn,
+        optim,
+        signal,
+        special,
+        testing,
+        types,
+        utils,
+    )
     from tensorgrad.io import load, save
 
 _PACKAGES = (
-    "data", "datasets", "fft", "func", "linalg", "nn", "optim", "signal", "special", "utils",
+    "accelerator", "backends", "data", "datasets", "distributed", "fft", "func", "hub", "linalg",
+    "multiprocessing", "nn", "optim", "signal", "special", "testing", "types", "utils",
 )  # fmt: skip
 
 

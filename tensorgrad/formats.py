@@ -7,17 +7,40 @@ them, and mean what is done anyway. What is not done has a name so that it is re
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, SupportsIndex, overload
+
+item: Any = tuple.__getitem__
 
 
 class Size(tuple[int, ...]):
-    """A shape that can count its elements: what `Tensor.size()` returns."""
+    """A shape that can count its elements: what `Tensor.shape` and `Tensor.size()` are. Slices and
+    sums of it are shapes, too.
+    """
 
     __slots__ = ()
 
     def numel(self) -> int:
         """The product of the sizes."""
         return math.prod(self)
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, key: slice) -> Size: ...
+    def __getitem__(self, key: Any) -> Any:
+        part = item(self, key)
+        return Size(part) if part.__class__ is tuple else part
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple(self) + other)
+
+    def __radd__(self, other: Any) -> Size:
+        return Size(other + tuple(self))
+
+    def __mul__(self, count: SupportsIndex) -> Size:
+        return Size(tuple(self) * count)
+
+    __rmul__ = __mul__
 
     def __repr__(self) -> str:
         return f"tensorgrad.Size({list(self)})"

@@ -31,8 +31,8 @@ class TensorFields(TensorOps):
     # ---- what it holds
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self._array.shape  # type: ignore[no-any-return]
+    def shape(self) -> Size:
+        return Size(self._array.shape)
 
     @property
     def ndim(self) -> int:
@@ -49,7 +49,7 @@ class TensorFields(TensorOps):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size along one dimension."""
-        return Size(self.shape) if dim is None else self.shape[one_dim("size", dim, self.ndim)]
+        return self.shape if dim is None else self.shape[one_dim("size", dim, self.ndim)]
 
     def dim(self) -> int:
         """The number of dimensions."""

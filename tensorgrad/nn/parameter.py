@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from tensorgrad._tensor import Parameter, Tensor, _ParameterType
+from tensorgrad.formats import Size
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
 from tensorgrad.ops import creation
 
@@ -58,7 +59,7 @@ class _Uninitialized(Tensor):
         self.__class__ = Tensor  # type: ignore[assignment]
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Size:
         raise RuntimeError(
             "shape: expected a tensor that is initialized, got one whose shape the first call of "
             "its module will tell"
