@@ -75,6 +75,7 @@ from tensorgrad.formats import (
     preserve_format,
     strided,
 )
+from tensorgrad.inplace_ops import FUNCTIONS as _IN_PLACE
 from tensorgrad.modes import is_grad_enabled, is_inference_mode_enabled
 from tensorgrad.ops.activation import celu, celu_, selu, selu_
 from tensorgrad.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
@@ -139,6 +140,7 @@ from tensorgrad.ops.rectifiers import (
     threshold_,
 )
 from tensorgrad.ops.reduction import *
+from tensorgrad.ops.rejection import *
 from tensorgrad.ops.sampling import *
 from tensorgrad.ops.scan import *
 from tensorgrad.ops.scattering import *
@@ -309,6 +311,7 @@ __all__ += _ops.creation.__all__
 __all__ += _ops.layouts.__all__
 __all__ += _ops.queries.__all__
 __all__ += _ops.sampling.__all__
+__all__ += _ops.rejection.__all__
 __all__ += _ops.sequences.__all__
 __all__ += _ops.shape.__all__
 __all__ += _ops.joining.__all__
@@ -355,17 +358,6 @@ __all__ += _ops.least_squares.__all__
 
 globals().update(_public_functions(globals(), __all__))
 
-# The in-place methods that PyTorch has as functions, too.
-_IN_PLACE = [
-    "abs_", "acos_", "acosh_", "addmv_", "arccos_", "arccosh_", "arcsin_", "arcsinh_",
-    "arctan_", "arctanh_", "as_strided_", "asin_", "asinh_", "atan_", "atanh_", "ceil_",
-    "clamp_", "clamp_max_", "clamp_min_", "clip_", "conj_physical_", "cos_", "cosh_",
-    "deg2rad_", "detach_", "erf_", "erfc_", "exp2_", "exp_", "expm1_", "fill_", "fix_",
-    "floor_", "frac_", "gcd_", "i0_", "index_put_", "lcm_", "ldexp_", "log10_", "log1p_",
-    "log2_", "log_", "logit_", "nan_to_num_", "neg_", "negative_", "rad2deg_", "reciprocal_",
-    "relu_", "resize_as_", "round_", "rsqrt_", "sigmoid_", "sin_", "sinc_", "sinh_", "sqrt_",
-    "square_", "tan_", "tanh_", "trunc_", "xlogy_", "zero_",
-]  # fmt: skip
 globals().update({_name: getattr(Tensor, _name) for _name in _IN_PLACE})
 detach = Tensor.detach
 __all__ += ["detach", *_IN_PLACE]
@@ -376,25 +368,7 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorgrad\
 
 # What stands above the tensor is imported when it is first named: `import tensorgrad` is quick.
 if _typing.TYPE_CHECKING:
-    from tensorgrad import (
-        accelerator,
-        backends,
-        data,
-        datasets,
-        distributed,
-        fft,
-        func,
-        hub,
-        linalg,
-        multiprocessing,
-        nn,
-        optim,
-        signal,
-        special,
-        testing,
-        types,
-        utils,
-    )
+    from tensorgrad import data, datasets, fft, func, linalg, nn, optim, signal, special, utils
     from tensorgrad.io import load, save
 
 _PACKAGES = (

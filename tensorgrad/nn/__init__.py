@@ -3,7 +3,10 @@
 https://docs.pytorch.org/docs/stable/nn.html
 """
 
-from tensorgrad.nn import functional, init, utils
+import importlib as _importlib
+import typing as _typing
+
+from tensorgrad.nn import functional, init, parallel, utils
 from tensorgrad.nn.activation import (
     CELU,
     ELU,
@@ -134,6 +137,7 @@ from tensorgrad.nn.padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from tensorgrad.nn.parallel import DataParallel
 from tensorgrad.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from tensorgrad.nn.pooling import (
     AdaptiveAvgPool1d,
@@ -210,6 +214,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -331,5 +336,16 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "modules",
+    "parallel",
     "utils",
 ]
+
+if _typing.TYPE_CHECKING:
+    from tensorgrad.nn import modules
+
+
+def __getattr__(name: str) -> _typing.Any:
+    if name == "modules":  # paths to the modules above, so after them
+        return _importlib.import_module("tensorgrad.nn.modules")
+    raise AttributeError(f"module 'tensorgrad.nn' has no attribute {name!r}")

@@ -1,5 +1,5 @@
 """Tools around training: the names of `torch.utils`."""
 
-from tensorgrad.utils import checkpoint
+from tensorgrad.utils import checkpoint, data
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "data"]
