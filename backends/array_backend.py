@@ -15,12 +15,13 @@ from typing import Any, TypeAlias
 from tensorgrad import dtypes
 from tensorgrad.backend import CPU, Device
 from tensorgrad.backends.complex_primitives import ComplexPrimitives
+from tensorgrad.backends.gamma_slope_primitives import GammaSlopePrimitives
 from tensorgrad.backends.index_primitives import IndexPrimitives
 from tensorgrad.backends.linalg_primitives import LinalgPrimitives
 from tensorgrad.backends.order_primitives import OrderPrimitives
 from tensorgrad.backends.pointwise_primitives import PointwisePrimitives
-from tensorgrad.backends.random_primitives import RandomPrimitives
 from tensorgrad.backends.reduction_primitives import ReductionPrimitives
+from tensorgrad.backends.rejection_primitives import RejectionPrimitives
 from tensorgrad.backends.special_primitives import SpecialPrimitives
 from tensorgrad.backends.view_primitives import ViewPrimitives
 from tensorgrad.backends.window_primitives import WindowPrimitives
@@ -32,12 +33,13 @@ Dim: TypeAlias = int | tuple[int, ...] | None
 
 class ArrayBackend(
     ComplexPrimitives,
+    GammaSlopePrimitives,
     IndexPrimitives,
     LinalgPrimitives,
     OrderPrimitives,
     PointwisePrimitives,
-    RandomPrimitives,
     ReductionPrimitives,
+    RejectionPrimitives,
     SpecialPrimitives,
     ViewPrimitives,
     WindowPrimitives,

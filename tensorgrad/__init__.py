@@ -368,22 +368,36 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorgrad\
 
 # What stands above the tensor is imported when it is first named: `import tensorgrad` is quick.
 if _typing.TYPE_CHECKING:
-    from tensorgrad import data, datasets, fft, func, linalg, nn, optim, signal, special, utils
+    from tensorgrad import amp, data, datasets, fft, func, linalg, nn, optim, signal, special, utils
+    from tensorgrad.amp.autocast import (
+        autocast,
+        get_autocast_dtype,
+        is_autocast_cache_enabled,
+        is_autocast_enabled,
+    )
     from tensorgrad.io import load, save
 
+_ELSEWHERE = {
+    "autocast": "amp",
+    "get_autocast_dtype": "amp.autocast",
+    "is_autocast_cache_enabled": "amp.autocast",
+    "is_autocast_enabled": "amp.autocast",
+    "load": "io",
+    "save": "io",
+}
 _PACKAGES = (
-    "accelerator", "backends", "data", "datasets", "distributed", "fft", "func", "hub", "linalg",
+    "accelerator", "amp", "backends", "data", "datasets", "distributed", "fft", "func", "hub", "linalg",
     "multiprocessing", "nn", "optim", "signal", "special", "testing", "types", "utils",
 )  # fmt: skip
 
 
 def __getattr__(name: str) -> _typing.Any:
-    if name in ("load", "save"):
-        return getattr(_importlib.import_module("tensorgrad.io"), name)
+    if name in _ELSEWHERE:
+        return getattr(_importlib.import_module(f"tensorgrad.{_ELSEWHERE[name]}"), name)
     if name in _PACKAGES:
         return _importlib.import_module(f"tensorgrad.{name}")
     raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PACKAGES, "load", "save"})
+    return sorted({*globals(), *_PACKAGES, *_ELSEWHERE})

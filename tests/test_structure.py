@@ -138,8 +138,8 @@ LAYERS = [
     "walk", "engine", "backend", "first_call", "codegen", "explain", "out", "op", "several",
     "fused", "inplace", "random", "ops", "autograd", "printing", "inplace_ops", "operators",
     "public", "tensor_ops", "tensor_fields", "tensor_graph", "_tensor", "cuda", "accelerator",
-    "hub", ("data", "distributed", "distributions", "fft", "func", "linalg", "multiprocessing", "signal", "special",
-    "testing", "types"), "utils", "nn", "optim", "io", "datasets", "__init__",
+    "hub", ("data", "distributed", "fft", "func", "linalg", "multiprocessing", "signal", "special",
+    "testing", "types"), "distributions", "utils", "nn", "optim", "io", "datasets", "__init__",
 ]  # fmt: skip
 OPS_LAYERS = [
     "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",

@@ -56,7 +56,7 @@ def _drawn(
     wide = dtypes.float64 if dtype == dtypes.float64 else dtypes.float32
     words = math.prod(size) * (2 if wide == dtypes.float64 else 1)
     backend, place = backend_for(device)
-    key, offset = _stream(generator).draw(words)
+    key, offset = stream(generator).draw(words)
     array = getattr(backend, method)(size, wide, key, offset, place)
     if dtype != wide:
         if method == "uniform":  # cut, for rounding would reach 1
@@ -66,7 +66,7 @@ def _drawn(
     return finish(array, requires_grad)
 
 
-def _stream(generator: Generator | None) -> Generator:
+def stream(generator: Generator | None) -> Generator:
     if generator is None:
         return default_generator
     if not isinstance(generator, Generator):
@@ -112,7 +112,7 @@ def randn_like(input: Tensor, **options: Any) -> Tensor:
 
 def _words64(count: int, generator: Generator | None, backend: Any, place: Device) -> Any:
     """`count` random 64-bit words; word i has the 32-bit words 2i (high) and 2i + 1 (low)."""
-    key, offset = _stream(generator).draw(2 * count)
+    key, offset = stream(generator).draw(2 * count)
     words = backend.random_bits(key, offset, 2 * count, place).astype("uint64")
     return words[0::2] * 2**32 + words[1::2]
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorgrad as tg
 from tensorgrad import special
 from tensorgrad.errors import DTypeError
+from tensorgrad.ops.rejection import log_gamma_slope, standard_log_gamma
 from tests.cases.table import *
 
 
@@ -119,6 +120,11 @@ case("igammac", lambda x: tg.igammac(tg.full_like(x, 1.5), x), between(2, 9, 3, 
      elementwise=True, torch="")
 case("igamma both", tg.igamma, positive(3, 4), between(0.1, 9, 4), grad=False)
 case("igammac both", tg.igammac, positive(3, 4), between(0.1, 9, 4), grad=False)
+# How these move with their inputs is in tests/test_rejection.py: along a quantile, no difference.
+case("standard_log_gamma", lambda x: standard_log_gamma(x, 5, 0), positive(3, 4), grad=False,
+     dtypes=NARROW, elementwise=True, torch="")
+case("log_gamma_slope", log_gamma_slope, positive(3, 4), normal(3, 4), grad=False, dtypes=NARROW,
+     elementwise=True, torch="")
 case("i0", tg.i0, normal(3, 4), ref=np.i0, dtypes=NARROW, elementwise=True)
 case("i0e", special.i0e, normal(3, 4), ref=lambda x: np.i0(x) * np.exp(-np.abs(x)), dtypes=NARROW,
      elementwise=True, torch="")
@@ -142,6 +148,17 @@ bad("frac integers", lambda m, x: m.frac(x), LONG, error=DTypeError,
     words="frac: expected floats, got int64")
 bad("positive bool", lambda m, x: +x, MASK, error=DTypeError,
     words="positive: expected numbers, got bool")
+bad("poisson integers", lambda m, x: m.poisson(x), LONG, error=DTypeError,
+    words="poisson: expected a floating point tensor, got int64")
+bad("poisson below 0", lambda m, x: m.poisson(x), -abs(X), error=RuntimeError,
+    words="poisson: expected finite means >= 0, got others")
+bad("binomial integers", lambda m, x: m.binomial(x, x), LONG, error=DTypeError,
+    words="binomial: expected tensors of one floating point dtype, got int64 and int64",
+    in_torch=False)
+bad("binomial counts", lambda m, x: m.binomial(x, abs(x)), -abs(X), error=RuntimeError,
+    words="binomial: expected finite counts >= 0, got others", in_torch=False)
+bad("binomial probabilities", lambda m, x: m.binomial(x, x + 2), abs(X), error=RuntimeError,
+    words="binomial: expected probabilities in [0, 1], got others", in_torch=False)
 bad("polygamma order", lambda m, x: m.polygamma(-1, x), X, error=RuntimeError,
     words="polygamma: expected n >= 0, got -1")
 bad("mvlgamma dimension", lambda m, x: m.mvlgamma(x, 0), X, error=RuntimeError,
