@@ -60,6 +60,10 @@ SAME_DTYPE = """
     if {b}._array.dtype is not _dtype{or_not_float}:
         return _coerce(({a}, {b}), ({statics}))
 """
+REFUSE = """
+    if {x}.dtype is not _F32 and {x}.dtype is not _F64:
+        _refuse("{name}", {x}.dtype, "{refuses}")
+"""
 FIRST_IS_TENSOR = """
     if {a}.__class__ is not _Tensor:
         return _coerce(({args}), ({statics}))
@@ -139,6 +143,7 @@ def new_space(**names: Any) -> Space:
         "freed": freed,
         "new": new,
         "overwritten": overwritten,
+        "refuse": dtypes.refuse,
     }
     space: Space = {f"_{name}": value for name, value in names.items()}
     space["__name__"] = "tensorgrad.ops"  # the package silences NumPy's warnings in its modules
@@ -202,7 +207,8 @@ class Writer:
     """The source of the functions of one op.
 
     `args` are its tensor arguments, `statics` the others; `sequence` says that the one argument is
-    a sequence; `only_tensors` those arguments that no number may stand for.
+    a sequence; `only_tensors` those arguments that no number may stand for; `refuses` the kinds of
+    numbers that the op is not defined for.
     """
 
     def __init__(
@@ -213,6 +219,7 @@ class Writer:
         rules: dict[str, Callable[..., Any]],
         *,
         kind: str,
+        refuses: str,
         only_tensors: list[str],
         view: bool,
         sequence: bool,
@@ -222,6 +229,7 @@ class Writer:
         self.statics = statics
         self.rules = rules
         self.kind = kind
+        self.refuses = refuses
         self.only_tensors = only_tensors
         self.view = view
         self.sequence = sequence
@@ -246,6 +254,8 @@ class Writer:
             body = self.raw() + UNWRAP_ONE.format(a=self.args[0], statics=statics)
             if self.kind == "float":
                 body += ONLY_FLOATS.format(a=self.args[0], statics=statics)
+            elif self.refuses:
+                body += REFUSE.format(x="_x0", name=self.name, refuses=self.refuses)
             return body + self.compute("_x0")
         if self.kind == "any":
             first = FIRST_IS_TENSOR.format(a=self.args[0], args=comma(self.args), statics=statics)
@@ -254,8 +264,15 @@ class Writer:
         floats = " or (_dtype is not _F32 and _dtype is not _F64)" if self.kind == "float" else ""
         checks = {"a": a, "b": b, "statics": statics, "or_not_float": floats}
         if self.kind == "same" or b in self.only_tensors:
-            return self.raw() + SAME_DTYPE.format(**checks) + self.core()
-        return UNWRAP_TWO.format(**checks) + self.compute("_x0")
+            return self.raw() + SAME_DTYPE.format(**checks) + self.refusal() + self.core()
+        return UNWRAP_TWO.format(**checks) + self.refusal() + self.compute("_x0")
+
+    def refusal(self) -> str:
+        """The check of two tensors of one dtype."""
+        if not self.refuses or self.kind == "float":  # there the slow path looks
+            return ""
+        x = f"{self.args[0]}._array"
+        return REFUSE.format(x=x, name=self.name, refuses=self.refuses)
 
     def raw(self) -> str:
         """Rules and compositions call ops on arrays: straight to the backend."""

@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 import ml_dtypes
 import numpy as np
 
+from tensorgrad.errors import DTypeError
+
 DType: TypeAlias = np.dtype[Any]
 
 bool_ = np.dtype("bool")
@@ -60,6 +62,21 @@ def is_floating_point(dtype: DType) -> builtins.bool:
 def is_differentiable(dtype: DType) -> builtins.bool:
     """Only floating and complex tensors can require gradients."""
     return category(dtype) >= FLOATING
+
+
+_LETTERS = {"bool": "b", "integers": "iu", "complex": "c"}
+
+
+def refuse(op: str, dtype: DType, kinds: str) -> None:
+    """Raise where an op is not defined for such numbers; `kinds` are some of "bool", "integers" and
+    "complex", separated by spaces.
+    """
+    if dtype.kind in "".join([_LETTERS[kind] for kind in kinds.split()]):
+        if "integers" in kinds:
+            expected = "a floating point dtype"
+        else:
+            expected = "numbers" if dtype == bool_ else "real numbers"
+        raise DTypeError(f"{op}: expected {expected}, got {dtype}")
 
 
 def get_default_dtype() -> DType:

@@ -32,6 +32,7 @@ from tensorgrad.codegen import (
     CHECK_OUTPUT,
     INTO,
     PULL,
+    REFUSE,
     check_names,
     check_rules,
     comma,
@@ -70,6 +71,7 @@ COMPUTE = """
     _recording = _mode.record and ({any_node})
     try:
         _offer = _kernels[_mode.backends[_x0.__class__]]
+{refusal}
         y = NotImplemented
         if _offer.forward is not None:
             y = _offer.forward({arrays})
@@ -180,12 +182,14 @@ class FusedOp:
         outputs: int,
         check: Callable[..., None] | None,
         rules: dict[str, Callable[..., Any]],
+        refuses: str,
     ) -> None:
         self.name = name
         self.composition = composition
         self.outputs = outputs
         self.check = check
         self.rules = rules
+        self.refuses = refuses
         # An annotation is text in a module that postpones its evaluation, else a class or a union.
         kinds = composition.__annotations__
         self.parameters = parameters_of(composition)
@@ -221,7 +225,9 @@ class FusedOp:
         needs_tensors = f"not ({' and '.join(uniform)})"
         if not self.rules:
             needs_tensors = f"_recording or {needs_tensors}"
+        refusal = REFUSE.format(x="_x0", name=self.name, refuses=self.refuses)
         body += COMPUTE.format(
+            refusal=refusal.replace("\n", "\n    ") if self.refuses else "",
             plain=" and ".join(f"_x{i} is {arg}" for i, arg in enumerate(args)),
             any_node=" or ".join(f"_n{i} is not None" for i in range(len(args))),
             arrays=", ".join([*arrays, *statics]),
@@ -289,7 +295,7 @@ class FusedNode(Multi):
             self._input(value, edge is not None, recording)
             for value, edge in zip(values, self.edges)
         ]
-        with modes.enable_grad():
+        with modes.ModeContext(grad=True, autocast=None):
             outputs = self.op.composition(*inputs, *statics)
         gradients = g if isinstance(g, list) else [g]
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -330,6 +336,7 @@ def fused(
     name: str = "",
     outputs: int = 1,
     check: Callable[..., None] | None = None,
+    refuses: str = "",
     **rules: Callable[..., Any],
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Declare the decorated composition as an op. See the module's docstring.
@@ -338,13 +345,13 @@ def fused(
     outputs: how many tensors it returns.
     check: called with the op's arguments when a call failed, to raise an exception with better
     words.
+    refuses: kinds of numbers that the first argument must not be of, as in `primitive`.
     rules: gradient rules by argument, as in `primitive`: one for each differentiable argument, or
-    none at all, and
-        then the composition is differentiated.
+        none at all, and then the composition is differentiated.
     """
 
     def declare(composition: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-        op = FusedOp(name or composition.__name__, composition, outputs, check, rules)
+        op = FusedOp(name or composition.__name__, composition, outputs, check, rules, refuses)
         check_names(op.name, op.args + op.statics)
         check_rules(op.name, op.args, op.statics, rules, ("y", "aux"))
         code = composition.__code__

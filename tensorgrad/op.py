@@ -60,12 +60,14 @@ class Op:
         kind: str,
         expects: str,
         only_tensors: Sequence[str] = (),
+        refuses: str = "",
     ) -> None:
         self.name = name
         self.args = args
         self.statics = statics
         self.kind = kind
         self.only_tensors = only_tensors
+        self.refuses = refuses
         self.expects = expects
         self.rules: dict[str, Callable[..., Any]] = {}
         self.call: Callable[..., Any]
@@ -81,6 +83,10 @@ class Op:
                 raise TypeError(
                     f"{self.name}: expected {arg} to be a tensor, got {type(value).__name__}"
                 )
+        if self.refuses:
+            for value in operands:
+                kind = getattr(unwrap(value), "dtype", None) or dtypes.scalar_dtype(value)
+                dtypes.refuse(self.name, kind, self.refuses)
         if self.kind == "same":
             self.check_same_dtype(operands)
         elif self.kind != "any":
@@ -202,6 +208,7 @@ def primitive(
     doc: str = "",
     *,
     kind: str = "any",
+    refuses: str = "",
     only_tensors: str = "",
     view: bool = False,
     expects: str = "",
@@ -216,6 +223,7 @@ def primitive(
     kind: how dtypes meet. "number": PyTorch's promotion; "signed": the same, and bools are refused;
         "float": the same, and integers become the default floating type; "same": all must have one
         dtype; "any": as they are.
+    refuses: "bool", "integers", "complex" or several: numbers that the op is not defined for.
     only_tensors: those of two arguments that no number may stand for; on arrays, where rules
         and compositions run, one may.
     view: the result may share the input's memory; every other op also takes `out=`.
@@ -231,10 +239,18 @@ def primitive(
     if kind not in KINDS:
         raise ValueError(f"{name}: expected kind to be one of {KINDS}, got {kind!r}")
     only = only_tensors.split()
-    op = Op(name, names, static_names, kind, expects, only)
+    op = Op(name, names, static_names, kind, expects, only, refuses)
     op.rules = rules
     writer = Writer(
-        name, names, static_names, rules, kind=kind, only_tensors=only, view=view, sequence=sequence
+        name,
+        names,
+        static_names,
+        rules,
+        kind=kind,
+        refuses=refuses,
+        only_tensors=only,
+        view=view,
+        sequence=sequence,
     )
     space = new_space(
         op=op,

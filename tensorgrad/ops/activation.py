@@ -62,7 +62,7 @@ def _along_elu(g: Any, input: Any, alpha: float, scale: float, input_scale: floa
 
 
 @widened
-@fused(name="elu", input=_along_elu)
+@fused(name="elu", refuses="bool integers complex", input=_along_elu)
 def _exponential(input: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
     below = where(input > 0, 0, input) * input_scale
     return where(input > 0, input * scale, expm1(below) * (alpha * scale))
@@ -114,7 +114,7 @@ def _along_gelu(g: Any, input: Any) -> Any:
 
 
 @widened
-@fused(name="gelu", input=_along_gelu)
+@fused(name="gelu", refuses="bool integers complex", input=_along_gelu)
 def _normal_gate(input: Tensor) -> Tensor:
     below: Tensor = _normal_below(input)
     return input * below
@@ -131,7 +131,7 @@ def _along_gelu_tanh(g: Any, input: Any) -> Any:
 
 
 @widened
-@fused(name="gelu_tanh", input=_along_gelu_tanh)
+@fused(name="gelu_tanh", refuses="bool integers complex", input=_along_gelu_tanh)
 def _fast_normal_gate(input: Tensor) -> Tensor:
     gate: Tensor = _tanh_gate(input)
     return input * 0.5 * (gate + 1)
@@ -155,7 +155,7 @@ def _along_silu(g: Any, input: Any) -> Any:
 
 
 @widened
-@fused(name="silu", input=_along_silu)
+@fused(name="silu", refuses="bool integers", input=_along_silu)
 def _sigmoid_gate(input: Tensor) -> Tensor:
     return input * sigmoid(input)
 
@@ -174,7 +174,7 @@ def _along_mish(g: Any, input: Any) -> Any:
 
 
 @widened
-@fused(name="mish", input=_along_mish)
+@fused(name="mish", refuses="bool integers complex", input=_along_mish)
 def _softplus_gate(input: Tensor) -> Tensor:
     return input * tanh(_softplus(input))
 
@@ -201,7 +201,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 # ---- softplus and its kin
 
 
-@fused(input=lambda g, input: g * sigmoid(input))
+@fused(refuses="bool integers complex", input=lambda g, input: g * sigmoid(input))
 def _softplus(input: Tensor) -> Tensor:
     return clamp_to(input, 0, None) + log1p(exp(-abs(input)))
 
@@ -212,7 +212,7 @@ def _along_softplus(g: Any, input: Any, beta: float, threshold: float) -> Any:
 
 
 @widened
-@fused(name="softplus", input=_along_softplus)
+@fused(name="softplus", refuses="bool integers complex", input=_along_softplus)
 def _straightened(input: Tensor, beta: float, threshold: float) -> Tensor:
     scaled = input * beta
     return where(scaled > threshold, input, _softplus(scaled) / beta)
@@ -225,7 +225,9 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 @widened
-@fused(name="logsigmoid", input=lambda g, input: g * sigmoid(-input))
+@fused(
+    name="logsigmoid", refuses="bool integers complex", input=lambda g, input: g * sigmoid(-input)
+)
 def _log_of_sigmoid(input: Tensor) -> Tensor:
     return -_softplus(-input)
 

@@ -16,6 +16,7 @@ from tensorgrad.errors import DTypeError
 from tensorgrad.graph import unwrap
 from tensorgrad.op import Number, TensorFunction, number_of, primitive
 from tensorgrad.ops.choice import where
+from tensorgrad.ops.complex_parts import real
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.pointwise import abs, level, log
 from tensorgrad.out import into, takes_out
@@ -116,10 +117,11 @@ def _pow_input(g: Any, input: Any, exponent: Any) -> Any:
 
 def _pow_exponent(g: Any, y: Any, input: Any, exponent: Any) -> Any:
     # d/de 0**e is 0 for e >= 0, though log(0) is not finite
+    grows = real(exponent) >= 0
     if not isinstance(input, Number):
-        return where((input == 0) & (exponent >= 0), 0.0, g * (y * log(input)))
+        return where((input == 0) & grows, 0.0, g * (y * log(input)))
     if input == 0:
-        return where(exponent >= 0, 0.0, g * (y * -math.inf))
+        return where(grows, 0.0, g * (y * -math.inf))
     return g * (y * (math.log(input) if input > 0 else math.nan))
 
 

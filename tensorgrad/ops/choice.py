@@ -113,7 +113,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
     return choose(mask, _in("masked_fill", value, input.dtype), input)
 
 
-_number = partial(primitive, kind="number")
+_number = partial(primitive, kind="number", refuses="complex")
 maximum = _number(
     "maximum",
     "input other",
@@ -188,6 +188,7 @@ clamp_to = primitive(
     "input",
     "min, max",
     "input limited by two numbers, or one and None.",
+    refuses="complex",
     input=lambda g, input, min, max: where(_within(input, min, max), g, 0),
 )
 
@@ -213,6 +214,7 @@ def clamp(
     if not limits:
         raise RuntimeError("clamp: expected min or max, got neither (must not be None)")
     dtype = dtypes.result_type(unwrap(input), *[unwrap(limit) for limit in limits])
+    dtypes.refuse("clamp", dtype, "complex")
     if input.dtype != dtype:
         input = cast(input, dtype)
     numbers = not any(hasattr(limit, "dtype") for limit in limits)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tensorgrad import dtypes
-from tensorgrad.errors import DTypeError
 from tensorgrad.op import Number, primitive
 from tensorgrad.out import takes_out
 
@@ -51,12 +50,13 @@ _number = partial(primitive, kind="number")
 # ---- comparisons: a number may stand on the right
 
 _compare = partial(primitive, kind="number", only_tensors="input")
+_rank = partial(_compare, refuses="complex")
 eq = _compare("eq", "input other", "", "input == other, as bool.")
 ne = not_equal = _compare("ne", "input other", "", "input != other, as bool.")
-lt = less = _compare("lt", "input other", "", "input < other, as bool.")
-le = less_equal = _compare("le", "input other", "", "input <= other, as bool.")
-gt = greater = _compare("gt", "input other", "", "input > other, as bool.")
-ge = greater_equal = _compare("ge", "input other", "", "input >= other, as bool.")
+lt = less = _rank("lt", "input other", "", "input < other, as bool.")
+le = less_equal = _rank("le", "input other", "", "input <= other, as bool.")
+gt = greater = _rank("gt", "input other", "", "input > other, as bool.")
+ge = greater_equal = _rank("ge", "input other", "", "input >= other, as bool.")
 
 # ---- logic: any dtype, not 0 is true
 
@@ -103,17 +103,12 @@ signbit = primitive("signbit", "input", "", "The sign is negative, that of -0.0 
 @takes_out
 def isposinf(input: Tensor) -> Tensor:
     """input is inf, as bool."""
-    _refuse_complex("isposinf", input)
+    dtypes.refuse("isposinf", input.dtype, "complex")
     return eq(input, math.inf) if dtypes.is_differentiable(input.dtype) else isinf(input)
 
 
 @takes_out
 def isneginf(input: Tensor) -> Tensor:
     """input is -inf, as bool."""
-    _refuse_complex("isneginf", input)
+    dtypes.refuse("isneginf", input.dtype, "complex")
     return eq(input, -math.inf) if dtypes.is_differentiable(input.dtype) else isinf(input)
-
-
-def _refuse_complex(op: str, input: Tensor) -> None:
-    if dtypes.category(input.dtype) == dtypes.COMPLEX:
-        raise DTypeError(f"{op}: expected real numbers, got {input.dtype}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
-from tensorgrad.errors import DTypeError, IndexRangeError
+from tensorgrad.errors import IndexRangeError
 from tensorgrad.op import primitive
 from tensorgrad.ops.creation import arange
 from tensorgrad.ops.indexing import gather
@@ -43,6 +43,7 @@ def argsort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
 ) -> Tensor:
     """Indices that sort along `dim`. Always stable."""
+    dtypes.refuse("argsort", input.dtype, "complex")
     axis = one_dim("argsort", dim, input.ndim)
     return order(input, axis, descending) if input.ndim else index_of_largest(input, None, False)
 
@@ -52,6 +53,7 @@ def sort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool | None = False
 ) -> ValuesIndices:
     """(values, indices) sorted along `dim`. Always stable."""
+    dtypes.refuse("sort", input.dtype, "complex")
     axis = one_dim("sort", dim, input.ndim)
     if not input.ndim:
         return _only_one(input)
@@ -74,8 +76,7 @@ def topk(
     size = input.shape[axis] if input.ndim else 1
     if not 0 <= k <= size:
         raise RuntimeError(f"topk: expected k in [0, {size}], got {k}")
-    if input.dtype == dtypes.bool_:
-        raise DTypeError("topk: expected numbers, got bool")
+    dtypes.refuse("topk", input.dtype, "bool complex")
     if not input.ndim:
         return _only_one(input)
     indices = part_along(order(input, axis, largest), axis, None, k)
@@ -91,8 +92,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
         raise IndexRangeError(f"kthvalue: expected elements, got shape {list(input.shape)}")
     if not 1 <= k <= size:
         raise RuntimeError(f"kthvalue: expected k in [1, {size}], got {k}")
-    if input.dtype == dtypes.bool_:
-        raise DTypeError("kthvalue: expected numbers, got bool")
+    dtypes.refuse("kthvalue", input.dtype, "bool complex")
     if not input.ndim:
         return _only_one(input)
     indices = part_along(order(input, axis, False), axis, k - 1, k)

@@ -84,6 +84,7 @@ def level(g: Any) -> Any:
 
 _float = partial(primitive, kind="float")
 _number = partial(primitive, kind="number")
+_rounded = partial(primitive, kind="number", refuses="bool complex", input=level)
 
 # ---- parts and rounding
 
@@ -92,13 +93,14 @@ abs = absolute = _number(
     "input",
     "",
     "|input|; gradient 0 at 0.",
+    refuses="bool",
     input=lambda g, input: g * (conjugate(sgn(input)) if is_complex(input) else sign(input)),
 )
-sign: TensorFunction = _number("sign", "input", "", "-1, 0 or 1.", input=level)
-floor: TensorFunction = _number("floor", "input", "", "Largest integer <= input.", input=level)
-ceil = _number("ceil", "input", "", "Smallest integer >= input.", input=level)
-nearest = _number("round", "input", "", "Nearest integer, ties to even.", input=level)
-trunc = fix = _number("trunc", "input", "", "Integer part.", input=level)
+sign: TensorFunction = _number("sign", "input", "", "-1, 0 or 1.", refuses="complex", input=level)
+floor: TensorFunction = _rounded("floor", "input", "", "Largest integer <= input.")
+ceil = _rounded("ceil", "input", "", "Smallest integer >= input.")
+nearest = _rounded("round", "input", "", "Nearest integer, ties to even.")
+trunc = fix = _rounded("trunc", "input", "", "Integer part.")
 
 
 @takes_out
@@ -250,19 +252,21 @@ def sinc(input: Tensor) -> Tensor:
 @takes_out
 def deg2rad(input: Tensor) -> Tensor:
     """Degrees as radians."""
+    dtypes.refuse("deg2rad", input.dtype, "complex")
     return input * (math.pi / 180)
 
 
 @takes_out
 def rad2deg(input: Tensor) -> Tensor:
     """Radians as degrees."""
+    dtypes.refuse("rad2deg", input.dtype, "complex")
     return input * (180 / math.pi)
 
 
 # ---- of neural networks
 
 
-@fused(input=lambda g, y: where(y <= 0, 0, g))
+@fused(refuses="bool complex", input=lambda g, y: where(y <= 0, 0, g))
 def relu(input: Tensor) -> Tensor:
     """max(input, 0); gradient 0 at 0."""
     return clamp_to(input, 0, None)
@@ -273,7 +277,9 @@ def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input)), without overflow on either side."""
     if is_complex(input):
         return 1 / (1 + exp(-input))
-    small = exp(abs(input) * -1.0)  # a product, for bools have no negative
+    if not dtypes.is_differentiable(input.dtype):
+        input = cast(input, dtypes.get_default_dtype())
+    small = exp(-abs(input))
     return where(input >= 0, 1.0, small) / (1 + small)
 
 
@@ -283,7 +289,7 @@ def _logit_input(g: Any, input: Any, eps: float | None) -> Any:
     return where(inside, g / (input * (1 - input)), outside)
 
 
-@fused(input=_logit_input)
+@fused(refuses="complex", input=_logit_input)
 def logit(input: Tensor, eps: Any = None) -> Tensor:
     """log(input / (1 - input)); with eps the input is limited to [eps, 1 - eps]."""
     if not dtypes.is_differentiable(input.dtype):

@@ -80,8 +80,7 @@ def nanmedian_of_all(input: Tensor) -> Tensor:
 
 
 def _median(op: str, input: Any, dim: int | None, keepdim: bool, of_all: Any) -> Any:
-    if input.dtype == dtypes.bool_:
-        raise DTypeError(f"{op}: expected numbers, got bool")
+    dtypes.refuse(op, input.dtype, "bool complex")
     if dim is None:
         middle = of_all(input)
         return middle if middle.dtype == input.dtype else cast(middle, input.dtype)

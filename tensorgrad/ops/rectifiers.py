@@ -55,6 +55,7 @@ relu_: TensorFunction = inplace_of(pointwise.relu)
 @widened
 @fused(
     name="leaky_relu",
+    refuses="bool integers complex",
     input=lambda g, input, negative_slope: where(input > 0, g, g * negative_slope),
 )
 def _leaky(input: Tensor, negative_slope: float) -> Tensor:
@@ -129,6 +130,7 @@ rrelu_: TensorFunction = inplace_of(rrelu)
 @widened
 @fused(
     name="hardtanh",
+    refuses="complex",
     input=lambda g, input, min_val, max_val: where((input <= min_val) | (input >= max_val), 0, g),
 )
 def _limited(input: Tensor, min_val: float, max_val: float) -> Tensor:
@@ -160,6 +162,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 @widened
 @fused(
     name="hardsigmoid",
+    refuses="bool integers complex",
     input=lambda g, input: where((input > -3) & (input < 3), g / 6, 0),
 )
 def _steep(input: Tensor) -> Tensor:
@@ -179,7 +182,7 @@ def _along_hardswish(g: Any, input: Any) -> Any:
 
 
 @widened
-@fused(name="hardswish", input=_along_hardswish)
+@fused(name="hardswish", refuses="bool integers complex", input=_along_hardswish)
 def _swished(input: Tensor) -> Tensor:
     return input * clamp_to(input + 3, 0, 6) / 6
 
@@ -195,6 +198,7 @@ hardswish_: TensorFunction = inplace_of(hardswish)
 @widened
 @fused(
     name="threshold",
+    refuses="bool complex",
     input=lambda g, input, threshold: where(input <= threshold, 0, g),
 )
 def _above(input: Tensor, threshold: float, value: float) -> Tensor:
@@ -217,7 +221,7 @@ def _outside(g: Any, input: Any, lambd: float) -> Any:
 
 
 @widened
-@fused(name="hardshrink", input=_outside)
+@fused(name="hardshrink", refuses="bool integers complex", input=_outside)
 def _cut(input: Tensor, lambd: float) -> Tensor:
     return where((input >= -lambd) & (input <= lambd), 0, input)
 
@@ -229,7 +233,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 
 @widened
-@fused(name="softshrink", input=_outside)
+@fused(name="softshrink", refuses="bool integers complex", input=_outside)
 def _shrunk(input: Tensor, lambd: float) -> Tensor:
     within = input * 0.0  # NaN stays NaN
     return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, within))

@@ -113,6 +113,7 @@ def nansum(
     input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
     """Sum over `dim` in which NaN counts as 0."""
+    dtypes.refuse("nansum", input.dtype, "complex")
     if dtypes.is_differentiable(input.dtype):
         input = where(isnan(input), 0, input)
     return sum(input, dim, keepdim, dtype=dtype)
@@ -177,8 +178,7 @@ def nanmean(
     input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Tensor:
     """Arithmetic mean over `dim` of what is not NaN, of floating tensors."""
-    if not dtypes.is_differentiable(input.dtype):
-        raise DTypeError(f"nanmean: expected a floating point dtype, got {input.dtype}")
+    dtypes.refuse("nanmean", input.dtype, "bool integers complex")
     counted = total(logical_not(isnan(input)), reduced_dims(input, dim), keepdim)
     return nansum(input, dim, keepdim, dtype=dtype) / counted
 
@@ -190,9 +190,11 @@ def _shared_among_ties(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> A
 
 
 largest: TensorFunction = primitive(
-    "amax", "input", "dim=None, keepdim=False", input=_shared_among_ties
+    "amax", "input", "dim=None, keepdim=False", refuses="complex", input=_shared_among_ties
 )
-smallest = primitive("amin", "input", "dim=None, keepdim=False", input=_shared_among_ties)
+smallest = primitive(
+    "amin", "input", "dim=None, keepdim=False", refuses="complex", input=_shared_among_ties
+)
 
 
 def amax(
@@ -224,7 +226,10 @@ index_of_smallest = primitive("argmin", "input", "dim=None, keepdim=False")
 
 
 def check_choice(op: str, input: Tensor, dim: Dim) -> None:
-    """Refuse a dimension that there is not, or in which there is nothing to choose from."""
+    """Refuse a dimension that there is not, or in which there is nothing to choose from, and
+    complex numbers, of which none is the largest.
+    """
+    dtypes.refuse(op, input.dtype, "complex")
     shape = input.shape
     dim = reduced_dims(input, dim)
     dims = range(len(shape)) if dim is None else (dim,) if isinstance(dim, int) else dim
@@ -253,6 +258,7 @@ def argmax(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
 ) -> Tensor:
     """Index (int64) of the first largest element along `dim`, or in the flattened tensor."""
+    dtypes.refuse("argmax", input.dtype, "bool complex")
     check_choice("argmax", input, dim)
     return index_of_largest(input, reduced_dims(input, dim), keepdim, out)
 
@@ -261,6 +267,7 @@ def argmin(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None
 ) -> Tensor:
     """Index (int64) of the first smallest element along `dim`, or in the flattened tensor."""
+    dtypes.refuse("argmin", input.dtype, "bool complex")
     check_choice("argmin", input, dim)
     return index_of_smallest(input, reduced_dims(input, dim), keepdim, out)
 
@@ -271,13 +278,13 @@ def evenly(g: Any, input: Any, y: Any) -> Any:
     return chosen * (g / total(chosen))
 
 
-@fused(name="max", input=evenly)
+@fused(name="max", refuses="complex", input=evenly)
 def largest_of_all(input: Tensor) -> Tensor:
     """The largest element."""
     return largest(input, None, False)
 
 
-@fused(name="min", input=evenly)
+@fused(name="min", refuses="complex", input=evenly)
 def smallest_of_all(input: Tensor) -> Tensor:
     """The smallest element."""
     return smallest(input, None, False)

@@ -34,7 +34,7 @@ __all__ = [
     "xlogy",
 ]
 
-_float = partial(primitive, kind="float")
+_float = partial(primitive, kind="float", refuses="complex")
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
 
 # ---- errors of the normal law
@@ -83,7 +83,10 @@ log_ndtr = _float(
 )
 
 
-@fused(input=lambda g, input: g * exp(input * input * -0.5) * (1 / math.sqrt(2 * math.pi)))
+@fused(
+    refuses="complex",
+    input=lambda g, input: g * exp(input * input * -0.5) * (1 / math.sqrt(2 * math.pi)),
+)
 def ndtr(input: Tensor) -> Tensor:
     """The share of the normal law below input: erfc(-input / sqrt(2)) / 2."""
     return erfc(input * -math.sqrt(0.5)) / 2
@@ -228,7 +231,7 @@ xlog1py = _float(
 )
 
 
-@fused(input=lambda g, input: -g * (_log(input) + 1))
+@fused(refuses="complex", input=lambda g, input: -g * (_log(input) + 1))
 def entr(input: Tensor) -> Tensor:
     """-input * log(input), 0 at 0 and -inf below."""
     if not dtypes.is_differentiable(input.dtype):
