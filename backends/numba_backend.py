@@ -18,6 +18,9 @@ from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array
 from tensorgrad.backends.numpy_backend import NumpyBackend
 
+# Multiply-adds of a product up to which NumPy's BLAS uses one thread, and is faster.
+SMALL_PRODUCT = 65_536
+
 
 def _kernels(module: str) -> Any:
     """The kernel module, imported at the first look and a plain attribute from then on."""
@@ -31,18 +34,29 @@ def _kernels(module: str) -> Any:
 class NumbaBackend(NumpyBackend):
     name = "numba"
 
+    _gemm = _kernels("gemm")
     _softmax = _kernels("softmax")
     _lstm = _kernels("lstm")
     _convolution = _kernels("convolution")
+    _pooling = _kernels("pooling")
     _embedding = _kernels("embedding")
     _optimizers = _kernels("optimizers")
     _random = _kernels("random")
     _special = _kernels("special")
 
-    # ---- linear: NumPy's product, of all rows at once, and the bias added where the product lies.
-    # The composition multiplies a batch of matrices one by one and writes the output twice.
+    # ---- products: our own threads multiply, so that NumPy's BLAS keeps none of its own spinning
+    # beside them. A product that BLAS runs on one thread stays there.
+
+    def matmul(self, input: Array, other: Array) -> Array:
+        if input.size * other.shape[-1] < SMALL_PRODUCT:
+            return super().matmul(input, other)
+        result = self._gemm.matmul(input, other)
+        return super().matmul(input, other) if result is NotImplemented else result
 
     def linear(self, input: Array, weight: Array, bias: Array | None) -> Array:
+        """One product of all rows, the bias added where it lies: the composition multiplies a batch
+        of matrices one by one and writes the output twice.
+        """
         if not (input.ndim > 1 and weight.ndim == 2 and input.dtype is weight.dtype):
             return NotImplemented
         if weight.dtype.char not in "fd":
@@ -50,9 +64,12 @@ class NumbaBackend(NumpyBackend):
         if bias is not None and (bias.dtype is not weight.dtype or bias.shape != weight.shape[:1]):
             return NotImplemented
         rows = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
-        out = np.matmul(rows, weight.T)
-        if bias is not None:
-            out += bias
+        if min(rows.shape + weight.shape) >= 4 and rows.size * len(weight) >= SMALL_PRODUCT:
+            out = self._gemm.product(rows, weight.T, bias)
+        else:
+            out = np.matmul(rows, weight.T)
+            if bias is not None:
+                out += bias
         return out if input.ndim == 2 else out.reshape(*input.shape[:-1], weight.shape[0])
 
     # ---- special functions
@@ -130,12 +147,12 @@ class NumbaBackend(NumpyBackend):
         dilation: tuple[int, ...],
         ceil_mode: bool = False,
     ) -> Any:
-        return self._convolution.max_windows(input, kernel, stride, padding, dilation, ceil_mode)
+        return self._pooling.max_windows(input, kernel, stride, padding, dilation, ceil_mode)
 
     def max_windows_vjp(
         self, g: Array, input_shape: tuple[int, ...], kernel: tuple[int, ...], aux: Array
     ) -> Array:
-        return self._convolution.max_windows_vjp(g, input_shape, len(kernel), aux)
+        return self._pooling.max_windows_vjp(g, input_shape, len(kernel), aux)
 
     def largest_in_windows(
         self,
@@ -147,7 +164,7 @@ class NumbaBackend(NumpyBackend):
         ceil_mode: bool,
     ) -> Array:
         how = kernel, stride, padding, dilation, ceil_mode
-        found = self._convolution.max_windows(input, *how)
+        found = self._pooling.max_windows(input, *how)
         return super().largest_in_windows(input, *how) if found is NotImplemented else found[1]
 
     def transposed_convolution(

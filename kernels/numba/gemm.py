@@ -1,0 +1,214 @@
+"""Products of matrices: C = A B + bias. Knows how the operands are packed, cut into blocks and
+handed to threads; the inner loop is `microkernel.tile`.
+
+B is packed once, into panels of a tile's width whose terms follow each other, so that the inner
+loop streams it; whichever way B lies, packing copies or transposes whole vectors. A is read where
+it lies if its terms do, and packed block by block otherwise. A block of TERMS terms of one panel
+stays in the first-level cache while all rows of a task pass by it, the task's rows of A in the
+second. Every element is summed in the order of the terms, one block after another, whatever the
+split into tasks: the result does not depend on the number of threads.
+"""
+
+import numpy as np
+from numba import get_num_threads, prange
+
+from tensorgrad.kernels.numba.microkernel import ROWS, columns, tile, transpose_square
+from tensorgrad.kernels.numba.runtime import FLOATS, can_launch, parallel, plain, serial
+
+TERMS = 256  # terms a block: 32 kB of a panel
+BLOCK_ROWS = 12 * ROWS  # rows a task has at most: 96 kB of A a block of terms
+PARALLEL = 500_000  # multiply-adds from which two threads beat one
+TINY = 4096  # multiply-adds of one matrix below which NumPy's product is as fast
+FEW = 4  # rows, and columns, below which most of a tile would be idle
+
+
+@serial
+def _pack_panels(b, n, packed, panel):
+    """Panels from `panel` on from b (K, N), the numbers of a row side by side; zeros past N."""
+    terms, width = packed.shape[1:]
+    for p in range(packed.shape[0]):
+        start = (panel + p) * width
+        count = min(width, n - start)
+        for k in range(terms):
+            target, source = packed[p, k], b[k, start : start + count]
+            for j in range(count):
+                target[j] = source[j]
+            for j in range(count, width):
+                target[j] = 0
+
+
+@serial
+def _pack_panels_transposed(b, n, packed, panel):
+    """Panels from `panel` on from b (N, K), the terms of a column side by side; zeros past N."""
+    terms, width = packed.shape[1:]
+    side = width // 2
+    whole = terms - terms % side
+    for p in range(packed.shape[0]):
+        for half in range(2):
+            start = (panel + p) * width + half * side
+            if start + side <= n:
+                place = (p * terms * 2 + half) * side
+                for k in range(0, whole, side):
+                    at = place + k * width
+                    transpose_square(b, start * b.shape[1] + k, b.shape[1], packed, at, width)
+                for j in range(side):
+                    for k in range(whole, terms):
+                        packed[p, k, half * side + j] = b[start + j, k]
+            else:
+                for j in range(side):
+                    for k in range(terms):
+                        inside = start + j < n
+                        packed[p, k, half * side + j] = b[start + j, k] if inside else 0
+
+
+@serial
+def _pack(b, n, transposed, packed, panel):
+    if transposed:
+        _pack_panels_transposed(b, n, packed, panel)
+    else:
+        _pack_panels(b, n, packed, panel)
+
+
+@parallel
+def _pack_parallel(b, n, transposed, packed):
+    for p in prange(packed.shape[0]):
+        _pack(b, n, transposed, packed[p : p + 1], p)
+
+
+@serial
+def _block(a, a_by_term, packed, bias, c, n, rows, panels):
+    """Rows `rows` and panels `panels` of c = a b + bias, all but the panels flat.
+
+    a is (K, M) if a_by_term, else (M, K); c is (M, n).
+    """
+    terms, width = packed.shape[1:]
+    count = rows[1] - rows[0]
+    a_rows, c_rows = np.empty(count, np.intp), np.empty(count, np.intp)
+    for r in range(count):
+        a_rows[r] = r // ROWS * ROWS * TERMS + r % ROWS if a_by_term else (rows[0] + r) * terms
+        c_rows[r] = (rows[0] + r) * n
+    # Tiles of ROWS rows, the numbers of one term side by side.
+    block = np.empty(-(-count // ROWS) * ROWS * TERMS if a_by_term else 0, a.dtype)
+    source, step = (block, ROWS) if a_by_term else (a, 1)
+    for k in range(0, terms, TERMS):
+        some = min(TERMS, terms - k)
+        if a_by_term:
+            _pack_rows(a, a.size // terms, rows[0], count, k, some, block)
+        # The first block of terms adds to the bias, the others to what is there.
+        first, by_row = (c, 1) if k else (bias, 0)
+        for p in range(panels[0], panels[1]):
+            at = p * width
+            for r in range(0, count, ROWS):
+                tile(
+                    source, 0 if a_by_term else k, a_rows, r, step,
+                    packed, (p * terms + k) * width,
+                    some,
+                    first, at, by_row,
+                    c, at, c_rows, r,
+                    min(ROWS, count - r), min(width, n - at),
+                )  # fmt: skip
+
+
+@serial
+def _pack_rows(a, m, row, count, k, some, block):
+    """Rows of a (K, m) from `row` on and `some` terms from k on, as tiles of ROWS rows."""
+    for r in range(0, count, ROWS):
+        there = min(ROWS, count - r)
+        for i in range(some):
+            target, source = block[r * TERMS + i * ROWS :], a[(k + i) * m + row + r :]
+            for j in range(there):
+                target[j] = source[j]
+
+
+@parallel
+def _blocks_parallel(a, a_by_term, packed, bias, c, n, block_rows, block_panels):
+    rows, panels = c.size // n, packed.shape[0]
+    across = -(-panels // block_panels)
+    for task in prange(-(-rows // block_rows) * across):
+        row, panel = task // across * block_rows, task % across * block_panels
+        part = row, min(rows, row + block_rows)
+        _block(a, a_by_term, packed, bias, c, n, part, (panel, min(panels, panel + block_panels)))
+
+
+@parallel
+def _batch_parallel(a, a_by_term, b, b_transposed, n, width, c):
+    for i in prange(a.shape[0]):
+        terms = b[i].size // n
+        rows = a[i].size // terms
+        packed = np.empty((-(-n // width), terms, width), a.dtype)
+        _pack(b[i], n, b_transposed, packed, 0)
+        zero = np.zeros(n, a.dtype)
+        _block(a[i], a_by_term, packed, zero, c[i], n, (0, rows), (0, packed.shape[0]))
+
+
+def _layout(matrices):
+    """(C-contiguous array, whether it holds the transposes of the matrices)."""
+    if matrices.flags.c_contiguous:
+        return matrices, False
+    turned = matrices.swapaxes(-1, -2)
+    if turned.flags.c_contiguous:
+        return turned, True
+    return np.ascontiguousarray(matrices), False
+
+
+def _split(rows, panels):
+    """(rows, panels) of a task, such that all threads end together: rows alone if they suffice."""
+    threads = get_num_threads()
+    blocks = -(-rows // BLOCK_ROWS)
+    if rows >= 2 * ROWS * threads:
+        blocks = -(-blocks // threads) * threads
+    block_rows = -(-rows // (blocks * ROWS)) * ROWS
+    blocks = -(-rows // block_rows)
+    return block_rows, panels if blocks >= threads else -(-panels // (2 * threads))
+
+
+def product(a, b, bias=None):
+    """a (M, K) times b (K, N) plus bias (N), of one dtype in FLOATS, no size 0."""
+    (rows, terms), n = a.shape, b.shape[1]
+    width = columns(a.dtype)
+    panels = -(-n // width)
+    packed = np.empty((panels, terms, width), a.dtype)
+    c = np.empty((rows, n), a.dtype)
+    bias = np.zeros(n, a.dtype) if bias is None else plain(bias)
+    b, b_transposed = _layout(b)
+    a, a_by_term = _layout(a)
+    a, b, flat = plain(a).reshape(-1), plain(b), c.reshape(-1)
+    if rows * terms * n >= PARALLEL and can_launch():
+        _pack_parallel(b, n, b_transposed, packed)
+        _blocks_parallel(a, a_by_term, packed, bias, flat, n, *_split(rows, panels))
+    else:
+        _pack(b, n, b_transposed, packed, 0)
+        _block(a, a_by_term, packed, bias, flat, n, (0, rows), (0, panels))
+    return c
+
+
+def _served(a, b):
+    rows, terms = a.shape[-2:]
+    n = b.shape[-1]
+    return (
+        a.dtype in FLOATS
+        and b.dtype is a.dtype
+        and b.shape[-2] == terms
+        and rows >= FEW
+        and n >= FEW
+        and rows * terms * n >= TINY
+    )
+
+
+def matmul(a, b):
+    """a (..., M, K) times b (K, N), or times b (..., K, N) with the same leading sizes."""
+    if min(a.ndim, b.ndim) < 2 or not _served(a, b):
+        return NotImplemented
+    if b.ndim == 2:
+        rows = a if a.ndim == 2 else a.reshape(-1, a.shape[-1])
+        return product(rows, b).reshape(*a.shape[:-1], b.shape[1])
+    if a.shape[:-2] != b.shape[:-2] or not can_launch():
+        return NotImplemented
+    (rows, terms), n = a.shape[-2:], b.shape[-1]
+    c = np.empty((*a.shape[:-1], n), a.dtype)
+    a, a_by_term = _layout(a)
+    b, b_transposed = _layout(b)
+    a, b = plain(a).reshape(-1, rows * terms), plain(b).reshape(-1, *b.shape[-2:])
+    width = columns(a.dtype)
+    _batch_parallel(a, a_by_term, b, b_transposed, n, width, c.reshape(len(a), -1))
+    return c

@@ -1,0 +1,274 @@
+"""The inner loops of matrix products, written as LLVM vectors. Knows addresses in arrays and the
+host's registers, but no matrix, no blocking and no threads.
+
+`tile` multiplies a few rows by a few vectors of columns and keeps all sums in registers: for each
+step of the sum it loads VECTORS vectors of one operand and broadcasts ROWS numbers of the other,
+for ROWS * VECTORS fused multiply-adds. That is what a loop compiled from scalars does not become:
+LLVM would keep the sums in memory. `transpose_square` turns a square of vectors in registers.
+
+Where the numbers lie is left open, so one loop serves products, convolutions and recurrent layers:
+
+    sum over k of  a[a_start + a_rows[a_row + r] + k * a_step]  *  b[b_start + b_at(k) + column]
+
+with b_at(k) = k * COLUMNS for an operand packed into panels, or steps[step + k] for one that is
+gathered where it lies.
+"""
+
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+_instruction: Any = intrinsic
+
+_FEATURES = llvm.get_host_cpu_features()
+_REGISTERS_32 = bool(_FEATURES.get("avx512f") or not _FEATURES.get("sse2"))
+BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16
+ROWS = 8 if _REGISTERS_32 else 6  # sums take ROWS * VECTORS registers, of 32 or of 16
+VECTORS = 2
+
+
+def lanes(dtype):
+    """Elements of one vector."""
+    return BYTES // np.dtype(dtype).itemsize
+
+
+def columns(dtype):
+    """Columns of a tile, which is the width of a packed panel."""
+    return VECTORS * lanes(dtype)
+
+
+_INT32, _INT64, _BIT = ir.IntType(32), ir.IntType(64), ir.IntType(1)
+
+
+class _Emit:
+    """What the generators share: addresses in arrays, vectors of the element type, masks."""
+
+    def __init__(self, context, builder, element):
+        self.context, self.builder = context, builder
+        self.scalar = context.get_value_type(element)
+        self.width = BYTES // (element.bitwidth // 8)
+        self.vector = ir.VectorType(self.scalar, self.width)
+        self.bytes = element.bitwidth // 8
+        self.suffix = f"v{self.width}f{element.bitwidth}"
+        # A vector's address is known to be aligned as its element is, and no better.
+        self.align = ir.Constant(_INT32, self.bytes)
+
+    def data(self, kind, value):
+        return self.context.make_array(kind)(self.context, self.builder, value).data
+
+    def at(self, pointer, *offsets):
+        for offset in offsets:
+            pointer = self.builder.gep(pointer, [offset])
+        return pointer
+
+    def number(self, value):
+        return ir.Constant(_INT64, value)
+
+    def call(self, name, kind, arguments):
+        function = ir.FunctionType(kind, [argument.type for argument in arguments])
+        module = self.builder.module
+        return self.builder.call(cgutils.get_or_insert_function(module, function, name), arguments)
+
+    def vector_at(self, pointer):
+        return self.builder.bitcast(pointer, self.vector.as_pointer())
+
+    def load(self, pointer):
+        value = self.builder.load(self.vector_at(pointer))
+        value.align = self.bytes
+        return value
+
+    def store(self, value, pointer):
+        self.builder.store(value, self.vector_at(pointer)).align = self.bytes
+
+    def broadcast(self, scalar):
+        undefined = ir.Constant(self.vector, ir.Undefined)
+        first = self.builder.insert_element(undefined, scalar, ir.Constant(_INT32, 0))
+        zeros = ir.Constant(ir.VectorType(_INT32, self.width), [0] * self.width)
+        return self.builder.shuffle_vector(first, undefined, zeros)
+
+    def mask(self, count, first):
+        """The lanes whose place, counted from `first`, is below `count`."""
+        kind = ir.VectorType(_INT64, self.width)
+        undefined = ir.Constant(kind, ir.Undefined)
+        spread = self.builder.insert_element(undefined, count, ir.Constant(_INT32, 0))
+        zeros = ir.Constant(ir.VectorType(_INT32, self.width), [0] * self.width)
+        spread = self.builder.shuffle_vector(spread, undefined, zeros)
+        places = ir.Constant(kind, [first + lane for lane in range(self.width)])
+        return self.builder.icmp_signed("<", places, spread)
+
+    def masked_load(self, pointer, mask):
+        zero = ir.Constant(self.vector, None)
+        arguments = self.vector_at(pointer), self.align, mask, zero
+        return self.call(f"llvm.masked.load.{self.suffix}.p0{self.suffix}", self.vector, arguments)
+
+    def masked_store(self, value, pointer, mask):
+        arguments = value, self.vector_at(pointer), self.align, mask
+        name = f"llvm.masked.store.{self.suffix}.p0{self.suffix}"
+        self.call(name, ir.VoidType(), arguments)
+
+
+def _tile(context, builder, kinds, values, gathered):
+    emit = _Emit(context, builder, kinds[0].dtype)
+    a, a_start, a_rows, a_row, a_step, b, b_start, steps, step, terms = values[:10]
+    first, first_start, first_by_row, c, c_start, c_rows, c_row, rows, count = values[10:]
+    a, b = emit.data(kinds[0], a), emit.data(kinds[5], b)
+    first, c = emit.data(kinds[10], first), emit.data(kinds[13], c)
+    a_rows, c_rows = emit.data(kinds[2], a_rows), emit.data(kinds[15], c_rows)
+    if gathered:
+        steps = emit.at(emit.data(kinds[7], steps), step)
+
+    # Rows past the end repeat the last one: they compute its values again and store them again.
+    last = builder.sub(rows, emit.number(1))
+    a_from, c_from = [], []
+    for r in range(ROWS):
+        number = emit.number(r)
+        row = builder.select(builder.icmp_signed("<", number, rows), number, last)
+        offset = builder.load(emit.at(a_rows, a_row, row))
+        a_from.append(emit.at(a, a_start, offset))
+        c_from.append(builder.load(emit.at(c_rows, c_row, row)))
+
+    masks = [emit.mask(count, j * emit.width) for j in range(VECTORS)]
+    sums = []
+    for r in range(ROWS):
+        pointer = emit.at(first, first_start, builder.mul(first_by_row, c_from[r]))
+        for j in range(VECTORS):
+            place = emit.at(pointer, emit.number(j * emit.width))
+            sums.append(emit.masked_load(place, masks[j]))
+
+    entry = builder.block
+    loop, done = builder.append_basic_block("terms"), builder.append_basic_block("store")
+    builder.cbranch(builder.icmp_signed(">", terms, emit.number(0)), loop, done)
+
+    builder.position_at_end(loop)
+    k = builder.phi(_INT64)
+    k.add_incoming(emit.number(0), entry)
+    running = []
+    for value in sums:
+        phi = builder.phi(emit.vector)
+        phi.add_incoming(value, entry)
+        running.append(phi)
+    if gathered:
+        b_row = emit.at(b, b_start, builder.load(emit.at(steps, k)))
+    else:
+        b_row = emit.at(b, b_start, builder.mul(k, emit.number(VECTORS * emit.width)))
+    a_at = builder.mul(k, a_step)
+    vectors = [emit.load(emit.at(b_row, emit.number(j * emit.width))) for j in range(VECTORS)]
+    grown = []
+    for r in range(ROWS):
+        spread = emit.broadcast(builder.load(emit.at(a_from[r], a_at)))
+        for j in range(VECTORS):
+            terms_of_sum = [spread, vectors[j], running[r * VECTORS + j]]
+            grown.append(emit.call(f"llvm.fma.{emit.suffix}", emit.vector, terms_of_sum))
+    following = builder.add(k, emit.number(1))
+    k.add_incoming(following, loop)
+    for phi, value in zip(running, grown, strict=True):
+        phi.add_incoming(value, loop)
+    builder.cbranch(builder.icmp_signed("<", following, terms), loop, done)
+
+    builder.position_at_end(done)
+    result = []
+    for before, after in zip(sums, grown, strict=True):
+        phi = builder.phi(emit.vector)
+        phi.add_incoming(before, entry)
+        phi.add_incoming(after, loop)
+        result.append(phi)
+    for r in range(ROWS):
+        pointer = emit.at(c, c_start, c_from[r])
+        for j in range(VECTORS):
+            place = emit.at(pointer, emit.number(j * emit.width))
+            emit.masked_store(result[r * VECTORS + j], place, masks[j])
+
+
+_PLACES = (types.intp,) * 8
+
+
+@_instruction
+def tile(
+    typing_context,
+    a, a_start, a_rows, a_row, a_step,
+    b, b_start,
+    terms,
+    first, first_start, first_by_row,
+    c, c_start, c_rows, c_row,
+    rows, count,
+):  # fmt: skip
+    """c[row, column] = first[row, column] + sum of `terms` products, b packed into a panel.
+
+    Row r of the tile lies in `a` from a_start + a_rows[a_row + r] on, its terms a_step apart, and
+    in `c` from c_start + c_rows[c_row + r] on. The sums begin with the values of `first`: those of
+    c itself (first_by_row 1) or the same numbers for every row, as a bias is (0). `rows` up to ROWS
+    and `count` columns up to the tile's are stored. All places count elements.
+    """
+    n = types.intp
+    signature = types.void(a, n, a_rows, n, n, b, n, n, first, n, n, c, n, c_rows, n, n, n)
+
+    def generate(context, builder, signature, values):
+        kinds = list(signature.args)
+        kinds[7:7], values = [None, None], [*values[:7], None, None, *values[7:]]
+        _tile(context, builder, kinds, values, gathered=False)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@_instruction
+def gathering_tile(
+    typing_context,
+    a, a_start, a_rows, a_row, a_step,
+    b, b_start, steps, step,
+    terms,
+    first, first_start, first_by_row,
+    c, c_start, c_rows, c_row,
+    rows, count,
+):  # fmt: skip
+    """`tile` with the vectors of b where they lie: term k from b_start + steps[step + k] on.
+
+    The whole width of the tile is read, so b reaches that far past its last term.
+    """
+    n = types.intp
+    signature = types.void(
+        a, n, a_rows, n, n, b, n, steps, n, n, first, n, n, c, n, c_rows, n, n, n
+    )
+
+    def generate(context, builder, signature, values):
+        _tile(context, builder, signature.args, list(values), gathered=True)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@_instruction
+def transpose_square(typing_context, a, a_start, a_row, b, b_start, b_row):
+    """b[column, row] = a[row, column] for a square of as many rows as a vector has elements.
+
+    Perfect shuffles of the rows' halves, as many as the width has bits: each is one instruction.
+    """
+    n = types.intp
+    signature = types.void(a, n, n, b, n, n)
+
+    def generate(context, builder, signature, values):
+        emit = _Emit(context, builder, signature.args[0].dtype)
+        a, a_start, a_row, b, b_start, b_row = values
+        source = emit.at(emit.data(signature.args[0], a), a_start)
+        target = emit.at(emit.data(signature.args[3], b), b_start)
+        width = emit.width
+        rows = []
+        for r in range(width):
+            rows.append(emit.load(emit.at(source, builder.mul(a_row, emit.number(r)))))
+        half = width // 2
+        low = [lane // 2 + width * (lane % 2) for lane in range(width)]
+        masks = [low, [lane + half for lane in low]]
+        masks = [ir.Constant(ir.VectorType(_INT32, width), mask) for mask in masks]
+        for _ in range(width.bit_length() - 1):
+            pairs = zip(rows[:half], rows[half:], strict=True)
+            rows = [builder.shuffle_vector(x, y, mask) for x, y in pairs for mask in masks]
+        for r in range(width):
+            emit.store(rows[r], emit.at(target, builder.mul(b_row, emit.number(r))))
+        return context.get_dummy_value()
+
+    return signature, generate
