@@ -252,6 +252,12 @@ def hooks_of(node: Node) -> Hooks:
         return node.hooks
 
 
+def shares_memory(value: Any, tensor: TensorCore) -> bool:
+    """Whether a value is a tensor over memory of which `tensor` shows a part, too."""
+    version = tensor._version
+    return version is not None and getattr(value, "_version", None) is version
+
+
 def version_of(tensor: TensorCore) -> Version:
     """The version cell of a tensor, made if there is none yet."""
     version = tensor._version

@@ -21,14 +21,19 @@ from tensorgrad.graph import (
     TensorCore,
     give_history,
     has_repeats,
+    shares_memory,
     tick,
     unwrap,
     version_of,
     wrap,
     written,
 )
-from tensorgrad.op import OPS
+from tensorgrad.op import OPS, fitting
+from tensorgrad.out import refuse_partial_overlap
 from tensorgrad.walk import turned
+
+# Their value of 0 dimensions is read, as a number, before anything is written.
+FILLS = ("masked_fill_", "index_fill_")
 
 Path = tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...]
 
@@ -40,6 +45,9 @@ def inplace(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:
         check_writable(input, name)
+        for arg in (*args, *kwargs.values()) if kwargs else args:
+            if shares_memory(arg, input) and (arg._array.ndim or name not in FILLS):
+                refuse_partial_overlap(name, input._array, arg._array)
         old = wrap(input._array, input._node)
         result = function(old, *args, **kwargs)
         result = _fit(result, input, name)
@@ -121,7 +129,8 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any, name: str = "setite
         raise TypeError(f"{name}: expected a number or a tensor, got {type(array).__name__}")
     backend = _backend(input)
     try:
-        shape = _probe(backend, target, index).shape
+        place = _probe(backend, target, index)
+        shape = place.shape
     except IndexError as error:
         raise IndexRangeError(
             f"{name}: expected indices in range, got shape {list(target.shape)} ({error})"
@@ -130,6 +139,10 @@ def set_item(input: Any, index: tuple[Any, ...], value: Any, name: str = "setite
         raise ShapeError(
             f"{name}: expected a value that broadcasts to {list(shape)}, got {list(array.shape)}"
         )
+    if shares_memory(value, input) and array.ndim:
+        refuse_partial_overlap(name, place if is_basic(index) else target, array)
+    if not hasattr(array, "dtype"):
+        array = fitting(name, array, target.dtype)
     if (extra := getattr(array, "ndim", 0) - len(shape)) > 0:  # sizes of 1, which broadcast
         value = OPS["reshape"].call(value, array.shape[extra:])
         array = unwrap(value)

@@ -18,6 +18,7 @@ Ops that are compositions with optional kernels are declared in `tensorgrad.fuse
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -192,6 +193,26 @@ def wrapped(value: int, dtype: dtypes.DType) -> int:
         return value
     low = value & ((1 << bits) - 1)
     return low - (1 << bits) if dtype.kind == "i" and low >> (bits - 1) else low
+
+
+def fitting(op: str, value: Any, dtype: dtypes.DType) -> Any:
+    """A Python number as a tensor of `dtype` holds it; refused if it cannot hold it."""
+    kind = dtypes.category(dtype)
+    if kind == dtypes.BOOL:
+        return bool(value)
+    fits = kind == dtypes.COMPLEX or not isinstance(value, complex)
+    if fits and kind == dtypes.INTEGRAL:
+        ends = dtypes.iinfo(dtype)
+        lowest = ends.min or -ends.max  # negative numbers wrap around in uint8
+        fits = math.isfinite(value) and lowest <= value <= ends.max
+    elif fits and kind == dtypes.FLOATING and math.isfinite(value):
+        fits = abs(value) <= dtypes.finfo(dtype).max
+    if not fits:
+        raise DTypeError(
+            f"{op}: expected a number that {dtype} holds, got {value} "
+            "(value cannot be converted without overflow)"
+        )
+    return number_of(value, dtype)
 
 
 def alias(tensor: TensorCore) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from tensorgrad import dtypes, modes
 from tensorgrad.errors import DTypeError, GraphError, ShapeError
-from tensorgrad.graph import TensorCore, has_repeats, unwrap, written
+from tensorgrad.graph import TensorCore, has_repeats, shares_memory, unwrap, written
 
 Result = TypeVar("Result")
 
@@ -61,6 +61,9 @@ def into(
         _check(name, value, target, recording)
         if apart:
             _check_apart(name, value, target, (*args, *(kwargs or {}).values()))
+        for argument in (*args, *(kwargs or {}).values()):
+            if shares_memory(argument, target):
+                refuse_partial_overlap(name, target._array, argument._array)
     for value, target in zip(results, targets):
         _write(name, value, target)
     return out if isinstance(out, TensorCore) else type(result)(*targets)
@@ -98,6 +101,38 @@ def _check_apart(name: str, value: Any, target: Any, arguments: tuple[Any, ...])
                 f"{name}: expected out to have memory of its own, got one that overlaps an "
                 "argument (unsupported operation; clone() it first)"
             )
+
+
+def refuse_partial_overlap(name: str, target: Any, array: Any) -> None:
+    """Refuse an argument that lies partly in the memory that is written, where both lie densely, as
+    PyTorch does: what is read there would depend on what is written first.
+    """
+    if not (array.size and target.size and _is_dense(array) and _is_dense(target)):
+        return
+    address = modes.current().backends[target.__class__].address
+    start, other = address(target), address(array)
+    if start == other and target.nbytes == array.nbytes and _steps(target) == _steps(array):
+        return
+    if start < other + array.nbytes and other < start + target.nbytes:
+        raise ShapeError(
+            f"{name}: expected arguments that share no memory with what is written, or all of it "
+            f"in the same order, got shapes {list(target.shape)} and {list(array.shape)} "
+            "(unsupported operation; clone() it first)"
+        )
+
+
+def _steps(array: Any) -> list[tuple[int, int]]:
+    return [(step, n) for step, n in zip(array.strides, array.shape) if n != 1]
+
+
+def _is_dense(array: Any) -> bool:
+    """Whether the elements fill a piece of memory, in any order of the dimensions."""
+    expected = array.itemsize
+    for step, n in sorted(_steps(array)):
+        if step != expected:
+            return False
+        expected *= n
+    return True
 
 
 def _write(name: str, value: Any, target: Any) -> None:

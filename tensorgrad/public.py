@@ -1,5 +1,6 @@
 """What stands around public functions: NumPy's names of two arguments, which PyTorch takes as well
-(`axis` for `dim`, `keepdims` for `keepdim`), and the words for an argument that is no tensor.
+(`axis` for `dim`, `keepdims` for `keepdim`), and the words for an argument that is no tensor, or
+not of the kind that its annotation names.
 
 One place for all: functions are wrapped when the package is imported (0.1 us a call); inside the
 library the functions themselves are called. Declared ops need no wrapper, they look at their
@@ -9,10 +10,35 @@ arguments themselves.
 from __future__ import annotations
 
 import functools
+import inspect
 from types import FunctionType
 from typing import Any
 
+from tensorgrad.graph import TensorCore
 from tensorgrad.op import OPS
+
+# What the words of annotations stand for; what has others is not looked at.
+KINDS: dict[str, Any] = {
+    "Tensor": TensorCore,
+    "int": int,
+    "float": int | float,
+    "Number": int | float | complex,
+    "bool": bool,
+    "str": str,
+    "None": type(None),
+    "Sequence[int]": tuple | list,
+    "Dim": int | tuple | list | None,
+}
+WORDS = {
+    "Tensor": "a tensor",
+    "int": "a whole number",
+    "float": "a number",
+    "Number": "a number",
+    "str": "a string",
+    "Sequence[int]": "several whole numbers",
+    "Dim": "a whole number, several, or None",
+}
+PLAIN = int | float | str | None
 
 ALIASES = {"axis": "dim", "keepdims": "keepdim"}
 
@@ -38,12 +64,37 @@ def public(function: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except AttributeError as error:
+            if words := misfit(function, args, kwargs):
+                raise TypeError(words) from error
             if not is_argument(error.obj, (args, list(kwargs.values()))):
                 raise
             kind = type(error.obj).__name__
             raise TypeError(f"{function.__name__}: expected a tensor, got {kind}") from error
+        except (TypeError, ValueError) as error:
+            if ": expected " not in str(error) and (words := misfit(function, args, kwargs)):
+                raise TypeError(words) from error
+            raise
 
     return call
+
+
+def misfit(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """What to say of the first argument that is not of the kind that its annotation names; nothing
+    if there is none. For calls that failed.
+    """
+    signature = inspect.signature(function)
+    try:
+        given = signature.bind(*args, **kwargs).arguments
+    except TypeError:
+        return ""
+    for name, value in given.items():
+        names = str(signature.parameters[name].annotation).split(" | ")
+        kinds = [KINDS.get(part) for part in names]
+        if not any(kind is None or isinstance(value, kind) for kind in kinds):
+            expected = " or ".join([WORDS.get(part, part) for part in names])
+            got = repr(value) if isinstance(value, PLAIN) else type(value).__name__
+            return f"{function.__name__}: expected {name} to be {expected}, got {got}"
+    return ""
 
 
 def is_argument(value: Any, arguments: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore, unwrap
-from tensorgrad.op import Number, number_of, primitive
+from tensorgrad.op import Number, fitting, primitive
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.creation import zeros_of
 from tensorgrad.ops.logic import isnan
@@ -79,22 +78,9 @@ def _in(op: str, value: Any, dtype: dtypes.DType) -> Any:
     """A tensor or a number in a dtype; what the dtype cannot hold is refused."""
     if hasattr(value, "dtype"):
         return value if value.dtype == dtype else cast(value, dtype)
-    kind = dtypes.category(dtype)
-    if kind == dtypes.BOOL:
-        return bool(value)
-    fits = kind == dtypes.COMPLEX or not isinstance(value, complex)
-    if fits and kind == dtypes.INTEGRAL:
-        ends = dtypes.iinfo(dtype)
-        lowest = ends.min or -ends.max  # negative numbers wrap around in uint8
-        fits = math.isfinite(value) and lowest <= value <= ends.max
-    elif fits and kind == dtypes.FLOATING and math.isfinite(value):
-        fits = abs(value) <= dtypes.finfo(dtype).max
-    if not fits:
-        raise DTypeError(
-            f"{op}: expected a number that {dtype} holds, got {value} "
-            "(value cannot be converted without overflow)"
-        )
-    return number_of(value, dtype)
+    if not isinstance(value, int | float | complex):
+        raise TypeError(f"{op}: expected a tensor or a number, got {type(value).__name__}")
+    return fitting(op, value, dtype)
 
 
 @takes_out

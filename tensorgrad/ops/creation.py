@@ -19,6 +19,7 @@ from tensorgrad.backend import Device, backend_for
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.graph import Leaf, TensorCore, unwrap, wrap
 from tensorgrad.modes import current
+from tensorgrad.op import fitting
 from tensorgrad.out import into
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def full(
         dtype = dtype or fill_value._array.dtype
     fill_value = number("full", fill_value)
     dtype = dtypes.scalar_dtype(fill_value) if dtype is None else dtypes.as_dtype("full", dtype)
-    fill_value = held("full", fill_value, dtype)
+    fill_value = fitting("full", fill_value, dtype)
     return finish(backend.full(sizes("full", (size,)), fill_value, dtype, place), requires_grad)
 
 

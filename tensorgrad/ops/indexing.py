@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import dtypes, inplace, modes
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.graph import TensorCore, unwrap
-from tensorgrad.op import OPS, Number, TensorFunction, number_of, primitive
+from tensorgrad.op import OPS, Number, TensorFunction, fitting, primitive
 from tensorgrad.ops.choice import where
 from tensorgrad.ops.creation import tensor, zeros_of
 from tensorgrad.ops.index_forms import PLACES, is_one_mask, one_form
@@ -111,7 +111,7 @@ def fill(input: Tensor, value: Any) -> Tensor:
     if isinstance(value, TensorCore):
         value = OPS["cast"].call(value, input.dtype)
     else:
-        value = number_of(value, input.dtype)
+        value = fitting("fill", value, input.dtype)
     return put_at(input, value, (Ellipsis,), False)
 
 

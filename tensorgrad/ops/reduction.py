@@ -347,15 +347,19 @@ every = primitive("all", "input", "dim=None, keepdim=False")
 
 @takes_out
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether an element over `dim` is not 0; bool, of uint8 uint8."""
-    found = some(input, reduced_dims(input, dim), keepdim)
+    """Whether an element over `dim` is not 0, over no dimension where that is (); bool, of uint8
+    uint8.
+    """
+    found = input != 0 if dim in ((), []) else some(input, reduced_dims(input, dim), keepdim)
     return cast(found, dtypes.uint8) if input.dtype == dtypes.uint8 else found
 
 
 @takes_out
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether every element over `dim` is not 0; bool, of uint8 uint8."""
-    found = every(input, reduced_dims(input, dim), keepdim)
+    """Whether every element over `dim` is not 0, over no dimension where that is (); bool, of uint8
+    uint8.
+    """
+    found = input != 0 if dim in ((), []) else every(input, reduced_dims(input, dim), keepdim)
     return cast(found, dtypes.uint8) if input.dtype == dtypes.uint8 else found
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import dtypes, modes
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.graph import TensorCore, unwrap, wrap
-from tensorgrad.op import Number, TensorFunction, number_of, primitive
+from tensorgrad.op import Number, TensorFunction, fitting, number_of, primitive
 from tensorgrad.ops.arithmetic import div
 from tensorgrad.ops.choice import where
 from tensorgrad.ops.conversion import cast
@@ -145,7 +145,7 @@ def _value(op: str, src: Any, value: Any, dtype: dtypes.DType) -> Any:
     if (src is None) == (value is None):
         raise TypeError(f"{op}: expected src or value, got {'neither' if src is None else 'both'}")
     given = value if src is None else src
-    return number_of(given, dtype) if isinstance(given, Number) else given
+    return fitting(op, given, dtype) if isinstance(given, Number) else given
 
 
 @takes_out_apart
@@ -292,7 +292,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -
     named = put_at(zeros_of(places, (operand.shape[place],)), 1, (places,), False)
     mask = wrap(reshape(named != 0, tuple([-1 if d == place else 1 for d in range(operand.ndim)])))
     if isinstance(value, Number):
-        value = number_of(value, input.dtype)
+        value = fitting("index_fill", value, input.dtype)
     else:
         value = cast(value, input.dtype)
     result = where(mask, value, operand)

@@ -53,6 +53,8 @@ def log_of_sum(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
 @widened
 def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over `dim`, without overflow; of integers as floats."""
+    if dim is None:
+        raise TypeError("logsumexp: expected dim to be a number or several, got None")
     if not dtypes.is_differentiable(input.dtype):
         input = cast(input, dtypes.get_default_dtype())
     return log_of_sum(input, reduced_dims(input, dim), keepdim)
@@ -104,6 +106,8 @@ def softmax(
     input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """exp(input) / sum(exp(input)) along `dim`, without overflow; `dtype` converts first."""
+    if dim is None:
+        raise TypeError("softmax: expected dim to be a whole number, got None")
     if dtype is None and input.dtype.itemsize != 2 and input.dtype.kind == "f":
         return normalized_exponentials(input, dim, out)  # type: ignore[call-arg]
     return _converted(normalized_exponentials, "softmax", input, dim, dtype, out)  # type: ignore[no-any-return]
@@ -113,6 +117,8 @@ def log_softmax(
     input: Tensor, dim: int, dtype: DType | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """input - log(sum(exp(input))) along `dim`, without overflow; `dtype` converts first."""
+    if dim is None:
+        raise TypeError("log_softmax: expected dim to be a whole number, got None")
     if dtype is None and input.dtype.itemsize != 2 and input.dtype.kind == "f":
         return log_of_normalized(input, dim, out)  # type: ignore[call-arg]
     return _converted(log_of_normalized, "log_softmax", input, dim, dtype, out)  # type: ignore[no-any-return]
