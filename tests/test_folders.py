@@ -12,9 +12,10 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import datasets
-from tensorgrad.data import DataLoader
+from tensorgrad.data import DataLoader, default_collate
 from tensorgrad.datasets import transforms
 from tensorgrad.errors import DTypeError, ShapeError
+from tests.test_datasets import write_mnist
 from tests.test_downloads import Server, server, tar_of, zip_of  # noqa: F401  (a fixture)
 
 Image = pytest.importorskip("PIL.Image")
@@ -443,3 +444,41 @@ def test_a_grey_image_is_padded():
     crop = transforms.RandomCrop(8, padding=1)(np.ones((6, 6), np.uint8))
     assert crop.shape == (8, 8)
     assert crop.sum() == 36
+
+
+class Doubled(transforms.ToTensor):
+    def __call__(self, pic):
+        return super().__call__(pic) * 2
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize(
+    ("make", "together"),
+    [
+        (lambda end: transforms.ToTensor(), True),
+        (lambda end: transforms.Compose([transforms.ToTensor(), end]), True),
+        (lambda end: transforms.Compose([transforms.ToTensor(), transforms.Compose([end])]), True),
+        (lambda end: transforms.Compose([transforms.CenterCrop(20), transforms.ToTensor()]), False),
+        (lambda end: transforms.Compose([Doubled(), end]), False),
+        (lambda end: Doubled(), False),
+    ],
+)
+def test_transforms_of_whole_batches(tmp_path, make, together, colour):
+    random = np.random.default_rng(0)
+    if colour:
+        records = random.integers(0, 256, (9, 3073), dtype=np.uint8)
+        records[:, 0] %= 10
+        (tmp_path / "test_batch.bin").write_bytes(records.tobytes())
+        transform = make(transforms.Normalize([0.1, 0.2, 0.3], [0.7, 0.8, 0.9]))
+    else:
+        images = random.integers(0, 256, (9, 28, 28), dtype=np.uint8)
+        write_mnist(tmp_path, images, np.arange(9, dtype=np.uint8))
+        transform = make(transforms.Normalize([0.3], [0.7]))
+    dataset = (datasets.CIFAR10 if colour else datasets.MNIST)(tmp_path, False, transform)
+    assert (dataset._batch([1, 2]) is not NotImplemented) == together
+    order = [4, 2, 7, 2]
+    fast = next(iter(DataLoader(dataset, 4, sampler=order)))
+    slow = default_collate([dataset[index] for index in order])
+    for part, expected in zip(fast, slow, strict=True):
+        assert part.dtype == expected.dtype
+        np.testing.assert_array_equal(part.numpy(), expected.numpy())

@@ -2,7 +2,8 @@
 
 A class whose items are slices of whole tensors may define, beside `__getitem__`,
 `_batch(indices)`: the collated batch of these items, made by indexing each tensor once, or
-`NotImplemented`. It must equal `default_collate([self[i] for i in indices])`.
+`NotImplemented`. It must equal `default_collate([self[i] for i in indices])`. PyTorch's
+`__getitems__(indices)`, a list of the items, serves those that can be read faster together.
 """
 
 from __future__ import annotations
@@ -158,21 +159,37 @@ class Subset(Dataset[ItemT_co]):
     def __len__(self) -> int:
         return len(self.indices)
 
+    def __getitems__(self, indices: list[int]) -> list[ItemT_co]:
+        return fetch_items(self.dataset, [self.indices[i] for i in indices])
+
     def _batch(self, indices: list[int]) -> Any:
         return fetch_batch(self.dataset, [self.indices[i] for i in indices])
 
 
 def fetch_batch(dataset: Dataset[Any], indices: list[int]) -> Any:
-    """The dataset's own collated batch, or NotImplemented where its items must be collated.
-
-    A class that redefines items and not batches is served item by item.
-    """
-    for cls in type(dataset).__mro__:
-        if "__getitem__" in vars(cls):
-            if "_batch" in vars(cls):
-                return cast(Any, dataset)._batch(indices)
-            break
+    """The dataset's own collated batch, or NotImplemented where its items must be collated."""
+    if redefines(dataset, "__getitem__", "_batch"):
+        return cast(Any, dataset)._batch(indices)
     return NotImplemented
+
+
+def fetch_items(dataset: Dataset[Any], indices: list[int]) -> list[Any]:
+    """The items, by PyTorch's `__getitems__` where the dataset has one."""
+    if redefines(dataset, "__getitem__", "__getitems__"):
+        return list(cast(Any, dataset).__getitems__(indices))
+    return [dataset[index] for index in indices]
+
+
+def redefines(owner: Any, one: str, many: str) -> bool:
+    """Whether the method `many` does for several what `one` does for one: a subclass that redefines
+    `one` alone is served one by one.
+    """
+    for cls in type(owner).__mro__:
+        if many in vars(cls):
+            return True
+        if one in vars(cls):
+            return False
+    return False
 
 
 def random_split(

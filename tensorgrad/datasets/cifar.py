@@ -14,6 +14,7 @@ import numpy as np
 from tensorgrad.data.dataset import Dataset
 from tensorgrad.datasets.archives import archive_stem, unpack
 from tensorgrad.datasets.download import Remote, fetch
+from tensorgrad.datasets.transforms import transform_batch
 from tensorgrad.ops.creation import from_numpy, tensor
 
 _SHAPE = (3, 32, 32)
@@ -104,10 +105,16 @@ class CIFAR10(Dataset[tuple[Any, Any]]):
         return _scaled(image.transpose(2, 0, 1)), target
 
     def _batch(self, indices: list[int]) -> Any:
-        if self.transform is not None or self.target_transform is not None:
+        if self.target_transform is not None:
             return NotImplemented
         images = self.data.transpose(0, 3, 1, 2)[indices]
-        return [_scaled(images), tensor([self.targets[index] for index in indices])]
+        if self.transform is None:
+            batch = _scaled(images)
+        else:
+            batch = transform_batch(self.transform, images.transpose(0, 2, 3, 1))
+            if batch is NotImplemented:
+                return NotImplemented
+        return [batch, tensor([self.targets[index] for index in indices])]
 
     def _names(self) -> list[str]:
         return [f"data_batch_{n}.bin" for n in range(1, 6)] if self.train else ["test_batch.bin"]

@@ -13,6 +13,7 @@ import numpy as np
 from tensorgrad.data.dataset import Dataset
 from tensorgrad.datasets.download import Remote, fetch
 from tensorgrad.datasets.idx import read_idx
+from tensorgrad.datasets.transforms import transform_batch
 from tensorgrad.ops.creation import from_numpy
 
 _SIDE = 28
@@ -118,9 +119,13 @@ class MNIST(Dataset[tuple[Any, Any]]):
         return image.unsqueeze(0) / _WHITE, target
 
     def _batch(self, indices: list[int]) -> Any:
-        if self.transform is not None or self.target_transform is not None:
+        if self.target_transform is not None:
             return NotImplemented
-        return [self.data[indices].unsqueeze(1) / _WHITE, self.targets[indices]]
+        images = self.data[indices]
+        if self.transform is None:
+            return [images.unsqueeze(1) / _WHITE, self.targets[indices]]
+        batch = transform_batch(self.transform, images.numpy())
+        return NotImplemented if batch is NotImplemented else [batch, self.targets[indices]]
 
     @property
     def class_to_idx(self) -> dict[str, int]:
