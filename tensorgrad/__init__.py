@@ -11,12 +11,15 @@ import typing as _typing
 import warnings as _warnings
 from math import e, inf, nan, pi
 
-from tensorgrad import autograd, cuda, version
+from numpy import dtype
+
+from tensorgrad import autograd, cuda, dtypes, formats, random, settings, typed, version
 from tensorgrad import ops as _ops
 from tensorgrad._tensor import Tensor
 from tensorgrad.autograd import (
     enable_grad,
     inference_mode,
+    is_anomaly_enabled,
     no_grad,
     set_grad_enabled,
 )
@@ -26,35 +29,12 @@ from tensorgrad.backend import (
 from tensorgrad.backend import (
     backend_names,
     get_backend,
+    get_default_device,
     set_backend,
+    set_default_device,
     use_backend,
 )
-from tensorgrad.dtypes import (
-    bfloat16,
-    can_cast,
-    cdouble,
-    cfloat,
-    complex64,
-    complex128,
-    double,
-    finfo,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    half,
-    iinfo,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    promote_types,
-    result_type,
-    set_default_dtype,
-    short,
-    uint8,
-)
+from tensorgrad.dtypes import *
 from tensorgrad.dtypes import bool_ as bool
 from tensorgrad.dtypes import float_ as float
 from tensorgrad.dtypes import int_ as int
@@ -65,16 +45,9 @@ from tensorgrad.errors import (
     IndexRangeError,
     ShapeError,
 )
+from tensorgrad.formats import *
 from tensorgrad.formats import Layout as layout
 from tensorgrad.formats import MemoryFormat as memory_format
-from tensorgrad.formats import (
-    Size,
-    channels_last,
-    channels_last_3d,
-    contiguous_format,
-    preserve_format,
-    strided,
-)
 from tensorgrad.inplace_ops import FUNCTIONS as _IN_PLACE
 from tensorgrad.modes import is_grad_enabled, is_inference_mode_enabled
 from tensorgrad.ops.activation import celu, celu_, selu, selu_
@@ -157,14 +130,9 @@ from tensorgrad.ops.tensor_norm import *
 from tensorgrad.ops.transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tensorgrad.printing import set_printoptions
 from tensorgrad.public import functions as _public_functions
-from tensorgrad.random import (
-    Generator,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
-)
+from tensorgrad.random import *
+from tensorgrad.settings import *
+from tensorgrad.typed import *
 from tensorgrad.version import __version__ as __version__
 
 newaxis = None
@@ -172,11 +140,9 @@ newaxis = None
 __all__ = [
     "BackendError",
     "DTypeError",
-    "Generator",
     "GraphError",
     "IndexRangeError",
     "ShapeError",
-    "Size",
     "Tensor",
     "accelerator",
     "adaptive_avg_pool1d",
@@ -187,22 +153,13 @@ __all__ = [
     "backend_names",
     "backends",
     "batch_norm",
-    "bfloat16",
     "bilinear",
     "binary_cross_entropy_with_logits",
     "bool",
-    "can_cast",
-    "cdouble",
     "celu",
     "celu_",
-    "cfloat",
     "channel_shuffle",
-    "channels_last",
-    "channels_last_3d",
-    "complex64",
-    "complex128",
     "constant_pad_nd",
-    "contiguous_format",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -217,39 +174,28 @@ __all__ = [
     "datasets",
     "device",
     "distributed",
-    "double",
     "dropout",
+    "dtype",
     "e",
     "embedding",
     "enable_grad",
     "feature_alpha_dropout",
     "fft",
-    "finfo",
     "float",
-    "float16",
-    "float32",
-    "float64",
     "func",
     "get_backend",
-    "get_default_dtype",
-    "get_rng_state",
+    "get_default_device",
     "grid_sampler",
     "grid_sampler_2d",
     "grid_sampler_3d",
     "group_norm",
-    "half",
     "hardshrink",
     "hinge_embedding_loss",
     "hub",
-    "iinfo",
     "inf",
     "inference_mode",
-    "initial_seed",
     "int",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "kl_div",
@@ -257,8 +203,6 @@ __all__ = [
     "layout",
     "linalg",
     "load",
-    "long",
-    "manual_seed",
     "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
@@ -277,36 +221,35 @@ __all__ = [
     "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
-    "preserve_format",
-    "promote_types",
+    "random",
     "relu_",
-    "result_type",
     "rms_norm",
     "rrelu",
     "rrelu_",
     "save",
-    "seed",
     "selu",
     "selu_",
     "set_backend",
-    "set_default_dtype",
+    "set_default_device",
     "set_grad_enabled",
     "set_printoptions",
-    "set_rng_state",
-    "short",
     "signal",
     "special",
-    "strided",
     "testing",
     "threshold",
     "threshold_",
     "triplet_margin_loss",
     "types",
-    "uint8",
     "use_backend",
     "utils",
     "version",
+    "vmap",
 ]
+__all__ += dtypes.__all__
+__all__ += formats.__all__
+__all__ += random.__all__
+__all__ += settings.__all__
+__all__ += typed.__all__
 __all__ += _ops.creation.__all__
 __all__ += _ops.layouts.__all__
 __all__ += _ops.queries.__all__
@@ -368,13 +311,27 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorgrad\
 
 # What stands above the tensor is imported when it is first named: `import tensorgrad` is quick.
 if _typing.TYPE_CHECKING:
-    from tensorgrad import amp, data, datasets, fft, func, linalg, nn, optim, signal, special, utils
+    from tensorgrad import (
+        amp,
+        data,
+        datasets,
+        distributions,
+        fft,
+        func,
+        linalg,
+        nn,
+        optim,
+        signal,
+        special,
+        utils,
+    )
     from tensorgrad.amp.autocast import (
         autocast,
         get_autocast_dtype,
         is_autocast_cache_enabled,
         is_autocast_enabled,
     )
+    from tensorgrad.func import vmap
     from tensorgrad.io import load, save
 
 _ELSEWHERE = {
@@ -384,10 +341,12 @@ _ELSEWHERE = {
     "is_autocast_enabled": "amp.autocast",
     "load": "io",
     "save": "io",
+    "vmap": "func",
 }
 _PACKAGES = (
-    "accelerator", "amp", "backends", "data", "datasets", "distributed", "fft", "func", "hub", "linalg",
-    "multiprocessing", "nn", "optim", "signal", "special", "testing", "types", "utils",
+    "accelerator", "amp", "backends", "data", "datasets", "distributed", "distributions", "fft",
+    "func", "hub", "linalg", "multiprocessing", "nn", "optim", "signal", "special", "testing",
+    "types", "utils",
 )  # fmt: skip
 
 
@@ -396,6 +355,11 @@ def __getattr__(name: str) -> _typing.Any:
         return getattr(_importlib.import_module(f"tensorgrad.{_ELSEWHERE[name]}"), name)
     if name in _PACKAGES:
         return _importlib.import_module(f"tensorgrad.{name}")
+    if name == "jit":
+        raise AttributeError(
+            "tensorgrad.jit: expected a name that there is, got TorchScript's: programs run as "
+            "they are written, without a compiler"
+        )
     raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
 
 

@@ -2,15 +2,21 @@
 
 Here is how one is made from another: conversions, `new_*`, copies and pickles. Operators stand in
 `tensorgrad.operators`, methods that are ops in `tensorgrad.tensor_ops`, readers of its fields and
-values in `tensorgrad.tensor_fields`, what concerns the graph in `tensorgrad.tensor_graph`.
+values in `tensorgrad.tensor_fields`, its memory in `tensorgrad.tensor_memory`, what concerns the
+graph in `tensorgrad.tensor_graph`.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
+import numpy as np
+
 from tensorgrad import codegen, dtypes, graph, modes, printing
-from tensorgrad.errors import GraphError
+from tensorgrad.backend import Device
+from tensorgrad.errors import DTypeError, GraphError
+from tensorgrad.formats import Size
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
 from tensorgrad.ops import choice, conversion, creation, layouts, moving
 from tensorgrad.tensor_graph import TensorGraph
@@ -23,14 +29,13 @@ class Tensor(TensorGraph):
     __hash__ = object.__hash__
     __array_priority__ = 1000  # an ndarray on the left leaves its operators to ours
 
-    def __new__(cls, data: Any = None, *more: int) -> Tensor:
-        """As `tensorgrad.tensor` in the default floating dtype; ints are sizes, as in PyTorch's
-        `Tensor(2, 3)`.
+    def __new__(cls, *args: Any) -> Tensor:
+        """Of sizes (uninitialised) or of data, in the default floating dtype: `Tensor(2, 3)`,
+        `Tensor([2.0, 3.0])`. Of a tensor it is an alias.
         """
-        dtype = dtypes.get_default_dtype()
-        if isinstance(data, int):
-            return creation.empty(data, *more)
-        return creation.tensor([] if data is None else data, dtype=dtype)
+        if len(args) == 1 and isinstance(args[0], Tensor):
+            return args[0].detach()
+        return constructed("Tensor", args, dtypes.get_default_dtype())
 
     def __repr__(self) -> str:
         return printing.describe(self)
@@ -53,11 +58,14 @@ class Tensor(TensorGraph):
         if hasattr(self, "_role"):
             copy._role = self._role
         memo[id(self)] = copy
+        if self.__dict__:
+            copy.__dict__.update(deepcopy(self.__dict__, memo))
         return copy
 
     def __reduce__(self) -> Any:
         role = getattr(self, "_role", None)
-        return _rebuild, (self.detach()._on_host(), str(self.device), self.requires_grad, role)
+        arguments = (self._on_host(), str(self.device), self.requires_grad, role)
+        return _rebuild, arguments, self.__dict__ or None
 
     # ---- conversion
 
@@ -129,6 +137,12 @@ class Tensor(TensorGraph):
 
     # ---- new tensors of this one's dtype and device
 
+    def new(self, *args: Any) -> Tensor:
+        """Of sizes (uninitialised) or of data: `x.new(2, 3)`, `x.new([2, 3])`. Of a tensor of this
+        dtype it is an alias.
+        """
+        return constructed("new", args, self.dtype, self.device)
+
     def new_tensor(self, data: Any, **options: Any) -> Tensor:
         """A copy of `data`, as `tensorgrad.tensor`."""
         return creation.tensor(data, **creation.like(self, options))
@@ -153,6 +167,26 @@ class Tensor(TensorGraph):
     def where(self, condition: Tensor, other: Any) -> Tensor:
         result: Tensor = choice.where(condition, self, other)
         return result
+
+
+def constructed(
+    op: str, args: tuple[Any, ...], dtype: dtypes.DType, device: Device | None = None
+) -> Tensor:
+    """What PyTorch's first way of making tensors makes: of sizes, of data, or of nothing."""
+    options: dict[str, Any] = {"dtype": dtype, "device": device}
+    if not args or all(isinstance(arg, int) for arg in args):
+        return creation.empty(*(args or (0,)), **options)
+    (data,) = args if len(args) == 1 else (None,)
+    if isinstance(data, Size):
+        return creation.empty(data, **options)
+    if isinstance(data, Tensor):
+        if data.dtype != dtype:
+            raise DTypeError(f"{op}: expected a tensor of {dtype}, got {data.dtype}")
+        return data.detach()
+    if not isinstance(data, list | tuple | np.ndarray):
+        given = [type(arg).__name__ for arg in args]
+        raise TypeError(f"{op}: expected sizes, a sequence or a tensor, got {', '.join(given)}")
+    return creation.tensor(data, **options)
 
 
 graph.register_tensor_class(Tensor)

@@ -28,7 +28,7 @@ ENVIRONMENT_VARIABLE = "TENSORGRAD_BACKEND"
 
 class Device:
     """Where data lives: a type ("cpu", "cuda") and a number. `tg.device("cuda:0")`,
-    `tg.device("cuda", 0)`.
+    `tg.device("cuda", 0)`. Within `with tg.device("cuda"):` new tensors lie there.
     """
 
     __slots__ = ("index", "type")
@@ -56,6 +56,15 @@ class Device:
 
     def __hash__(self) -> int:
         return hash((self.type, self.index))
+
+    def __enter__(self) -> Device:
+        table = Backends(backends())
+        table.choose(backend_for(self)[0])
+        modes.ModeContext(backends=table).__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        modes.ModeContext().__exit__(*error)
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -236,3 +245,13 @@ def backend_for(device: Any = None) -> tuple[Any, Device]:
         device = Device(device)
     backend = backends().on(device.type)
     return backend, backend.check_device(device)
+
+
+def set_default_device(device: Any) -> None:
+    """Make new tensors lie there; None means the CPU. Chooses the backend of that device."""
+    backends().choose(backend_for("cpu" if device is None else device)[0])
+
+
+def get_default_device() -> Device:
+    """Where new tensors lie."""
+    return backend_for()[1]

@@ -14,6 +14,33 @@ import numpy as np
 
 from tensorgrad.errors import DTypeError
 
+__all__ = [
+    "bfloat16",
+    "can_cast",
+    "cdouble",
+    "cfloat",
+    "complex64",
+    "complex128",
+    "double",
+    "finfo",
+    "float16",
+    "float32",
+    "float64",
+    "get_default_dtype",
+    "half",
+    "iinfo",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "long",
+    "promote_types",
+    "result_type",
+    "set_default_dtype",
+    "short",
+    "uint8",
+]
+
 DType: TypeAlias = np.dtype[Any]
 
 bool_ = np.dtype("bool")
@@ -84,31 +111,31 @@ def get_default_dtype() -> DType:
     return _default
 
 
-def set_default_dtype(dtype: DType) -> None:
-    """Make `dtype` (a floating type) the type of tensors made from Python floats."""
+def set_default_dtype(d: DType) -> None:
+    """Make `d` (a floating type) the type of tensors made from Python floats."""
     global _default
-    if not is_floating_point(np.dtype(dtype)):
-        raise TypeError(f"set_default_dtype: expected a floating-point dtype, got {dtype}")
-    _default = np.dtype(dtype)
+    if not is_floating_point(np.dtype(d)):
+        raise TypeError(f"set_default_dtype: expected a floating-point dtype, got {d}")
+    _default = np.dtype(d)
 
 
-def promote_types(first: DType, second: DType) -> DType:
+def promote_types(type1: DType, type2: DType) -> DType:
     """The smallest type that PyTorch lets both operands be converted to.
 
     Unlike NumPy a floating type is never widened by an integral one: `int64` with `float32` is
     `float32`.
     """
-    if first is second:
-        return first
-    a, b = category(first), category(second)
+    if type1 is type2:
+        return type1
+    a, b = category(type1), category(type2)
     if a != b:
         if max(a, b) == COMPLEX and min(a, b) == FLOATING:
-            return np.promote_types(first, second)
-        return first if a > b else second
-    if bfloat16 in (first, second):
-        other = second if first == bfloat16 else first
+            return np.promote_types(type1, type2)
+        return type1 if a > b else type2
+    if bfloat16 in (type1, type2):
+        other = type2 if type1 == bfloat16 else type1
         return float32 if other == float16 else other
-    return np.promote_types(first, second)
+    return np.promote_types(type1, type2)
 
 
 def _combine(higher: DType | None, lower: DType | None) -> DType | None:
@@ -155,9 +182,9 @@ def result_type(*operands: Any) -> DType:
     return result
 
 
-def can_cast(source: DType, target: DType) -> builtins.bool:
-    """Whether PyTorch stores a result of type `source` into a tensor of type `target`."""
-    return category(source) <= category(target)
+def can_cast(from_: DType, to: DType) -> builtins.bool:
+    """Whether PyTorch stores a result of type `from_` into a tensor of type `to`."""
+    return category(from_) <= category(to)
 
 
 # ---- limits

@@ -9,6 +9,15 @@ from __future__ import annotations
 import math
 from typing import Any, SupportsIndex, overload
 
+__all__ = [
+    "Size",
+    "channels_last",
+    "channels_last_3d",
+    "contiguous_format",
+    "preserve_format",
+    "strided",
+]
+
 item: Any = tuple.__getitem__
 
 

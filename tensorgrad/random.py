@@ -9,13 +9,29 @@ everywhere, to the bit, and normals to a few units in the last place.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from operator import index
 from typing import Any
 
+import numpy as np
+
 from tensorgrad.backend import Device
 from tensorgrad.graph import wrap
+
+__all__ = [
+    "Generator",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+]
+
+STATE_BYTES = 16
 
 
 class Generator:
@@ -42,22 +58,24 @@ class Generator:
     def initial_seed(self) -> int:
         return self._seed
 
+    def position(self) -> tuple[int, int]:
+        """(seed, blocks used): where in which stream the next draw begins."""
+        return self._seed, self._offset
+
     def get_state(self) -> Any:
-        """Seed and position, as an int64 tensor of two: what `set_state` takes to continue bit for
+        """Seed and position, as a tensor of 16 bytes: what `set_state` takes to continue bit for
         bit.
         """
-        import numpy as np
+        return wrap(np.array([self._seed, self._offset], "<u8").view("uint8"))
 
-        return wrap(np.array([self._seed, self._offset], "uint64").view("int64"))
-
-    def set_state(self, state: Any) -> None:
+    def set_state(self, new_state: Any) -> None:
         """Continue from a state that `get_state` gave."""
-        if tuple(state.shape) != (2,) or state.dtype != "int64":
+        if tuple(new_state.shape) != (STATE_BYTES,) or new_state.dtype != "uint8":
             raise TypeError(
-                "set_state: expected a state from get_state (2 of int64), "
-                f"got shape {list(state.shape)} of {state.dtype}"
+                f"set_state: expected a state from get_state ({STATE_BYTES} of uint8), "
+                f"got shape {list(new_state.shape)} of {new_state.dtype}"
             )
-        seed, offset = state.numpy().view("uint64")
+        seed, offset = np.ascontiguousarray(new_state.numpy(force=True)).view("<u8")
         self._seed, self._offset = int(seed), int(offset)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,6 +115,20 @@ def get_rng_state() -> Any:
     return default_generator.get_state()
 
 
-def set_rng_state(state: Any) -> None:
+def set_rng_state(new_state: Any) -> None:
     """Continue the default generator from a state that `get_rng_state` gave."""
-    default_generator.set_state(state)
+    default_generator.set_state(new_state)
+
+
+@contextlib.contextmanager
+def fork_rng(devices: Any = None, enabled: bool = True, **options: Any) -> Iterator[None]:
+    """`with fork_rng():` what is drawn or seeded inside leaves the default generator as it was.
+
+    One generator draws for all devices, so `devices` and PyTorch's other options change nothing.
+    """
+    state = default_generator.get_state()
+    try:
+        yield
+    finally:
+        if enabled:
+            default_generator.set_state(state)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tensorgrad import dtypes, formats, modes
 from tensorgrad.backend import Device
-from tensorgrad.errors import DTypeError, GraphError, ShapeError
+from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.formats import Size
 from tensorgrad.graph import TensorCore
 from tensorgrad.ops import cutting, logic, rearranging, reduction
@@ -83,9 +83,9 @@ class TensorFields(TensorOps):
     def is_cpu(self) -> bool:
         return self.device.type == "cpu"
 
-    @property
-    def is_sparse(self) -> bool:
-        return False
+    # What tensors of PyTorch can be, and none is here.
+    is_meta = is_mkldnn = is_mps = is_nested = is_quantized = is_xla = is_xpu = False
+    is_sparse = is_sparse_csr = False
 
     @property
     def layout(self) -> formats.Layout:
@@ -135,29 +135,9 @@ class TensorFields(TensorOps):
         """Nested lists of Python numbers."""
         return self._on_host().tolist()
 
-    def numpy(self, *, force: bool = False) -> np.ndarray[Any, Any]:
-        """The elements as a NumPy array that shares the tensor's memory; `force` detaches and
-        copies to the host.
-        """
-        if not force:
-            if self._node is not None:
-                raise GraphError(
-                    "numpy: expected a tensor that does not require grad, got one that "
-                    "does (use detach())"
-                )
-            if self.device.type != "cpu":
-                raise TypeError(
-                    f"numpy: expected a tensor on the CPU, got one on {self.device} (use cpu())"
-                )
-        return self._on_host()
-
     def _on_host(self) -> np.ndarray[Any, Any]:
         array = self._array
         return modes.current().backends[array.__class__].to_numpy(array)  # type: ignore[no-any-return]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        array = self.numpy()
-        return array if dtype in (None, array.dtype) else array.astype(dtype)
 
     def __bool__(self) -> bool:
         return self.is_nonzero()
@@ -189,15 +169,3 @@ class TensorFields(TensorOps):
         if not isinstance(value, TensorCore | int | float | complex):
             raise DTypeError(f"contains: expected a tensor or a number, got {type(value).__name__}")
         return bool(reduction.any(logic.eq(self, value)))
-
-    def __dlpack__(self, **options: Any) -> Any:
-        """The memory for another array library (the DLPack protocol)."""
-        if self._node is not None:
-            raise BufferError(
-                "dlpack: expected a tensor that does not require grad, got one that does "
-                "(use detach())"
-            )
-        return self._array.__dlpack__(**options)
-
-    def __dlpack_device__(self) -> tuple[Any, int]:
-        return self._array.__dlpack_device__()  # type: ignore[no-any-return]

@@ -11,13 +11,13 @@ from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.graph import HookHandle, Leaf, Node, TensorCore, hooks_of, version_of, wrap
 from tensorgrad.ops import creation
 from tensorgrad.sparse_rows import SparseRows
-from tensorgrad.tensor_fields import TensorFields
+from tensorgrad.tensor_memory import TensorMemory
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 
-class TensorGraph(TensorFields):
+class TensorGraph(TensorMemory):
     """The part of `Tensor` that concerns gradients."""
 
     __slots__ = ()

@@ -137,9 +137,10 @@ LAYERS = [
     "version", "paths", "errors", "formats", "dtypes", "modes", "graph", "saved", "sparse_rows",
     "walk", "engine", "backend", "first_call", "codegen", "explain", "out", "op", "several",
     "fused", "inplace", "random", "ops", "autograd", "printing", "inplace_ops", "operators",
-    "public", "tensor_ops", "tensor_fields", "tensor_graph", "_tensor", "cuda", "accelerator",
-    "hub", ("data", "distributed", "fft", "func", "linalg", "multiprocessing", "signal", "special",
-    "testing", "types"), "distributions", "utils", "nn", "optim", "io", "datasets", "__init__",
+    "public", "tensor_ops", "tensor_fields", "shared", "tensor_memory", "tensor_graph", "_tensor",
+    "typed", "settings", "amp", "cuda", "accelerator", "hub", ("data", "distributed", "fft", "func",
+    "linalg", "multiprocessing", "signal", "special", "testing", "types"), "distributions", "utils",
+    "nn", "optim", "io", "datasets", "__init__",
 ]  # fmt: skip
 OPS_LAYERS = [
     "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",
@@ -234,8 +235,10 @@ def test_only_backends_touch_array_libraries():
     read them there, or name dtypes.
     """
     readers = {
-        "tensor_fields", "dtypes", "random", "ops/creation", "ops/sampling", "autograd/gradcheck",
-        "printing", "nn/init", "nn/module", "io/__init__", "io/tree", "io/archives", "io/pickled",
+        "tensor_memory", "tensor_fields", "_tensor", "shared", "dtypes",
+        "random", "ops/creation", "ops/sampling", "autograd/gradcheck", "printing",
+        "nn/init", "nn/module", "io/__init__", "io/tree", "io/archives",
+        "io/pickled",
     }  # fmt: skip
     found = set()
     for parts, path in library_files():

@@ -207,7 +207,7 @@ class DataLoader:
                 self._pool = None
 
     def _new_pool(self, generator: Generator) -> Pool:
-        seed, position = generator.get_state().tolist()
+        seed, position = generator.position()
         pool = Pool(
             self.dataset,
             self._fetch,

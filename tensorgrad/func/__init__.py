@@ -13,14 +13,17 @@ from tensorgrad.func.differentiation import (
     vjp,
 )
 from tensorgrad.func.mapping import vmap
+from tensorgrad.func.stateless import functional_call, stack_module_state
 
 __all__ = [
+    "functional_call",
     "grad",
     "grad_and_value",
     "hessian",
     "jacfwd",
     "jacrev",
     "jvp",
+    "stack_module_state",
     "vjp",
     "vmap",
 ]

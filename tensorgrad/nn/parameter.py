@@ -72,7 +72,7 @@ class _Uninitialized(Tensor):
         return type(self), (self.requires_grad, str(self.device), self.dtype)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        copy: Tensor = type(self)(self.requires_grad, self.device, self.dtype)  # type: ignore[arg-type]
+        copy: Tensor = type(self)(self.requires_grad, self.device, self.dtype)
         memo[id(self)] = copy
         return copy
 

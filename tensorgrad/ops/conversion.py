@@ -113,7 +113,11 @@ def type_name(dtype: dtypes.DType) -> str:
 
 
 def dtype_of_type(kind: Any) -> dtypes.DType:
-    """The dtype that a dtype, or an old name such as "tensorgrad.FloatTensor", stands for."""
+    """The dtype that a dtype, a typed tensor such as `FloatTensor`, or its name
+    "tensorgrad.FloatTensor" stands for.
+    """
+    if isinstance(kind, type) and hasattr(kind, "dtype"):
+        kind = kind.dtype
     if isinstance(kind, str):
         name = kind.rpartition(".")[2]
         for dtype, known in _TYPE_NAMES.items():

@@ -6,7 +6,9 @@ the default one. https://docs.pytorch.org/docs/stable/torch.html#in-place-random
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes, inplace
@@ -58,6 +60,21 @@ def normal_(
     )
 
 
+def from_by_name(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A function that takes `from_` as PyTorch names it, too: `**{"from": 0}`, a word of Python's
+    own.
+    """
+
+    @functools.wraps(function)
+    def call(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if "from" in kwargs:
+            kwargs["from_"] = kwargs.pop("from")
+        return function(input, *args, **kwargs)
+
+    return call
+
+
+@from_by_name
 def uniform_(
     input: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
@@ -123,6 +140,7 @@ def bernoulli_(
     return copy_(input, _uniform_in(input, generator) < p)
 
 
+@from_by_name
 def random_(
     input: Tensor,
     from_: int | None = None,

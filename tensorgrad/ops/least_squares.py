@@ -11,14 +11,15 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tensorgrad.dtypes import complex64, float32, int64
+from tensorgrad.dtypes import complex64, float32, int64, is_differentiable
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import unwrap
 from tensorgrad.op import TensorFunction, primitive
+from tensorgrad.ops.arithmetic import pow
 from tensorgrad.ops.choice import clamp, where
 from tensorgrad.ops.conversion import cast
-from tensorgrad.ops.creation import zeros_of
+from tensorgrad.ops.creation import arange, zeros_of
 from tensorgrad.ops.decompositions import eigen, singular, singular_values
 from tensorgrad.ops.joining import cat
 from tensorgrad.ops.linalg import matmul, swap_last
@@ -30,6 +31,7 @@ from tensorgrad.ops.matrices import (
     in_one_batch,
 )
 from tensorgrad.ops.pointwise import abs
+from tensorgrad.ops.rearranging import flip
 from tensorgrad.ops.reduction import largest, total
 from tensorgrad.ops.shape import broadcast, clone, movedim, reshape, take_slice, unsqueeze
 from tensorgrad.ops.solving import as_columns, inverse_of, solve
@@ -42,6 +44,7 @@ __all__ = [
     "matrix_exp",
     "matrix_power",
     "pinverse",
+    "vander",
 ]
 
 
@@ -276,3 +279,18 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tens
         )
     X = solve(reshape(A, size, size), reshape(B, size))
     return reshape(X, columns)
+
+
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """(n,) to (n, N): the powers of each element, from N - 1 down to 0 or, `increasing`, upward; N
+    is n unless told. Bools and narrow ints become int64.
+    """
+    if x.ndim != 1:
+        raise ShapeError(f"vander: expected one dimension, got shape {list(x.shape)}")
+    count = x.shape[0] if N is None else N
+    if count < 0:
+        raise ShapeError(f"vander: expected N >= 0, got {N}")
+    if not is_differentiable(x.dtype):
+        x = cast(x, int64)
+    powers = pow(unsqueeze(x, -1), arange(count, dtype=x.dtype, device=x.device))
+    return powers if increasing else flip(powers, 1)

@@ -57,6 +57,9 @@ case("vecdot", tg.linalg.vecdot, normal(2, 3), normal(3), torch="",
      ref=lambda x, y: (x * y).sum(-1))
 case("vander", tg.linalg.vander, normal(2, 3), N=4, torch="",
      ref=lambda x, N: x[..., None] ** np.arange(N))
+case("vander falling", tg.vander, normal(4), N=3, torch="", ref=np.vander)
+case("vander rising", tg.vander, normal(4), increasing=True, torch="",
+     ref=lambda x, increasing: np.vander(x, increasing=True))
 case("linalg.cross", tg.linalg.cross, normal(4, 3), normal(1, 3), torch="", ref=np.cross)
 case("linalg.diagonal", tg.linalg.diagonal, normal(2, 3, 4), offset=1, torch="",
      ref=lambda x, offset: np.diagonal(x, offset, -2, -1))
@@ -127,6 +130,10 @@ case("cdist product", tg.cdist, normal(3, 4), normal(5, 4), ref=distances,
 
 bad("bmm ranks", lambda m, x, y: m.bmm(x, y), X, X, error=ShapeError,
     words="bmm: expected tensors of 3 and 3 dimensions, got shapes [3, 4] and [3, 4]")
+bad("vander ranks", lambda m, x: m.vander(x), floats(2, 5), error=ShapeError,
+    words="vander: expected one dimension, got shape [2, 5]")
+bad("vander N", lambda m, x: m.vander(x, N=-1), floats(2), error=ShapeError,
+    words="vander: expected N >= 0, got -1")
 bad("addmm input", lambda m, x, y, z: m.addmm(x, y, z), floats(2, 5), X, floats(4, 5),
     error=ShapeError, words="addmm: expected an input that broadcasts to [3, 5], got [2, 5]")
 bad("addmm dtypes", lambda m, x, y, z: m.addmm(x, y, z), LONG[:1], X, floats(4, 5),
