@@ -16,6 +16,7 @@ from numpy import dtype
 from tensorgrad import autograd, cuda, dtypes, formats, random, settings, typed, version
 from tensorgrad import ops as _ops
 from tensorgrad._tensor import Tensor
+from tensorgrad.allocator import empty_cache, memory_stats
 from tensorgrad.autograd import (
     enable_grad,
     inference_mode,
@@ -148,6 +149,8 @@ __all__ = [
     "adaptive_avg_pool1d",
     "adaptive_max_pool1d",
     "alpha_dropout",
+    "amp",
+    "autocast",
     "autograd",
     "avg_pool1d",
     "backend_names",
@@ -174,6 +177,7 @@ __all__ = [
     "datasets",
     "device",
     "distributed",
+    "distributions",
     "dropout",
     "dtype",
     "e",
@@ -183,6 +187,7 @@ __all__ = [
     "fft",
     "float",
     "func",
+    "get_autocast_dtype",
     "get_backend",
     "get_default_device",
     "grid_sampler",
@@ -196,6 +201,8 @@ __all__ = [
     "inference_mode",
     "int",
     "is_anomaly_enabled",
+    "is_autocast_cache_enabled",
+    "is_autocast_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "kl_div",

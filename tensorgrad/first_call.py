@@ -24,19 +24,30 @@ def define(
     are not specialised.
     """
 
-    def first_call(*values: Any) -> Any:
+    def settle() -> None:
         found: dict[str, Any] = {}
         exec(compile(f"def {head}:\n{write()}", f"<op {title}>", "exec"), space, found)
         function.__code__ = found.popitem()[1].__code__
+
+    def first_call(*values: Any) -> Any:
+        settle()
         return function(*values)
 
     name, _, parameters = head.removesuffix(")").partition("(")
     part = title.rpartition(" ")[2] if " " in title else "call"
     space[f"_first_{part}"] = first_call
+    space[f"_settle_{part}"] = settle
     stub = _stub(part, parameters, ", ".join(arguments))
     function = FunctionType(stub.__code__, space, name, stub.__defaults__)
     function.__qualname__ = name
     function.__module__ = "tensorgrad"
+    return function
+
+
+def settled(function: FunctionType) -> FunctionType:
+    """The function with the code that it has from its first call on, if it is one of these."""
+    if function.__code__.co_name == "stub":
+        function.__globals__["_settle_call"]()
     return function
 
 

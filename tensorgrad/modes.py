@@ -23,8 +23,8 @@ class Mode:
     """
 
     __slots__ = (
-        "anomaly", "backends", "check_nan", "grad", "inference", "kinds", "outer", "packing",
-        "record", "watched",
+        "_uncast", "anomaly", "autocast", "backends", "check_nan", "grad", "inference", "kinds",
+        "outer", "packing", "record", "watched",
     )  # fmt: skip
 
     def __init__(
@@ -36,6 +36,7 @@ class Mode:
         check_nan: bool = True,
         outer: Mode | None = None,
         packing: Packing | None = None,
+        autocast: Any = None,
     ) -> None:
         self.take(backends)
         self.grad = grad
@@ -44,6 +45,8 @@ class Mode:
         self.check_nan = check_nan
         self.outer = outer  # what held before the innermost `with` block
         self.packing = packing  # who keeps what nodes save, if not the nodes
+        self.autocast = autocast  # what `amp.autocast` asks of ops, or None
+        self._uncast: Mode | None = None
         self.watched = anomaly or packing is not None
         self.record = grad and not inference
 
@@ -63,7 +66,14 @@ class Mode:
             take("check_nan", self.check_nan),
             take("outer", self.outer),
             take("packing", self.packing),
+            take("autocast", self.autocast),
         )
+
+    def uncast(self) -> Mode:
+        """The same without autocast: how the insides of an op run. Made once, as each op asks."""
+        if self._uncast is None:
+            self._uncast = self.but(autocast=None)
+        return self._uncast
 
 
 # The default is filled in by backend.py, which knows what a table of backends is.

@@ -7,6 +7,7 @@ what needs none does nothing (`empty_cache`, `manual_seed`), and the rest raises
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from tensorgrad import random
@@ -183,3 +184,9 @@ def set_rng_state(new_state: Any, device: Any = "cuda") -> None:
     """Continue from a state that `get_rng_state` gave. BackendError without a usable GPU."""
     _checked(device)
     random.set_rng_state(new_state)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "amp":  # few programs name it; importing it takes time
+        return importlib.import_module("tensorgrad.cuda.amp")
+    raise AttributeError(f"module 'tensorgrad.cuda' has no attribute {name!r}")

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tensorgrad import modes
 from tensorgrad.errors import ShapeError
 from tensorgrad.nn import init
 from tensorgrad.nn.functional import dropout
@@ -206,7 +207,7 @@ class RNNBase(Module):
                 f"{name}: expected at least one step, got input of shape {list(input.shape)}"
             )
         dtype = getattr(self, self._all_weights[0][0]).dtype
-        if input.dtype != dtype:
+        if input.dtype != dtype and modes.current().autocast is None:
             raise ValueError(
                 f"{name}: expected input of the weights' dtype {dtype}, got {input.dtype} "
                 f"(input.to({dtype}) or module.to({input.dtype}))"
@@ -271,6 +272,9 @@ class RNNBase(Module):
         Forwards the sequences that end leave the batch, the shortest first; backwards they join it.
         """
         projected = linear(input, weights.input, self._input_bias(weights))
+        bias = weights.bias_hidden
+        if bias is not None and bias.dtype != projected.dtype:  # autocast casts products alone
+            weights = weights._replace(bias_hidden=bias.to(projected.dtype))
         steps = unbind(projected) if sizes is None else split_with_sizes(projected, sizes)
         steps = steps[::-1] if backwards else steps
         state = _rows(initial, 0, steps[0].shape[0])

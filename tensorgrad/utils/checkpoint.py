@@ -42,6 +42,7 @@ class _Segment:
     ) -> None:
         self.run = run
         self.again = again
+        self.autocast = modes.current().autocast
         self.random_state = default_generator.get_state() if keep_random else None
         self.compare = compare
         self.kinds: list[tuple[tuple[int, ...], Any]] = []  # shape and dtype of what was saved
@@ -75,8 +76,9 @@ class _Segment:
         if self.random_state is not None:
             default_generator.set_state(self.random_state)
         mode = modes.ModeContext(grad=True, inference=False, packing=(keep, self.unpack))
+        cast = contextlib.nullcontext() if self.autocast is None else self.autocast.again()
         try:
-            with self.again, mode, contextlib.suppress(_Enough):
+            with self.again, mode, cast, contextlib.suppress(_Enough):
                 self.run()
         finally:
             if self.random_state is not None:

@@ -1,0 +1,416 @@
+"""Autocast: what it casts, what it leaves alone, and that it leaves no trace."""
+
+import copy
+import pickle
+import threading
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import nn
+from tensorgrad.amp.door import door
+from tensorgrad.amp.policies import policies
+from tensorgrad.nn import functional as F
+from tensorgrad.utils.checkpoint import checkpoint
+
+
+def autocast(**options):
+    return tg.autocast("cpu", **options)
+
+
+@pytest.fixture
+def matrix():
+    return tg.tensor(np.random.default_rng(0).standard_normal((4, 4)), dtype=tg.float32)
+
+
+def test_products_are_fast_and_losses_exact(matrix):
+    layer = nn.Linear(4, 3)
+    with autocast():
+        out = layer(matrix)
+        assert out.dtype == (matrix @ matrix).dtype == matrix.matmul(matrix).dtype == tg.bfloat16
+        loss = F.mse_loss(out, tg.zeros(4, 3))
+        assert loss.dtype == tg.float32
+    loss.backward()
+    assert layer.weight.grad.dtype == layer.bias.grad.dtype == tg.float32
+    assert layer(matrix).dtype == tg.float32
+
+
+def test_what_is_no_float32_stays(matrix):
+    double, whole = matrix.double(), tg.ones(4, 4, dtype=tg.int64)
+    with autocast():
+        assert (double @ double).dtype == tg.float64
+        assert (whole @ whole).dtype == tg.int64
+
+
+def test_out_is_written_as_without_autocast(matrix):
+    out = tg.empty(4, 4)
+    with autocast():
+        tg.mm(matrix, matrix, out=out)
+    assert (out == tg.mm(matrix, matrix)).all()
+
+
+def test_blocks_nest(matrix):
+    with autocast():
+        with autocast(enabled=False):
+            assert not tg.is_autocast_enabled("cpu")
+            assert (matrix @ matrix).dtype == tg.float32
+            with autocast(dtype=tg.float16):
+                assert tg.get_autocast_dtype("cpu") == tg.float16
+                assert (matrix @ matrix).dtype == tg.float16
+        assert tg.is_autocast_enabled("cpu")
+        assert not tg.is_autocast_enabled("cuda")
+        assert (matrix @ matrix).dtype == tg.bfloat16
+    assert not tg.is_autocast_enabled("cpu")
+    assert tg.get_autocast_dtype("cpu") == tg.bfloat16
+    assert tg.get_autocast_dtype("cuda") == tg.float16
+
+
+def test_an_error_inside_ends_the_block(matrix):
+    with pytest.raises(RuntimeError), autocast():
+        matrix @ tg.ones(3, 3)
+    assert not tg.is_autocast_enabled("cpu")
+    assert (matrix @ matrix).dtype == tg.float32
+
+
+def test_as_a_decorator(matrix):
+    @autocast()
+    def product(x):
+        """Of itself."""
+        return x @ x
+
+    assert product(matrix).dtype == tg.bfloat16
+    assert product.__doc__ == "Of itself."
+    assert (matrix @ matrix).dtype == tg.float32
+    with pytest.raises(TypeError, match="autocast: expected a function to decorate, got Tensor"):
+        autocast()(matrix)
+
+
+def test_other_threads_are_left_alone(matrix):
+    found = []
+    with autocast():
+        thread = threading.Thread(target=lambda: found.append((matrix @ matrix).dtype))
+        thread.start()
+        thread.join()
+        assert (matrix @ matrix).dtype == tg.bfloat16
+    assert found == [tg.float32]
+
+
+def test_functions_have_their_own_code_when_no_block_is_open(matrix):
+    with autocast():
+        inside = {function: function.__code__ for function in policies()}
+    assert len(inside) >= 150
+    for function, code in inside.items():
+        assert function.__code__ is not code
+    assert not door.open_blocks
+
+
+def test_a_parameter_is_cast_once_in_a_block(matrix):
+    layer = nn.Linear(4, 4)
+
+    def casts(**options):
+        with autocast(**options):
+            out = layer(layer(matrix))
+        seen, nodes = set(), [out.grad_fn]
+        while nodes:
+            node = nodes.pop()
+            if node is not None and node not in seen:
+                seen.add(node)
+                nodes += [other for other, _ in node.next_functions]
+        return sum(node.name() == "CastBackward0" for node in seen)
+
+    assert casts() == 2
+    assert casts(cache_enabled=False) == 4
+
+
+def test_a_parameter_that_is_written_is_cast_anew(matrix):
+    layer = nn.Linear(4, 4, bias=False)
+    with autocast():
+        before = layer(matrix)
+        with tg.no_grad():
+            layer.weight.zero_()
+        assert (layer(matrix) == 0).all()
+        assert not (before == 0).all()
+
+
+def test_a_parameter_used_without_recording_still_gets_its_gradient(matrix):
+    layer = nn.Linear(4, 4)
+    with autocast():
+        with tg.no_grad():
+            layer(matrix)
+        layer(matrix).sum().backward()
+    assert layer.weight.grad is not None
+
+
+def test_backward_inside_the_block_gives_the_same(matrix):
+    grads = []
+    for inside in (True, False):
+        weight = tg.ones(4, 4, requires_grad=True)
+        with autocast():
+            loss = F.gelu(matrix @ weight).float().sum()
+            if inside:
+                loss.backward()
+        if not inside:
+            loss.backward()
+        grads.append(weight.grad)
+    assert (grads[0] == grads[1]).all()
+    assert grads[0].dtype == tg.float32
+
+
+def test_a_checkpoint_runs_again_under_its_own_autocast(matrix):
+    layer = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
+    grads = []
+    for run in (lambda x: layer(x), lambda x: checkpoint(layer, x)):
+        layer.zero_grad()
+        with autocast():
+            out = run(matrix)
+        out.float().sum().backward()
+        grads.append([parameter.grad for parameter in layer.parameters()])
+    for one, two in zip(*grads, strict=True):
+        assert (one == two).all()
+
+
+def test_recurrent_layers_take_half_precision_inputs():
+    for layer in (nn.LSTM(3, 4), nn.GRU(3, 4), nn.RNN(3, 4)):
+        with autocast():
+            out, _ = layer(tg.ones(5, 2, 3).bfloat16())
+        assert out.dtype == tg.bfloat16
+        with pytest.raises(ValueError, match="expected input of the weights' dtype float32"):
+            layer(tg.ones(5, 2, 3).bfloat16())
+
+
+def test_cpu_tensors_are_left_alone_under_cudas(matrix):
+    with pytest.warns(UserWarning, match="autocast: expected a usable cuda device, got none"):
+        context = tg.autocast("cuda")
+    with context:
+        assert (matrix @ matrix).dtype == tg.float32
+
+
+def test_dtypes_and_devices_that_there_are_not(matrix):
+    with pytest.warns(UserWarning, match="autocast: expected a dtype among .* got float32"):
+        context = autocast(dtype=tg.float32)
+    with context:
+        assert (matrix @ matrix).dtype == tg.float32
+    with pytest.raises(RuntimeError, match=r"autocast: expected device_type among .* got 'tpu'"):
+        tg.autocast("tpu")
+    with pytest.raises(ValueError, match="autocast: expected device_type to be a string, got int"):
+        tg.autocast(0)
+    assert tg.amp.is_autocast_available("cpu")
+    assert not tg.amp.is_autocast_available("tpu")
+
+
+# ---- custom functions
+
+
+def test_custom_functions_choose_their_dtype(matrix):
+    seen = {}
+
+    class Product(tg.autograd.Function):
+        @staticmethod
+        @tg.amp.custom_fwd(device_type="cpu")
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x @ x
+
+        @staticmethod
+        @tg.amp.custom_bwd(device_type="cpu")
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            seen["backward"] = (x @ x).dtype
+            return g.float() @ x.T + x.T @ g.float()
+
+    class Exact(tg.autograd.Function):
+        @staticmethod
+        @tg.amp.custom_fwd(device_type="cpu", cast_inputs=tg.float32)
+        def forward(ctx, x):
+            seen["input"] = x.dtype
+            return x @ x
+
+        @staticmethod
+        @tg.amp.custom_bwd(device_type="cpu")
+        def backward(ctx, g):
+            seen["exact backward"] = (matrix @ matrix).dtype
+            return g
+
+    x = matrix.clone().requires_grad_()
+    with autocast():
+        out = Product.apply(x)
+        exact = Exact.apply(x.bfloat16())
+    assert out.dtype == tg.bfloat16
+    assert exact.dtype == seen["input"] == tg.float32
+    (out.float().sum() + exact.sum()).backward()
+    assert seen["backward"] == tg.bfloat16
+    assert seen["exact backward"] == tg.float32
+    Exact.apply(x.bfloat16())
+    assert seen["input"] == tg.bfloat16  # outside nothing is cast
+
+
+# ---- the scaler
+
+
+def scaler(**options):
+    return tg.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=2, **options)
+
+
+def step_with(it, optimizer, parameter, gradient):
+    it.scale(tg.ones(()))
+    parameter.grad = gradient
+    it.step(optimizer)
+    it.update()
+
+
+def test_a_step_with_an_overflow_is_left_out():
+    weight = nn.Parameter(tg.ones(3))
+    optimizer, it = tg.optim.SGD([weight], lr=1.0), scaler()
+    for bad in (np.inf, -np.inf, np.nan):
+        scale = it.get_scale()
+        step_with(it, optimizer, weight, tg.tensor([0.0, bad, 1.0]))
+        assert (weight == 1).all()
+        assert it.get_scale() == scale / 2
+    step_with(it, optimizer, weight, tg.full((3,), 128.0))
+    assert (weight == 0).all()
+    step_with(it, optimizer, weight, tg.zeros(3))
+    assert it.get_scale() == 256  # two good steps in a row
+
+
+def test_gradients_are_those_of_the_loss():
+    weight = nn.Parameter(tg.tensor([1.0, 2.0]))
+    optimizer, it = tg.optim.SGD([weight], lr=1.0), scaler()
+    it.scale((weight * weight).sum()).backward()
+    assert weight.grad.tolist() == [2048, 4096]
+    it.unscale_(optimizer)
+    assert weight.grad.tolist() == [2, 4]
+    it.step(optimizer)
+    assert weight.tolist() == [-1, -2]
+
+
+def test_several_optimizers_are_judged_each_by_itself():
+    one, two = nn.Parameter(tg.ones(2)), nn.Parameter(tg.ones(2))
+    first, second, it = tg.optim.SGD([one], lr=1.0), tg.optim.SGD([two], lr=1.0), scaler()
+    it.scale(tg.ones(()))
+    one.grad, two.grad = tg.full((2,), np.inf), tg.full((2,), 1024.0)
+    it.step(first)
+    it.step(second)
+    it.update()
+    assert one.tolist() == [1, 1]
+    assert two.tolist() == [0, 0]
+    assert it.get_scale() == 512
+
+
+def test_sparse_gradients_are_unscaled():
+    table = nn.Embedding(5, 2, sparse=True)
+    optimizer, it = tg.optim.SGD(table.parameters(), lr=1.0), scaler()
+    before = table.weight.detach().clone()
+    it.scale(table(tg.tensor([1, 1, 3])).sum()).backward()
+    it.step(optimizer)
+    expected = tg.tensor([0.0, 2, 0, 1, 0]).reshape(5, 1)
+    assert tg.allclose(before - table.weight.detach(), expected.expand(5, 2))
+
+
+def test_nested_outputs_are_scaled():
+    one = tg.ones(2)
+    first, (second,) = scaler().scale([one, (one,)])
+    assert first.tolist() == second.tolist() == [1024, 1024]
+    with pytest.raises(ValueError, match="scale: expected a tensor or an iterable of tensors"):
+        scaler().scale(3.0)
+
+
+def test_calls_out_of_order():
+    weight = nn.Parameter(tg.ones(2))
+    optimizer, it = tg.optim.SGD([weight], lr=1.0), scaler()
+    for call in (lambda: it.unscale_(optimizer), lambda: it.step(optimizer), it.update):
+        with pytest.raises(AssertionError, match="expected scale\\(\\) to have been called"):
+            call()
+    it.scale(tg.ones(()))
+    with pytest.raises(AssertionError, match="update: expected a step before, got none"):
+        it.update()
+    with pytest.raises(AssertionError, match="step: expected an optimizer with gradients"):
+        it.step(optimizer)
+    it.update(64.0)
+    assert it.get_scale() == 64
+    weight.grad = tg.ones(2)
+    it.unscale_(optimizer)
+    with pytest.raises(RuntimeError, match="unscale_: expected one call for an optimizer"):
+        it.unscale_(optimizer)
+    with pytest.raises(AssertionError, match="expected to be pickled or copied between update"):
+        copy.deepcopy(it)
+    it.step(optimizer)
+    with pytest.raises(RuntimeError, match="step: expected one call between updates"):
+        it.step(optimizer)
+    with pytest.raises(RuntimeError, match="unscale_: expected a call before step"):
+        it.unscale_(optimizer)
+    with pytest.raises(RuntimeError, match="step: expected no closure, got one"):
+        it.step(optimizer, closure=lambda: None)
+    it.update(tg.tensor([8.0]))
+    assert it.get_scale() == 8
+    with pytest.raises(AssertionError, match="update: expected new_scale to be a number or"):
+        it.update(tg.ones(2))
+    weight.grad = None
+    half = nn.Parameter(tg.ones(2).half())
+    half.grad = tg.ones(2).half()
+    with pytest.raises(ValueError, match="expected gradients of float32 parameters, got float16"):
+        it.unscale_(tg.optim.SGD([half], lr=1.0))
+
+
+def test_options_out_of_range():
+    with pytest.raises(AssertionError, match="expected a growth_factor above 1, got"):
+        scaler(growth_factor=1.0)
+    with pytest.raises(AssertionError, match="expected a backoff_factor below 1, got"):
+        scaler(backoff_factor=1.0)
+    it = scaler()
+    it.set_growth_factor(3.0)
+    it.set_backoff_factor(0.25)
+    it.set_growth_interval(7)
+    assert it.get_growth_factor() == 3
+    assert it.get_backoff_factor() == 0.25
+    assert it.get_growth_interval() == 7
+    assert it.is_enabled()
+
+
+def test_a_disabled_scaler_does_nothing():
+    weight = nn.Parameter(tg.ones(2))
+    optimizer, it = tg.optim.SGD([weight], lr=1.0), scaler(enabled=False)
+    loss = weight.sum()
+    assert it.scale(loss) is loss
+    assert it.get_scale() == 1
+    assert it.state_dict() == {}
+    loss.backward()
+    it.unscale_(optimizer)
+    it.step(optimizer)
+    it.update()
+    assert weight.tolist() == [0, 0]
+    with pytest.warns(UserWarning, match="GradScaler: expected a usable cuda device, got none"):
+        assert not tg.amp.GradScaler().is_enabled()
+
+
+def test_the_scalers_state_goes_on_elsewhere():
+    weight = nn.Parameter(tg.ones(2))
+    optimizer, it = tg.optim.SGD([weight], lr=1.0), scaler()
+    step_with(it, optimizer, weight, tg.full((2,), np.inf))
+    step_with(it, optimizer, weight, tg.ones(2))
+    state = it.state_dict()
+    assert state == {
+        "scale": 512.0,
+        "growth_factor": 2.0,
+        "backoff_factor": 0.5,
+        "growth_interval": 2,
+        "_growth_tracker": 1,
+    }
+    other = scaler()
+    other.load_state_dict(state)
+    copies = [other, copy.deepcopy(it), pickle.loads(pickle.dumps(it))]
+    for each in copies:
+        assert each.state_dict() == state
+        step_with(each, optimizer, weight, tg.ones(2))
+        assert each.get_scale() == 1024
+    with pytest.raises(RuntimeError, match="expected the state of an enabled GradScaler"):
+        other.load_state_dict({})
+
+
+def test_the_older_names():
+    from tensorgrad.cuda.amp import GradScaler
+
+    with pytest.warns(UserWarning, match="usable cuda device"):
+        assert not GradScaler().is_enabled()
+    with tg.cuda.amp.autocast(enabled=False):
+        assert not tg.is_autocast_enabled()
