@@ -1,5 +1,5 @@
-"""What stands around public functions: NumPy's names of two arguments, which PyTorch takes as well
-(`axis` for `dim`, `keepdims` for `keepdim`), and the words for an argument that is no tensor, or
+"""What stands around public functions: second names of arguments that PyTorch takes as well (NumPy's
+`axis` for `dim`, `input` for the first tensor whatever it is called), and the words for an argument that is no tensor, or
 not of the kind that its annotation names.
 
 One place for all: functions are wrapped when the package is imported (0.1 us a call); inside the
@@ -40,7 +40,13 @@ WORDS = {
 }
 PLAIN = int | float | str | None
 
-ALIASES = {"axis": "dim", "keepdims": "keepdim"}
+ALIASES = {
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "train": "training",
+    "sections": "indices_or_sections",
+    "indices": "indices_or_sections",
+}
 
 
 def parameters_inside(function: Any) -> tuple[str, ...]:
@@ -56,11 +62,15 @@ def parameters_inside(function: Any) -> tuple[str, ...]:
 @functools.cache
 def public(function: Any) -> Any:
     """The function, called by either name, and with its words for what is no tensor."""
+    parameters = parameters_inside(function)
+    aliases = {alias: name for alias, name in ALIASES.items() if name in parameters}
+    aliases |= {"input": name for name in parameters[:1]}
+    aliases = {alias: name for alias, name in aliases.items() if alias not in parameters}
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs and not ALIASES.keys().isdisjoint(kwargs):
-            kwargs = {ALIASES.get(name, name): value for name, value in kwargs.items()}
+        if kwargs and not aliases.keys().isdisjoint(kwargs):
+            kwargs = {aliases.get(name, name): value for name, value in kwargs.items()}
         try:
             return function(*args, **kwargs)
         except AttributeError as error:
