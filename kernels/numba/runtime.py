@@ -26,6 +26,8 @@ from numba import njit
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from tensorgrad.kernels.numba import memory
+
 _instruction: Any = intrinsic
 
 # Sums may be split over vector lanes and products fused; nan and infinities keep their meaning.
@@ -77,6 +79,7 @@ def _load_tbb():
 
 
 _load_tbb()
+memory.install()
 
 _layer = ""
 _forked = False

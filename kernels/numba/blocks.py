@@ -1,0 +1,247 @@
+"""Blocks of memory in lists by size: taken for an array, put back when it dies.
+
+- Sizes are eight to an octave: at most an eighth of a block lies idle.
+- Blocks start at different places of a page: the processor takes a load for one that depends on a
+  store where their last 12 bits agree (24 % on a product of 128k floats).
+- A header before a block says that it is one: whose memory an array has is seen at its address, and
+  what is believed of its size does not matter.
+- Kept blocks take no more than a cap. Over that, the size that was asked for longest ago gives up
+  its blocks first.
+
+All is written with words at addresses, of a state that the caller holds and of the headers. Knows
+C functions that give and take back memory, and nothing of arrays, Python or threads.
+"""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+_instruction: Any = intrinsic
+
+SMALLEST = 1 << 18  # bytes; below it NumPy's own handler is asked
+LARGEST = 1 << 46
+
+CLASSES = 8 * 29
+_SMALLEST_SHIFT = 14  # the sizes of an octave are 9 to 16 times 2 ** shift
+_PAGE = 4096
+STEP, OFFSET = 256, 64  # a block starts 64 bytes after one of the 16 steps of a page
+
+# Words of the state, whose address every function of the handler is called with.
+CONTEXT, MALLOC, CALLOC, REALLOC, FREE = range(5)  # NumPy's own handler
+CAP, ALLOCATED, ALLOCATED_PEAK, CACHED, CACHED_PEAK, RESERVED_PEAK = range(5, 11)  # bytes
+HITS, MISSES, CLOCK = range(11, 14)  # blocks given from the lists, blocks made, their sum
+LISTS = 16  # the first kept block of each class
+ASKED = LISTS + CLASSES  # what the clock showed when the class was last asked for
+WORDS = ASKED + CLASSES
+
+# Words of a header, before the block.
+_MARK, _RAW, CLASS, _NEXT = -1, -2, -3, -4
+_KEY = 0x6E7AC0DE5EED51AB  # a block's mark: this, exclusive or its address
+
+
+# ------------------------------------------------------------------------------ words and addresses
+WORD = ir.IntType(64)
+_BYTES = ir.IntType(8).as_pointer()
+
+
+def _at(builder, address, index):
+    return builder.gep(builder.inttoptr(address, WORD.as_pointer()), [index])
+
+
+@_instruction
+def get(typing_context, address, index):
+    """The word number `index` at an address."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.load(_at(builder, *arguments))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@_instruction
+def put(typing_context, address, index, value):
+    def generate(context, builder, signature, arguments):
+        builder.store(arguments[2], _at(builder, *arguments[:2]))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+def _generate_call(context, builder, signature, arguments):
+    function, *given = arguments
+    kind = ir.FunctionType(WORD, [WORD] * len(given))
+    return builder.call(builder.inttoptr(function, kind.as_pointer()), given)
+
+
+@_instruction
+def call2(typing_context, function, a, b):
+    """The C function at an address."""
+    return types.int64(types.int64, types.int64, types.int64), _generate_call
+
+
+@_instruction
+def call3(typing_context, function, a, b, c):
+    return types.int64(types.int64, types.int64, types.int64, types.int64), _generate_call
+
+
+@_instruction
+def clear(typing_context, address, size):
+    def generate(context, builder, signature, arguments):
+        cgutils.memset(builder, builder.inttoptr(arguments[0], _BYTES), arguments[1], 0)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@_instruction
+def copy(typing_context, target, source, size):
+    def generate(context, builder, signature, arguments):
+        to, start = (builder.inttoptr(address, _BYTES) for address in arguments[:2])
+        cgutils.raw_memcpy(builder, to, start, arguments[2], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+# ------------------------------------------------------------------------------------------- blocks
+_part = njit(error_model="numpy")
+
+
+@_part
+def _add(state, word, value):
+    put(state, word, get(state, word) + value)
+
+
+@_part
+def _raise_to(state, word, value):
+    if get(state, word) < value:
+        put(state, word, value)
+
+
+@_part
+def class_of(size):
+    """The number of the smallest class that has room for `size` bytes."""
+    shift = _SMALLEST_SHIFT
+    while (size - 1) >> shift >= 16:
+        shift += 1
+    return 8 * (shift - _SMALLEST_SHIFT) + max((size - 1) >> shift, 8) - 8
+
+
+@_part
+def room(number):
+    """Bytes of a block of this class."""
+    return (9 + (number & 7)) << (_SMALLEST_SHIFT + (number >> 3))
+
+
+@_part
+def is_block(address):
+    return address & (STEP - 1) == OFFSET and get(address, _MARK) == address ^ _KEY
+
+
+@_part
+def served(size):
+    return SMALLEST <= size <= LARGEST
+
+
+@_part
+def _make(state, number, zeros):
+    """A new block, or 0 if the system has no memory left."""
+    size = room(number) + 2 * _PAGE
+    if zeros:
+        raw = call3(get(state, CALLOC), get(state, CONTEXT), 1, size)
+    else:
+        raw = call2(get(state, MALLOC), get(state, CONTEXT), size)
+    if raw == 0:
+        return 0
+    place = 5 * get(state, MISSES) % (_PAGE // STEP)  # the next block is a third of a page on
+    block = ((raw + _PAGE - 1) & -_PAGE) + place * STEP + OFFSET
+    put(block, _MARK, block ^ _KEY)
+    put(block, _RAW, raw)
+    put(block, CLASS, number)
+    return block
+
+
+@_part
+def _unmake(state, block):
+    """Give a block back to the system."""
+    size = room(get(block, CLASS)) + 2 * _PAGE
+    put(block, _MARK, 0)
+    call3(get(state, FREE), get(state, CONTEXT), get(block, _RAW), size)
+
+
+@_part
+def _pop(state, number):
+    """The first kept block of a class, which has one."""
+    block = get(state, LISTS + number)
+    put(state, LISTS + number, get(block, _NEXT))
+    _add(state, CACHED, -room(number))
+    return block
+
+
+@_part
+def drop_all(state):
+    for number in range(CLASSES):
+        while get(state, LISTS + number) != 0:
+            _unmake(state, _pop(state, number))
+
+
+@_part
+def _oldest(state):
+    """Of the classes with kept blocks the one that was asked for longest ago; -1 if none has."""
+    oldest = -1
+    for number in range(CLASSES):
+        if get(state, LISTS + number) != 0 and (
+            oldest < 0 or get(state, ASKED + number) < get(state, ASKED + oldest)
+        ):
+            oldest = number
+    return oldest
+
+
+@_part
+def take(state, size, zeros):
+    """A block for an array, or 0 if there is no memory left."""
+    number = class_of(size)
+    _add(state, CLOCK, 1)
+    put(state, ASKED + number, get(state, CLOCK))
+    if get(state, LISTS + number) != 0:
+        _add(state, HITS, 1)
+        block = _pop(state, number)
+        if zeros:
+            clear(block, size)
+    else:
+        _add(state, MISSES, 1)
+        block = _make(state, number, zeros)
+        if block == 0:
+            drop_all(state)
+            block = _make(state, number, zeros)
+            if block == 0:
+                return 0
+    _add(state, ALLOCATED, room(number))
+    _raise_to(state, ALLOCATED_PEAK, get(state, ALLOCATED))
+    _raise_to(state, RESERVED_PEAK, get(state, ALLOCATED) + get(state, CACHED))
+    return block
+
+
+@_part
+def put_back(state, block):
+    """Keep the block of an array that died."""
+    number = get(block, CLASS)
+    size = room(number)
+    _add(state, ALLOCATED, -size)
+    while get(state, CACHED) + size > get(state, CAP):
+        oldest = _oldest(state)
+        if (
+            size > get(state, CAP)
+            or oldest < 0
+            or get(state, ASKED + oldest) >= get(state, ASKED + number)
+        ):
+            _unmake(state, block)
+            return
+        _unmake(state, _pop(state, oldest))
+    put(block, _NEXT, get(state, LISTS + number))
+    put(state, LISTS + number, block)
+    _add(state, CACHED, size)
+    _raise_to(state, CACHED_PEAK, get(state, CACHED))

@@ -1,0 +1,396 @@
+"""The allocator of large arrays: what it keeps, gives again and gives back, and to whom."""
+
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import nn
+
+pytest.importorskip("numba")
+
+from tensorgrad.kernels.numba import blocks, memory, runtime  # noqa: F401  runtime installs it
+
+LARGE = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    tg.empty_cache()
+    yield
+    tg.empty_cache()
+
+
+@pytest.fixture
+def cap(monkeypatch):
+    """Sets the most that is kept."""
+    before = memory.state[blocks.CAP]
+    yield lambda size: memory.state.__setitem__(blocks.CAP, size)
+    memory.state[blocks.CAP] = before
+
+
+def kept():
+    return tg.memory_stats()["cached_bytes.all.current"]
+
+
+def taken():
+    return tg.memory_stats()["allocated_bytes.all.current"]
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def run(program):
+    """The output of a program in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_stats_have_pytorchs_names():
+    stats = tg.memory_stats()
+    assert stats["enabled"] == 1
+    for what in ("allocated", "cached", "reserved"):
+        current = stats[f"{what}_bytes.all.current"]
+        assert 0 <= current <= stats[f"{what}_bytes.all.peak"]
+    assert 0 < stats["max_cached_bytes"] < 1 << 44
+
+
+# ---- blocks
+
+
+def test_memory_of_a_dead_array_serves_the_next():
+    before = tg.memory_stats()
+    first = np.empty(LARGE, np.uint8)
+    where = address(first)
+    del first
+    second = np.empty((4, LARGE // 16), np.float32)
+    after = tg.memory_stats()
+    assert address(second) == where
+    assert after["hits"] - before["hits"] == 1
+    assert after["misses"] - before["misses"] == 1
+
+
+def test_arrays_that_live_have_memory_of_their_own():
+    arrays = [np.full(LARGE, number, np.uint8) for number in range(20)]
+    del arrays[::2]
+    arrays += [np.full(LARGE, 100 + number, np.uint8) for number in range(15)]
+    values = [*range(1, 20, 2), *range(100, 115)]
+    assert [int(a[0]) for a in arrays] == values
+    for array, value in zip(arrays, values):
+        assert (array == value).all()
+
+
+def test_small_arrays_are_left_to_numpy():
+    before = tg.memory_stats()
+    array = np.empty(blocks.SMALLEST - 1, np.uint8)
+    zeros = np.zeros(blocks.SMALLEST // 8 - 1)
+    assert tg.memory_stats() == before
+    del array, zeros
+    assert tg.memory_stats() == before
+
+
+def test_a_block_has_room_and_at_most_an_eighth_idle():
+    edges = [1 << bits for bits in range(18, 47)]
+    sizes = {blocks.SMALLEST, blocks.LARGEST}
+    for edge in edges:
+        sizes |= {edge + edge * part // 16 + by for part in range(16) for by in (-1, 0, 1)}
+    for size in sorted(sizes):
+        if blocks.SMALLEST <= size <= blocks.LARGEST:
+            number = blocks.class_of(size)
+            assert 0 <= number < blocks.CLASSES
+            assert size <= blocks.room(number) <= size * 9 / 8
+            assert number == 0 or blocks.room(number - 1) < size or size <= blocks.SMALLEST
+
+
+def test_addresses_are_aligned_and_spread_over_pages():
+    arrays = [np.empty(LARGE + 4096 * number, np.uint8) for number in range(16)]
+    places = {address(array) % 4096 for array in arrays}
+    assert all(place % 64 == 0 for place in places)
+    assert len(places) == 16
+
+
+def test_kept_blocks_go_back_to_the_system():
+    np.empty(LARGE)
+    assert kept() >= 8 * LARGE
+    living = np.empty(LARGE)
+    size = taken()
+    tg.empty_cache()
+    assert kept() == 0
+    assert taken() == size
+    del living
+    assert kept() >= 8 * LARGE
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
+def test_the_system_gets_its_pages_back():
+    def resident():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    np.ones(64 * LARGE, np.uint8)
+    before = resident()
+    tg.empty_cache()
+    assert before - resident() > 60 * LARGE
+
+
+# ---- the cap
+
+
+def test_no_more_is_kept_than_the_cap(cap):
+    cap(4 * LARGE)
+    arrays = [np.empty(LARGE, np.uint8) for _ in range(10)]
+    del arrays
+    assert kept() == 4 * LARGE
+    np.empty(5 * LARGE, np.uint8)
+    assert kept() == 4 * LARGE
+
+
+def test_over_the_cap_the_size_not_asked_for_longest_goes(cap):
+    cap(4 * LARGE)
+    old = [np.empty(LARGE, np.uint8) for _ in range(4)]
+    del old
+    new = [np.empty(2 * LARGE, np.uint8) for _ in range(2)]
+    del new
+    before = tg.memory_stats()
+    again = [np.empty(2 * LARGE, np.uint8) for _ in range(2)]
+    after = tg.memory_stats()
+    assert after["hits"] - before["hits"] == 2
+    assert kept() == 0
+    del again
+    assert kept() == 4 * LARGE
+
+
+# ---- what arrays do with their memory
+
+
+def test_zeros_are_zero_in_memory_that_was_used():
+    np.full(LARGE, 7.0)
+    before = tg.memory_stats()["hits"]
+    zeros = np.zeros(LARGE)
+    assert tg.memory_stats()["hits"] - before == 1
+    assert not zeros.any()
+    np.full(LARGE, 7, np.uint8)
+    assert not tg.zeros(LARGE // 4).numpy().any()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (100, LARGE), (LARGE, 100), (LARGE, LARGE + 1), (LARGE, 3 * LARGE), (3 * LARGE, LARGE),
+        (LARGE, 0), (0, LARGE),
+    ],
+)  # fmt: skip
+def test_resize_keeps_the_elements(old, new):
+    size = taken()
+    array = np.arange(old, dtype=np.int64)
+    array.resize(new, refcheck=False)
+    common = min(old, new)
+    assert (array[:common] == np.arange(common)).all()
+    assert not array[common:].any()
+    del array
+    assert taken() == size
+
+
+def test_arrays_that_grow_while_they_are_filled():
+    size = taken()
+    array = np.fromiter(range(LARGE), np.int64)
+    assert (array == np.arange(LARGE)).all()
+    with pytest.raises(ValueError, match="iterator too short"):
+        np.fromiter(range(LARGE), np.int64, count=2 * LARGE)
+    text = np.resize(np.array(["ab" * LARGE]), 0)
+    assert text.size == 0
+    del array, text
+    gc.collect()
+    assert taken() == size
+
+
+def test_arrays_of_no_elements_of_large_items():
+    size = taken()
+    array = np.empty(3, f"S{LARGE}")
+    array.resize(0, refcheck=False)
+    empty = np.empty((0, LARGE), f"S{LARGE}")
+    del array, empty
+    assert taken() == size
+
+
+def test_a_view_keeps_its_memory():
+    whole = np.arange(LARGE)
+    view = whole[5:10]
+    del whole
+    others = [np.full(LARGE, -1) for _ in range(3)]
+    assert view.tolist() == [5, 6, 7, 8, 9]
+    x = tg.arange(LARGE)
+    part = x.reshape(1024, 1024)[3, :2]
+    del x, others
+    np.full(LARGE, -1)
+    assert part.tolist() == [3072, 3073]
+
+
+def test_pickle_and_copies():
+    array = np.arange(LARGE)
+    for protocol in (2, pickle.HIGHEST_PROTOCOL):
+        again = pickle.loads(pickle.dumps(array, protocol))
+        assert (again == array).all()
+    assert (array.copy() == array).all()
+    assert (pickle.loads(pickle.dumps(tg.tensor(array))).numpy() == array).all()
+
+
+def test_an_impossible_array_raises_and_what_is_kept_is_tried_first():
+    np.empty(LARGE)
+    assert kept() > 0
+    for make in (np.empty, np.zeros):
+        with pytest.raises(MemoryError):
+            make(1 << 45, np.uint8)
+        with pytest.raises(MemoryError):
+            make(1 << 58, np.uint8)
+    assert kept() == 0
+    assert np.ones(LARGE).sum() == LARGE
+
+
+def test_python_still_traces_memory():
+    tracemalloc.start()
+    try:
+        array = np.ones(LARGE)
+        assert tracemalloc.get_traced_memory()[0] >= array.nbytes
+        del array
+        assert tracemalloc.get_traced_memory()[0] < LARGE
+    finally:
+        tracemalloc.stop()
+
+
+# ---- training, threads, processes
+
+
+def test_training_takes_no_more_memory_with_each_step():
+    model = nn.Sequential(nn.Linear(300, 400), nn.ReLU(), nn.Linear(400, 300))
+    optimizer = tg.optim.Adam(model.parameters())
+    x = tg.randn(500, 300)
+
+    def step():
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), x).backward()
+        optimizer.step()
+
+    for _ in range(3):
+        step()
+    before = tg.memory_stats()
+    for _ in range(5):
+        step()
+    after = tg.memory_stats()
+    assert after["misses"] == before["misses"]
+    assert after["hits"] > before["hits"]
+    assert after["allocated_bytes.all.current"] == before["allocated_bytes.all.current"]
+    assert after["reserved_bytes.all.peak"] == before["reserved_bytes.all.peak"]
+
+
+def test_new_threads_have_it_and_arrays_die_in_any():
+    np.empty(LARGE, np.uint8)
+    size, before = taken(), tg.memory_stats()["hits"]
+    made, wrong = [], []
+
+    def make():
+        made.append(np.ones(LARGE, np.uint8))
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    thread.join()
+    assert tg.memory_stats()["hits"] - before == 1
+    made.clear()
+    assert taken() == size
+
+    def work(number):
+        for step in range(200):
+            x = np.full(LARGE // 4 + 4096 * (step % 5), number)
+            if (x + x != 2 * number).any():
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert taken() == size
+
+
+START = """
+import os, sys
+import numpy as np
+import tensorgrad as tg
+"""
+
+
+def test_it_starts_with_the_first_kernel_and_arrays_from_before_may_die():
+    program = """
+    early = [np.full(size, 3.0) for size in (10, 1000, 1 << 16, 1 << 20)]
+    assert tg.memory_stats()["enabled"] == 0 and sum(tg.memory_stats().values()) == 0
+    tg.empty_cache()
+    tg.softmax(tg.ones(100, 100), 0)
+    assert tg.memory_stats()["enabled"] == 1
+    assert all((array == 3).all() for array in early)
+    early[3].resize(1 << 21, refcheck=False)
+    early[0].resize(1 << 20, refcheck=False)
+    size = tg.memory_stats()["allocated_bytes.all.current"]
+    early.clear()
+    np.ones(1 << 20)
+    print(tg.memory_stats()["allocated_bytes.all.current"] == size)
+    """
+    assert run(START + textwrap.dedent(program)) == "True"
+
+
+def test_numpys_backend_leaves_numpys_memory_alone():
+    program = """
+    with tg.use_backend("numpy"):
+        tg.softmax(tg.ones(1000, 1000), 0)
+    print(tg.memory_stats()["enabled"], "numba" in sys.modules)
+    """
+    assert run(START + textwrap.dedent(program)) == "0 False"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_has_its_own():
+    program = """
+    tg.softmax(tg.ones(100, 100), 0)
+    array, again = np.full(1 << 20, 1.0), np.full(1 << 20, 2.0)
+    del again
+    child = os.fork()
+    if child == 0:
+        other = np.full(1 << 20, 5.0)
+        good = (array == 1).all() and (other == 5).all()
+        del array, other
+        tg.empty_cache()
+        np.ones(1 << 20)
+        os._exit(0 if good else 1)
+    status = os.waitpid(child, 0)[1]
+    again = np.full(1 << 20, 3.0)
+    print(status, (array == 1).all(), (again == 3).all())
+    """
+    assert run(START + textwrap.dedent(program)) == "0 True True"
+
+
+def test_arrays_may_outlive_everything_when_python_ends():
+    program = """
+    import atexit, builtins
+    tg.softmax(tg.ones(100, 100), 0)
+    builtins.kept = np.ones(1 << 20)
+    cycle = [np.ones(1 << 20)]
+    cycle.append(cycle)
+    np.kept = [np.ones(10), np.ones(1 << 20)]
+    sys.kept = np.ones(1 << 20)
+    atexit.register(lambda: np.ones(1 << 20))
+    print("end")
+    """
+    assert run(START + textwrap.dedent(program)) == "end"
