@@ -354,6 +354,36 @@ def test_a_dataset_that_redefines_items_gets_its_own_items():
     assert visited(DataLoader(Subset(dataset, [5, 1]), batch_size=4)) == [10, 2]
 
 
+class Together(Squares):
+    """Items that are asked for together."""
+
+    def __init__(self, n):
+        super().__init__(n)
+        self.asked = []
+
+    def __getitems__(self, indices):
+        self.asked.append(indices)
+        return [self[index] for index in indices]
+
+
+def test_getitems_of_pytorch():
+    dataset = Together(6)
+    assert visited(DataLoader(dataset, 4)) == [0, 1, 4, 9, 16, 25]
+    assert dataset.asked == [[0, 1, 2, 3], [4, 5]]
+    subset = Subset(Subset(dataset, [5, 4, 1]), [2, 0])
+    assert visited(DataLoader(subset, 2)) == [1, 25]
+    assert subset.__getitems__([1]) == [25]
+    assert dataset.asked[2:] == [[1, 5], [5]]
+
+    class Doubled(Together):
+        def __getitem__(self, index):
+            return 2 * super().__getitem__(index)
+
+    doubled = Doubled(3)
+    assert visited(DataLoader(doubled, 3)) == [0, 2, 8]
+    assert doubled.asked == []
+
+
 @pytest.mark.parametrize("kind", [list, tuple, np.array])
 def test_batch_sampler_of_any_kind_of_list(kind):
     loader = DataLoader(pairs(), batch_sampler=[kind([1, 2]), kind([3])])

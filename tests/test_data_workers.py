@@ -69,11 +69,24 @@ class Failing(Dataset):
                 raise KeyError("the sixth item is bad")
             if self.how == "strange":
                 raise UnicodeDecodeError("utf8", b"x", 0, 1, "bad")
+            if self.how == "stop":
+                raise StopIteration
             if self.how == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             if self.how == "exit":
                 os._exit(3)
             time.sleep(30)
+        return index
+
+
+class Waiting(Dataset):
+    """The first item takes its time."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        time.sleep(0.0 if index else 3.0)
         return index
 
 
@@ -192,6 +205,13 @@ def test_an_exception_comes_back_with_its_traceback(persistent):
         with pytest.raises(KeyError, match="the sixth item is bad") as caught:
             list(loader)
         assert "in __getitem__" in str(caught.value)
+        assert "\n" in str(caught.value)  # of several lines, though a KeyError shows a repr
+
+
+def test_an_item_that_says_stop_does_not_end_the_epoch():
+    for workers in (0, 1):
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            list(DataLoader(Failing("stop"), 2, num_workers=workers))
 
 
 def test_an_exception_of_a_class_with_other_arguments():
@@ -206,6 +226,15 @@ def test_a_dead_worker_is_noticed(how, code):
     with pytest.raises(RuntimeError, match=f"worker . .pid .* got exit code {code}"):
         list(loader)
     assert time.monotonic() - start < 25
+
+
+def test_a_worker_killed_between_epochs_is_noticed():
+    loader = DataLoader(Squares(8), 2, num_workers=2, persistent_workers=True)
+    list(loader)
+    os.kill(loader._pool.processes[1].pid, signal.SIGKILL)
+    with pytest.raises(RuntimeError, match=r"worker 1 .pid .* got exit code -9"):
+        list(loader)
+    assert len(list(loader)) == 4  # by new workers
 
 
 def test_a_slow_worker_is_waited_for_so_long():
@@ -258,6 +287,74 @@ def test_memory_stays_flat():
     pool.close()
     if before:
         assert not {n for n in set(os.listdir("/dev/shm")) - before if n.startswith("psm_")} & names
+
+
+class Pages(Dataset):
+    """Items of half a megabyte."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return np.full(1 << 16, float(index))
+
+
+def resident(pid):
+    """The bytes of memory that belong to the process alone."""
+    with open(f"/proc/{pid}/statm") as file:
+        _, whole, shared, *_ = map(int, file.read().split())
+    return (whole - shared) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_processes_do_not_grow(workers):
+    """After a hundred epochs of 4 MB neither the parent nor a worker is larger by two of them."""
+    loader = DataLoader(Pages(), 2, num_workers=workers, persistent_workers=workers > 0)
+
+    def size():
+        pids = [os.getpid()] + [p.pid for p in loader._pool.processes if workers]
+        return [resident(pid) for pid in pids]
+
+    for _ in range(10):
+        list(loader)
+    if not workers:
+        loader._pool = type("", (), {"processes": []})
+    before = size()
+    for _ in range(100):
+        for batch in loader:
+            assert batch.shape == (2, 1 << 16)
+    assert all(now - then < 8 << 20 for now, then in zip(size(), before, strict=True))
+
+
+def test_batches_as_they_are_ready():
+    loader = DataLoader(Waiting(), 1, num_workers=2, prefetch_factor=1, in_order=False)
+    seen = [batch.item() for batch in loader]
+    assert sorted(seen) == list(range(8))
+    assert seen[-1] == 0  # the slow one kept no other waiting
+    batches = iter(loader)
+    next(batches)
+    with pytest.raises(ValueError, match="state_dict: expected a loader with in_order=True"):
+        loader.state_dict()
+    batches.close()
+
+
+def test_progress_through_tqdm():
+    import io
+
+    from tqdm import tqdm
+
+    for workers in (0, 1):
+        shown = io.StringIO()
+        loader = DataLoader(Squares(10), 3, num_workers=workers)
+        assert len(list(tqdm(loader, file=shown))) == 4
+        assert "4/4" in shown.getvalue()
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_ways_to_start_workers(method):
+    context = multiprocessing.get_context(method)
+    assert len(list(DataLoader(Stream(4), 2, num_workers=1, multiprocessing_context=context))) == 2
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -354,6 +451,18 @@ def test_distributed_samplers_share_the_data(shuffle, drop_last):
     assert ([list(rank) for rank in ranks] != parts) == shuffle
 
 
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize(("count", "replicas"), [(11, 3), (12, 3), (2, 5), (7, 1)])
+def test_distributed_samplers_share_as_pytorch(count, replicas, drop_last):
+    torch = pytest.importorskip("torch")
+    for rank in range(replicas):
+        options = {"shuffle": False, "drop_last": drop_last}
+        ours = DistributedSampler(range(count), replicas, rank, **options)
+        theirs = torch.utils.data.DistributedSampler(range(count), replicas, rank, **options)
+        assert list(ours) == list(theirs)
+        assert len(ours) == len(theirs)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -362,6 +471,9 @@ def test_distributed_samplers_share_the_data(shuffle, drop_last):
         {"prefetch_factor": 2},
         {"prefetch_factor": 0, "num_workers": 1},
         {"persistent_workers": True},
+        {"multiprocessing_context": "spawn"},
+        {"multiprocessing_context": "fork", "num_workers": 1},
+        {"multiprocessing_context": multiprocessing.get_context("fork"), "num_workers": 1},
     ],
 )
 def test_bad_options(options):

@@ -13,9 +13,9 @@ from functools import partial
 from typing import Any, cast
 
 from tensorgrad.data.collate import default_collate, default_convert
-from tensorgrad.data.dataset import Dataset, IterableDataset, fetch_batch
+from tensorgrad.data.dataset import Dataset, IterableDataset, fetch_batch, fetch_items
 from tensorgrad.data.sampler import BatchSampler, RandomSampler, SequentialSampler
-from tensorgrad.data.workers import Pool
+from tensorgrad.data.workers import START_METHODS, Pool
 from tensorgrad.random import Generator, default_generator
 
 Collate = Callable[[Any], Any]
@@ -28,11 +28,12 @@ def fetch(collate: Collate, dataset: Any, index: Any) -> Any:
 
 def fetch_many(collate: Collate, dataset: Any, indices: list[Any]) -> Any:
     """One batch of a data set with items."""
+    indices = list(indices)
     if collate is default_collate:
-        batch = fetch_batch(dataset, list(indices))
+        batch = fetch_batch(dataset, indices)
         if batch is not NotImplemented:
             return batch
-    return collate([dataset[index] for index in indices])
+    return collate(fetch_items(dataset, indices))
 
 
 def fetch_next(collate: Collate, size: int | None, drop_last: bool, stream: Any, _: Any) -> Any:
@@ -60,16 +61,18 @@ class DataLoader:
             They are started anew, so a script keeps its own work under `if __name__ ==
             "__main__":`, and what they use can be pickled. The order of batches does not change.
         collate_fn: makes a batch of a list of items; `default_collate` unless given.
-        pin_memory: accepted; batches are copied to a device as they are.
+        pin_memory: accepted, and changes nothing: on its way to a GPU every array passes through
+            page-locked memory that CuPy keeps for that, pinned or not.
         drop_last: leave out a last batch of fewer than `batch_size` items.
         timeout: seconds to wait for a worker's batch; 0 for ever.
         worker_init_fn: called in each worker with its number, after it was seeded.
-        multiprocessing_context: "spawn" or "forkserver", or a context of `multiprocessing`.
+        multiprocessing_context: "spawn" or "forkserver", or such a context of `multiprocessing`.
+            "fork" is refused: locks that the threads of this process hold would stay locked.
         generator: where `shuffle` takes its random numbers; the default one unless given. One
             seed gives one series of orders.
         prefetch_factor: batches that each worker makes ahead; 2 unless given.
         persistent_workers: keep the processes from one epoch to the next.
-        in_order: with False batches may come as they are ready; they come in order here, too.
+        in_order: with False a batch of a worker that is ready does not wait for those before it.
 
     Raises:
         ValueError: options that exclude each other, a `batch_size` that is not positive, or
@@ -99,6 +102,7 @@ class DataLoader:
     ) -> None:
         stream = isinstance(dataset, IterableDataset)
         check_workers(num_workers, prefetch_factor, persistent_workers, timeout)
+        check_context(num_workers, multiprocessing_context)
         if sampler is not None and shuffle:
             raise ValueError("DataLoader: expected sampler or shuffle, got both")
         if stream and (shuffle or sampler is not None or batch_sampler is not None):
@@ -219,6 +223,7 @@ class DataLoader:
             context=self.multiprocessing_context,
             prefetch=self.prefetch_factor or 2,
             timeout=self.timeout,
+            in_order=self.in_order,
         )
         if self.persistent_workers:
             self._pool = pool
@@ -239,7 +244,12 @@ class DataLoader:
     def state_dict(self) -> dict[str, Any]:
         """Where the present epoch stands: how its order was drawn, and how many batches were handed
         out.
+
+        Raises:
+            ValueError: in the midst of an epoch whose batches come as they are ready.
         """
+        if self._position and self.num_workers and not self.in_order:
+            raise ValueError("state_dict: expected a loader with in_order=True, got one without")
         start = self._start if self._start is not None else self._now()
         return {"start": start, "position": self._position}
 
@@ -266,3 +276,18 @@ def check_workers(count: int, prefetch: int | None, persistent: bool, timeout: f
         raise ValueError(f"DataLoader: expected prefetch_factor >= 1, got {prefetch}")
     if not count and persistent:
         raise ValueError("DataLoader: expected workers for persistent_workers, got none")
+
+
+def check_context(count: int, context: Any) -> None:
+    if context is None:
+        return
+    if not count:
+        raise ValueError(
+            "DataLoader: expected workers for multiprocessing_context, got num_workers=0"
+        )
+    method = context if isinstance(context, str) else context.get_start_method()
+    if method not in START_METHODS:
+        raise ValueError(
+            f"DataLoader: expected a multiprocessing_context of {' or '.join(START_METHODS)}, "
+            f"got {method!r}"
+        )

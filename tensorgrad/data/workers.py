@@ -25,7 +25,12 @@ from tensorgrad.backend import set_backend
 from tensorgrad.data.dataset import IterableDataset
 from tensorgrad.random import manual_seed
 
-START_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+# The first is the quicker: its server has imported nothing, and copies itself at once.
+START_METHODS = [
+    method
+    for method in ("forkserver", "spawn")
+    if method in multiprocessing.get_all_start_methods()
+]
 PATIENCE = 5.0  # seconds that a worker has to end by itself
 ALIGNMENT = 64
 
@@ -94,18 +99,17 @@ def work(channel: connection.Connection, job: Job) -> None:
     except BaseException as error:
         failure = failed(error)
     epoch, source = None, None
+    stream = isinstance(job.dataset, IterableDataset)
     try:
         while (task := tasks.get()) is not None:
             if task[0] != epoch:  # a data set that is a stream starts again
                 epoch = task[0]
-                stream = isinstance(job.dataset, IterableDataset)
                 source = iter(job.dataset) if stream else job.dataset
             try:
                 result = failure or job.fetch(source, task[3])
-            except StopIteration:
-                result = End()
             except BaseException as error:
-                result = failed(error)
+                over = isinstance(error, StopIteration) and stream
+                result = End() if over else failed(error)
             send(channel, task, result, blocks)
     except (BrokenPipeError, EOFError, OSError):
         pass  # the parent is gone
@@ -182,15 +186,17 @@ class Pool:
         context: Any,
         prefetch: int,
         timeout: float,
+        in_order: bool,
     ) -> None:
         self.timeout = timeout
+        self.in_order = in_order
         self.prefetch = prefetch
         self.blocks: dict[tuple[int, int], SharedMemory] = {}
         self.processes: list[Any] = []
         self.channels: list[Any] = []
         self.epoch = 0
         if not hasattr(context, "Process"):
-            context = multiprocessing.get_context(context or START_METHOD)
+            context = multiprocessing.get_context(context or START_METHODS[0])
         try:
             for number in range(count):
                 job = Job(dataset, fetch, number, count, seed + number, init)
@@ -212,7 +218,9 @@ class Pool:
             raise
 
     def batches(self, tasks: Iterator[Any]) -> Iterator[Any]:
-        """The results of the tasks, in their order; so many are under way at a time."""
+        """The results of the tasks, in their order or as they are ready; so many are under way at a
+        time.
+        """
         self.epoch += 1
         epoch, count = self.epoch, len(self.processes)
         free = [list(range(self.prefetch)) for _ in range(count)]
@@ -224,7 +232,10 @@ class Pool:
         def fill() -> None:
             nonlocal asked, more
             while more and alive:
-                worker = alive[asked % len(alive)]
+                if self.in_order:  # which worker makes a batch, and so what it draws, is fixed
+                    worker = alive[asked % len(alive)]
+                else:
+                    worker = max(alive, key=lambda number: len(free[number]))
                 if not free[worker]:
                     return
                 try:
@@ -237,17 +248,17 @@ class Pool:
 
         fill()
         while handed < asked:
-            while handed not in ready:
+            while not (handed in ready if self.in_order else ready):
                 worker, (of, number, slot, name, places, data) = self.receive()
-                result = self.unpack(worker, slot, name, places, data)
                 if of != epoch:
-                    continue  # of an epoch that was left early
+                    continue  # of an epoch that was left early: its memory is written over
+                result = self.unpack(worker, slot, name, places, data)
                 free[worker].append(slot)
                 ready[number] = result
                 if isinstance(result, End) and worker in alive:
                     alive.remove(worker)
                 fill()
-            result = ready.pop(handed)
+            result = ready.pop(handed if self.in_order else next(iter(ready)))
             handed += 1
             if isinstance(result, Failure):
                 raise raised(result)
@@ -312,9 +323,16 @@ class Pool:
         self.processes, self.channels, self.blocks = [], [], {}
 
 
+class Text(str):
+    """A message that a KeyError, too, shows as it is: that shows the `repr` of its argument."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def raised(failure: Failure) -> BaseException:
     """The worker's exception again, with its traceback in the message."""
-    text = f"in a worker process of the DataLoader\n{failure.text}"
+    text = Text(f"in a worker process of the DataLoader\n{failure.text}")
     try:
         return failure.kind(text)
     except Exception:  # a class that wants other arguments

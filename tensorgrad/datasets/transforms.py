@@ -205,9 +205,11 @@ class RandomCrop:
         ShapeError: the padded image is smaller.
     """
 
-    def __init__(self, size: int | Sequence[int], padding: int | Sequence[int] = 0) -> None:
+    def __init__(
+        self, size: int | Sequence[int], padding: int | Sequence[int] | None = None
+    ) -> None:
         self.size = _pair(size)
-        self.padding = _pair(padding)
+        self.padding = _pair(padding or 0)
 
     def __call__(self, img: Any) -> Any:
         if self.padding != (0, 0):
