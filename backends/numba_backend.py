@@ -212,66 +212,13 @@ class NumbaBackend(NumpyBackend):
             out[padding_idx] = 0
         return out
 
-    # ---- optimizers: in place, None when done
+    # ---- lists of arrays at once: see `tensorgrad.stepping`
 
-    def sgd_step(
-        self,
-        params: list[Array],
-        grads: list[Array],
-        momentum_buffers: list[Array] | None,
-        *,
-        lr: float,
-        momentum: float,
-        dampening: float,
-        weight_decay: float,
-        nesterov: bool,
-        maximize: bool,
-    ) -> Any:
-        return self._optimizers.sgd_step(
-            params,
-            grads,
-            momentum_buffers,
-            lr=lr,
-            momentum=momentum,
-            dampening=dampening,
-            weight_decay=weight_decay,
-            nesterov=nesterov,
-            maximize=maximize,
-        )
+    def step_elements(self, trace: str, arrays: list[list[Array]], numbers: list[float]) -> Any:
+        return self._optimizers.step_elements(trace, arrays, numbers)
 
-    def adam_step(
-        self,
-        params: list[Array],
-        grads: list[Array],
-        exp_avgs: list[Array],
-        exp_avg_sqs: list[Array],
-        max_exp_avg_sqs: list[Array] | None,
-        steps: list[int],
-        *,
-        lr: float,
-        beta1: float,
-        beta2: float,
-        eps: float,
-        weight_decay: float,
-        decoupled_weight_decay: bool,
-        maximize: bool,
-    ) -> Any:
-        if max_exp_avg_sqs is not None:
-            return NotImplemented
-        return self._optimizers.adam_step(
-            params,
-            grads,
-            exp_avgs,
-            exp_avg_sqs,
-            steps,
-            lr=lr,
-            beta1=beta1,
-            beta2=beta2,
-            eps=eps,
-            weight_decay=weight_decay,
-            decoupled_weight_decay=decoupled_weight_decay,
-            maximize=maximize,
-        )
+    def total_norm(self, arrays: list[Array]) -> Any:
+        return self._optimizers.total_norm(arrays)
 
     # ---- random numbers
 

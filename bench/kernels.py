@@ -3,7 +3,7 @@
 The two are timed in turn, call by call, in one run, so that whatever else the machine does falls on
 both. A ratio is the composition's time over the kernel's; below 1 the kernel loses and should
 return NotImplemented there. The compositions are also what tests/test_numba_kernels.py compares
-with. Knows arrays only: no Tensor, no op.
+with. Knows arrays only, no Tensor; of optimizers their rules.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import numpy as np
 from tensorgrad.backend import CPU
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
+from tensorgrad.optim import SGD, Adam
+from tensorgrad.stepping import Stepper
 
 Array = Any
 
@@ -164,63 +166,7 @@ def embedding_add(values: Array, index: Array, rows: int) -> Array:
     return numpy_backend.embedding_add(values, index, None, rows)
 
 
-def sgd_step(
-    params: list[Array],
-    grads: list[Array],
-    buffers: list[Array] | None,
-    *,
-    lr: float,
-    momentum: float,
-    dampening: float,
-    weight_decay: float,
-    nesterov: bool,
-    maximize: bool,
-) -> None:
-    for k, (p, grad) in enumerate(zip(params, grads, strict=True)):
-        g = -grad if maximize else grad
-        if weight_decay:
-            g = g + weight_decay * p
-        if buffers is not None:
-            buffers[k] *= momentum
-            buffers[k] += (1 - dampening) * g
-            g = g + momentum * buffers[k] if nesterov else buffers[k]
-        p -= lr * g
-
-
-def adam_step(
-    params: list[Array],
-    grads: list[Array],
-    exp_avgs: list[Array],
-    exp_avg_sqs: list[Array],
-    steps: list[int],
-    *,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    weight_decay: float,
-    decoupled_weight_decay: bool,
-    maximize: bool,
-) -> None:
-    for p, grad, m, v, step in zip(params, grads, exp_avgs, exp_avg_sqs, steps, strict=True):
-        g = -grad if maximize else grad
-        if decoupled_weight_decay:
-            p *= 1 - lr * weight_decay
-        elif weight_decay:
-            g = g + weight_decay * p
-        m *= beta1
-        m += (1 - beta1) * g
-        v *= beta2
-        v += (1 - beta2) * g * g
-        p -= lr / (1 - beta1**step) * m / (np.sqrt(v) / np.sqrt(1 - beta2**step) + eps)
-
-
 # ---- the cases: a name, the kernel, the composition, and the arguments of each size
-
-SGD = {"lr": 0.1, "momentum": 0.9, "dampening": 0.0, "weight_decay": 0.0}
-SGD |= {"nesterov": False, "maximize": False}
-ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
-ADAM |= {"decoupled_weight_decay": False, "maximize": False}
 
 Call = Callable[[], Any]
 Case = tuple[str, str, Call, Call]
@@ -374,34 +320,45 @@ def embedding_cases(rng: Any, dtype: Any) -> Iterator[Case]:
 
 
 def optimizer_cases(rng: Any, dtype: Any) -> Iterator[Case]:
-    ours = numba_backend
+    sgd = {"lr": 0.1, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False, "maximize": False}
+    adam = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+    adam |= {"decoupled_weight_decay": False, "maximize": False}
     for shapes in [(16, 2), (16,), (1, 16), (1,)], [(512, 784), (512,), (10, 512)], [(5_000_000,)]:
         size = f"{len(shapes)} of {sum(int(np.prod(shape)) for shape in shapes):,} in all"
-        g = [normal(rng, dtype, *shape) for shape in shapes]
-        steps = [3] * len(shapes)
+        grads = [normal(rng, dtype, *shape) for shape in shapes]
 
         def ones(shapes: Any = shapes) -> list[Array]:
             return [np.ones(shape, dtype) for shape in shapes]
 
         # Each side steps arrays of its own: what is compared is where the first step led.
-        yield (
-            "sgd_step",
-            size,
-            partial(first_param, ours.sgd_step, ones(), g, None, **{**SGD, "momentum": 0.0}),
-            partial(first_param, sgd_step, ones(), g, None, **{**SGD, "momentum": 0.0}),
-        )
-        yield (
-            "sgd_step, momentum",
-            size,
-            partial(first_param, ours.sgd_step, ones(), g, ones(), **SGD),
-            partial(first_param, sgd_step, ones(), g, ones(), **SGD),
-        )
-        yield (
-            "adam_step",
-            size,
-            partial(first_param, ours.adam_step, ones(), g, ones(), ones(), None, steps, **ADAM),
-            partial(first_param, adam_step, ones(), g, ones(), ones(), steps, **ADAM),
-        )
+        sides = []
+        for how in compiled, by_rule:
+            plain, momentum = [ones(), grads, None], [ones(), grads, ones()]
+            moments = [ones(), grads, ones(), ones(), None, [3] * len(shapes)]
+            sides.append(
+                [
+                    partial(how, Stepper(SGD.rule, SGD.states), plain, sgd | {"momentum": 0.0}),
+                    partial(how, Stepper(SGD.rule, SGD.states), momentum, sgd | {"momentum": 0.9}),
+                    partial(how, Stepper(Adam.rule, Adam.states, Adam.on_host), moments, adam),
+                ]
+            )
+        for name, ours, theirs in zip(["SGD", "SGD, momentum", "Adam"], *sides, strict=True):
+            yield name, size, ours, theirs
+        yield "total_norm", size, partial(numba_backend.total_norm, grads), partial(norm, grads)
+
+
+def compiled(stepper: Stepper, lists: list[Any], numbers: dict[str, Any]) -> Array:
+    stepper.by_trace(numba_backend.step_elements, lists, numbers)
+    return lists[0][0]
+
+
+def by_rule(stepper: Stepper, lists: list[Any], numbers: dict[str, Any]) -> Array:
+    stepper.by_rule(lists, numbers)
+    return lists[0][0]
+
+
+def norm(arrays: list[Array]) -> Array:
+    return np.sqrt(sum(np.vdot(array, array) for array in arrays))
 
 
 def special_cases(dtype: Any) -> Iterator[Case]:
@@ -427,11 +384,6 @@ def random_cases(dtype: Any) -> Iterator[Case]:
 def first_of(function: Callable[..., Any], *arguments: Any) -> Any:
     result = function(*arguments)
     return result if result is NotImplemented else result[0]
-
-
-def first_param(step: Callable[..., Any], params: list[Array], *rest: Any, **options: Any) -> Any:
-    result = step(params, *rest, **options)
-    return params[0] if result is None else result
 
 
 def check(name: str, size: str, kernel: Call, composition: Call) -> bool:

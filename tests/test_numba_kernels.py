@@ -23,7 +23,6 @@ from tensorgrad.kernels.numba import (
     convolution,
     embedding,
     lstm,
-    optimizers,
     random,
     runtime,
     softmax,
@@ -36,8 +35,6 @@ reference = compose.numpy_backend
 DTYPES = [np.float32, np.float64]
 # Around vector widths and blocks of the sums; the last, float32 only, is for the parallel twins.
 SIZES = [(1, 1), (3, 7), (2, 17), (5, 33), (2, 1024), (3, 1025), (70, 1000)]
-SGD = {**compose.SGD, "weight_decay": 0.1}
-ADAM = {**compose.ADAM, "weight_decay": 0.1}
 
 
 @pytest.fixture(params=DTYPES, ids=["float32", "float64"])
@@ -494,18 +491,7 @@ def test_embedding_of_dtypes_without_a_kernel():
     assert backend.embedding_add(table[index], index, None, 2).dtype == np.float16
 
 
-# ---- optimizers
-
-SHAPES = [(1,), (5,), (3, 7), (2, 3, 4), (2, 3, 2, 2), (), (0, 3), (300, 250)]
-
-
-def parameters(dtype, count):
-    shapes = SHAPES if dtype == np.float32 else SHAPES[:-1]
-    return [[sample(s, dtype, seed, 1.0) for s in shapes] for seed in range(count)]
-
-
-def exactly(lists):
-    return [[array.astype("f8") for array in arrays] for arrays in lists]
+# ---- special functions
 
 
 @pytest.mark.parametrize("size", [(), (0,), (7, 3), (20_000,)])
@@ -520,83 +506,6 @@ def test_erf(size, dtype):
     assert backend.erf(turned[::2]).shape == turned[::2].shape
     half = np.array([0.5], np.float16)
     assert backend.erf(half).dtype == np.float16  # by the reference
-
-
-@pytest.mark.parametrize("maximize", [False, True])
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-@pytest.mark.parametrize("momentum", [None, False, True])
-def test_sgd_step(momentum, weight_decay, maximize, dtype):
-    params, grads, buffers = parameters(dtype, 3)
-    exact = exactly((params, grads, buffers))
-    options = {**SGD, "weight_decay": weight_decay, "maximize": maximize}
-    options |= {"nesterov": bool(momentum), "dampening": 0.0 if momentum else 0.3}
-    if momentum is None:
-        options["momentum"], buffers, exact[2] = 0.0, None, None
-    before = [g.copy() for g in grads]
-    for _ in range(3):
-        assert backend.sgd_step(params, grads, buffers, **options) is None
-        compose.sgd_step(*exact, **options)
-    np.testing.assert_equal(grads, before)
-    for got, want in zip(params + (buffers or []), exact[0] + (exact[2] or []), strict=True):
-        close(got, want)
-
-
-@pytest.mark.parametrize("maximize", [False, True])
-@pytest.mark.parametrize(("weight_decay", "decoupled"), [(0.0, False), (0.1, False), (0.1, True)])
-def test_adam_step(weight_decay, decoupled, maximize, dtype):
-    params, grads, means, squares = parameters(dtype, 4)
-    squares = [np.abs(v, out=v) for v in squares]
-    exact = exactly((params, grads, means, squares))
-    options = {
-        **ADAM,
-        "weight_decay": weight_decay,
-        "decoupled_weight_decay": decoupled,
-        "maximize": maximize,
-    }
-    for t in range(1, 4):
-        steps = [t] * (len(params) - 1) + [t + 3]
-        assert backend.adam_step(params, grads, means, squares, None, steps, **options) is None
-        compose.adam_step(*exact, steps, **options)
-    for got, want in zip(params + means + squares, exact[0] + exact[2] + exact[3], strict=True):
-        close(got, want)
-
-
-def test_optimizers_take_gradients_of_any_layout(dtype):
-    p = sample((6, 5), dtype)
-    g = sample((6, 5), dtype, 1)
-    want = p.copy()
-    backend.sgd_step([want], [g], None, **{**SGD, "momentum": 0.0})
-    for layout in layouts(g):
-        got = p.copy()
-        assert backend.sgd_step([got], [layout], None, **{**SGD, "momentum": 0.0}) is None
-        np.testing.assert_array_equal(got, want)
-
-
-@pytest.mark.parametrize("fault", ["dtype", "gradient", "layout", "shape", "state", "frozen"])
-def test_optimizers_write_nothing_when_one_tensor_is_not_served(fault):
-    params, grads = [np.ones(3, "f4"), np.ones((2, 3), "f4")], [np.ones(3, "f4")] + [None]
-    grads[1], state = np.ones((2, 3), "f4"), [np.ones(3, "f4"), np.ones((2, 3), "f4")]
-    if fault == "dtype":
-        params[1], grads[1], state[1] = (a[1].astype("f2") for a in (params, grads, state))
-    elif fault == "gradient":
-        grads[1] = grads[1].astype("f8")
-    elif fault == "layout":
-        params[1] = np.asfortranarray(params[1])
-    elif fault == "shape":
-        grads[1] = grads[1].T
-    elif fault == "state":
-        state[1] = state[1].astype("f8")
-    else:
-        params[1].flags.writeable = False
-    steps = [1, 1]
-    assert backend.sgd_step(params, grads, state, **SGD) is NotImplemented
-    assert backend.adam_step(params, grads, state, state, None, steps, **ADAM) is NotImplemented
-    assert all((a == 1).all() for a in params + grads + state)
-
-
-def test_adam_leaves_amsgrad_to_the_composition():
-    p = [np.ones(3, "f4")]
-    assert backend.adam_step(p, p, p, p, p, [1], **ADAM) is NotImplemented
 
 
 # ---- random numbers
@@ -682,13 +591,6 @@ def everything():
         y = backend.convolution(x4, weight, None, *how)
         results += [y, *backend.convolution_vjp(y, x4, weight, *how, (True, True, True))]
     results.append(backend.embedding(np.arange(1500) % 130, x[:, :101], None))
-    for options in {**SGD, "momentum": 0.0}, SGD:
-        p, buffer = sample((131, 777), np.float32), sample((131, 777), np.float32, 1)
-        backend.sgd_step([p], [p * 2], [buffer] if options["momentum"] else None, **options)
-        results += [p, buffer]
-    p, m, v = (sample((131, 777), np.float32, seed) for seed in range(3))
-    backend.adam_step([p], [p * 2], [m], [np.abs(v)], None, [2], **ADAM)
-    results += [p, m, v]
     results.append(backend.random_bits(5, 1, 70_001, CPU))
     results += [backend.uniform((70_001,), np.dtype("f4"), 5, 1, CPU)]
     results += [backend.normal((70_001,), np.dtype("f4"), 5, 1, CPU)]
@@ -703,7 +605,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
         one = everything()
     finally:
         numba.set_num_threads(most)
-    for module in softmax, lstm, convolution, embedding, optimizers, random:
+    for module in softmax, lstm, convolution, embedding, random:
         monkeypatch.setattr(module, "can_launch", lambda: False)
     serial = everything()
     for a, b, c in zip(several, one, serial, strict=True):

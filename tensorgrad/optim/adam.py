@@ -30,11 +30,11 @@ class Adam(Moments):
 
     weight_decay adds weight_decay * param to the gradient, or with decoupled_weight_decay shrinks
     the parameter itself. amsgrad: v' of the largest v so far (Reddi et al. 2018). maximize: ascend.
-    fused=False: not by the backend's kernel. Kingma and Ba 2015;
+    fused=False: array by array, as the rule says. Kingma and Ba 2015;
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
     """
 
-    kernel = "adam_step"
+    elementwise = True
     sparse = True
 
     def __init__(
@@ -159,6 +159,8 @@ class Adamax(Moments):
     section 7; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adamax.html
     """
 
+    elementwise = True
+
     def __init__(
         self,
         params: Params,
@@ -212,6 +214,7 @@ class NAdam(Moments):
     Dozat 2016; https://docs.pytorch.org/docs/stable/generated/torch.optim.NAdam.html
     """
 
+    elementwise = True
     on_host = ("step", "mu_product")
 
     def __init__(
@@ -288,6 +291,8 @@ class RAdam(Moments):
 
     Liu et al. 2020; https://docs.pytorch.org/docs/stable/generated/torch.optim.RAdam.html
     """
+
+    elementwise = True
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ class Adagrad(Optimizer):
     Duchi et al. 2011; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
     """
 
+    elementwise = True
     sparse = True
 
     def __init__(
@@ -86,6 +87,8 @@ class Adadelta(Optimizer):
 
     Zeiler 2012; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adadelta.html
     """
+
+    elementwise = True
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ class ASGD(Optimizer):
     Polyak and Juditsky 1992; https://docs.pytorch.org/docs/stable/generated/torch.optim.ASGD.html
     """
 
+    elementwise = True
     on_host = ("step", "eta", "mu")
 
     def __init__(

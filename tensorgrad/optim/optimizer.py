@@ -1,11 +1,10 @@
 """What all optimizers share: parameter groups, state, and how a step is carried out.
 
 An optimizer is one short function, its `rule`: the new parameter and state arrays from the old,
-written in operators on arrays. The rule's parameters say what it works with: the state by its names
-("step" is the number of the step), keyword-only the numbers of the group. A backend may have the
-whole step as a kernel, a method over lists of arrays with the rule's arguments that writes in
-place. Knows tensors and backends, no graph: an update is
-never recorded.
+written in operators and ops on arrays. The rule's parameters say what it works with: the state by
+its names ("step" is the number of the step), keyword-only the numbers of the group. Where a rule
+is elementwise a backend may compile it, from its trace, to one pass over all tensors of a group:
+see `tensorgrad.elementwise`. Knows tensors and backends, no graph: an update is never recorded.
 
 https://docs.pytorch.org/docs/stable/optim.html
 """
@@ -25,6 +24,7 @@ from tensorgrad.graph import HookHandle, written
 from tensorgrad.ops.creation import tensor, zeros_like
 from tensorgrad.optim.rows import step_rows
 from tensorgrad.sparse_rows import SparseRows
+from tensorgrad.stepping import Stepper, these
 
 Group: TypeAlias = dict[str, Any]
 Params: TypeAlias = Iterable[Tensor] | Iterable[Group]
@@ -51,7 +51,7 @@ class Optimizer:
     group differs from `defaults`.
     """
 
-    kernel = ""  # the method of a backend that makes the whole step
+    elementwise = False  # whether the rule treats each element by itself, in traceable functions
     counted = True  # whether the state has "step"
     sparse = False  # whether gradients may be sparse
     on_host: tuple[str, ...] = ("step",)  # states that are numbers, kept on the CPU
@@ -69,6 +69,7 @@ class Optimizer:
             raise TypeError(f"{self._name}: expected an iterable of tensors or dicts, got a tensor")
         self.defaults = defaults
         self.stepped = False  # a schedule asks
+        self.stepper = Stepper(self.rule, self.states, self.on_host)
         self.before_step: dict[int, Any] = {}
         self.after_step: dict[int, Any] = {}
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
@@ -207,14 +208,15 @@ class Optimizer:
 
     def numbers_of(self, group: Group) -> Group:
         """What the rule takes by keyword; a learning rate that is a tensor is read here."""
-        known = {**group}
+        known = group
         if "betas" in group:
-            known["beta1"], known["beta2"] = group["betas"]
+            beta1, beta2 = group["betas"]
+            known = {**group, "beta1": beta1, "beta2": beta2}
         found = {name: known[name] for name in self.numbers}
-        return {
-            name: value.item() if isinstance(value, Tensor) else value
-            for name, value in found.items()
-        }
+        for name, value in found.items():
+            if value.__class__ is not float and isinstance(value, Tensor):
+                found[name] = value.item()
+        return found
 
     def register_step_pre_hook(self, hook: Callable[..., None]) -> HookHandle:
         """Call `hook(optimizer, args, kwargs)` before each step."""
@@ -252,8 +254,8 @@ class Optimizer:
         states: Sequence[Sequence[Any] | None],
         **numbers: Any,
     ) -> None:
-        """Step `params` by the backend's kernel, or by the rule where there is none or
-        group["fused"] is False.
+        """Step `params` as the backend compiles the rule, or by the rule itself where it does not
+        or group["fused"] is False.
 
         states: for each state of the rule a list aligned with params, of tensors or numbers; or
         None if it is unused. Parameters with sparse gradients are stepped row by row.
@@ -264,36 +266,19 @@ class Optimizer:
             step_rows(self.rule, params[i], own, numbers)
         if sparse:
             dense = [i for i in range(len(params)) if i not in sparse]
-            params = [params[i] for i in dense]
-            states = [None if values is None else [values[i] for i in dense] for values in states]
-            if not params:
+            if not dense:
                 return
+            params, *states = these([params, *states], dense)
         arrays = [param._array for param in params]
         grads = [param._grad._array for param in params]
         lists = [
-            [getattr(value, "_array", value) for value in values] if values is not None else None
+            None if values is None else [getattr(value, "_array", value) for value in values]
             for values in states
         ]
-        kernel = None
-        if group.get("fused") is not False and len({array.__class__ for array in arrays}) == 1:
-            backend = modes.current().backends[arrays[0].__class__]
-            kernel = getattr(backend, self.kernel, None)
-        if kernel is None or kernel(arrays, grads, *lists, **numbers) is NotImplemented:
-            self.apply_rule(arrays, grads, lists, numbers)
+        compiled = self.elementwise and group.get("fused") is not False
+        self.stepper.step([arrays, grads, *lists], numbers, compiled)
         for param in params:
             written(param)
-
-    def apply_rule(
-        self, arrays: list[Any], grads: list[Any], lists: list[Any], numbers: Group
-    ) -> None:
-        table = modes.current().backends
-        for i, (array, grad) in enumerate(zip(arrays, grads, strict=True)):
-            state = [None if values is None else values[i] for values in lists]
-            backend = table[array.__class__]
-            results = self.rule(array, grad, *state, **numbers)
-            for target, value in zip([array, *state], results, strict=False):
-                if target is not None:
-                    backend.assign(target, value)
 
     def tensors(self, params: Sequence[Tensor], name: str, group: Group) -> list[Tensor]:
         """The state called `name` of each parameter, made at the first time."""
@@ -312,6 +297,7 @@ class Optimizer:
         Counters are tensors on the CPU: reading one never waits for a device.
         """
         counts = []
+        table = modes.current().backends
         for param in params:
             state = self.state[param]
             step = state.get("step")
@@ -319,7 +305,7 @@ class Optimizer:
                 step = state["step"] = tensor(0.0, device="cpu")
             array = step._array
             count = int(array) + 1
-            modes.current().backends[array.__class__].assign(array, count)
+            table[array.__class__].assign(array, count)
             counts.append(count)
         return counts
 

@@ -20,6 +20,8 @@ class RMSprop(Optimizer):
     6; https://docs.pytorch.org/docs/stable/generated/torch.optim.RMSprop.html
     """
 
+    elementwise = True
+
     def __init__(
         self,
         params: Params,

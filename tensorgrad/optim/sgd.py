@@ -15,11 +15,11 @@ class SGD(Optimizer):
     Nesterov's.
 
     step = grad + weight_decay * param; b = momentum * b + (1 - dampening) * step, at first b =
-    step; nesterov adds momentum * b to the step. maximize: ascend. fused=False: not by the
-    backend's kernel. https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+    step; nesterov adds momentum * b to the step. maximize: ascend. fused=False: array by
+    array, as the rule says. https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
 
-    kernel = "sgd_step"
+    elementwise = True
     counted = False
     sparse = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.ops.choice import clamp, where
+from tensorgrad.ops.choice import clamp_to, where
 from tensorgrad.ops.creation import full_like
 from tensorgrad.ops.pointwise import sign
 from tensorgrad.optim.adam import Betas, decayed
@@ -21,6 +21,8 @@ class Rprop(Optimizer):
     step_sizes: the smallest and the largest size; lr the first. For whole batches. Riedmiller and
     Braun 1993; https://docs.pytorch.org/docs/stable/generated/torch.optim.Rprop.html
     """
+
+    elementwise = True
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Rprop(Optimizer):
             grad = -grad
         kept = grad * prev
         factor = where(kept > 0, etas[1], where(kept < 0, etas[0], grad * 0 + 1))
-        step_size = clamp(step_size * factor, step_sizes[0], step_sizes[1])
+        step_size = clamp_to(step_size * factor, step_sizes[0], step_sizes[1])
         grad = where(kept < 0, 0, grad)
         return param - sign(grad) * step_size, grad, step_size
 
@@ -78,6 +80,7 @@ class Lion(Optimizer):
     Chen et al. 2023, https://arxiv.org/abs/2302.06675; PyTorch has none.
     """
 
+    elementwise = True
     counted = False
 
     def __init__(

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.graph import TensorCore
+from tensorgrad import modes
+from tensorgrad.backend import CPU
+from tensorgrad.graph import TensorCore, wrap, written
+from tensorgrad.ops.choice import clamp_to
 from tensorgrad.ops.creation import tensor
 from tensorgrad.ops.joining import stack
 from tensorgrad.ops.linalg import matmul
@@ -16,6 +19,7 @@ from tensorgrad.ops.logic import isfinite, logical_not
 from tensorgrad.ops.norms import p_norm
 from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.ops.shape import reshape
+from tensorgrad.stepping import Stepper
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -59,13 +63,28 @@ def get_total_norm(
     if not several:
         return tensor(0.0)
     norm_type = float(norm_type)
+    together = _together(several) if norm_type == 2.0 else None
+    if together is not None:
+        return _finite(together, norm_type, error_if_nonfinite)
     if norm_type == 2.0:
         lengths = [_length(part.detach()) for part in several]
     else:
         lengths = [p_norm(part.detach(), norm_type) for part in several]
     device = lengths[0].device
     total = p_norm(stack([length.to(device) for length in lengths]), norm_type)
-    if error_if_nonfinite and bool(logical_not(isfinite(total))):
+    return _finite(total, norm_type, error_if_nonfinite)
+
+
+def _together(tensors: list[Tensor]) -> Tensor | None:
+    """The 2-norm of all, if the backend has it in one pass."""
+    arrays = [part._array for part in tensors]
+    kernel = getattr(modes.current().backends[arrays[0].__class__], "total_norm", None)
+    total = NotImplemented if kernel is None else kernel(arrays)
+    return None if total is NotImplemented else wrap(total)
+
+
+def _finite(total: Tensor, norm_type: float, wanted: bool) -> Tensor:
+    if wanted and bool(logical_not(isfinite(total))):
         raise RuntimeError(
             f"clip_grad_norm_: expected a finite norm of order {norm_type}, got {total.item()} "
             "(the total norm for gradients is non-finite, so it cannot be clipped)"
@@ -102,8 +121,13 @@ def clip_grads_with_norm_(
 
 
 def _scale(gradients: list[Tensor], max_norm: float, total: Tensor) -> None:
-    # Always multiplied: asking whether the factor is below 1 would wait for the device.
     factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
+    if all(part.device == CPU for part in [total, *gradients]):
+        known = factor.item()
+        if known != 1:
+            _write(SCALE, gradients, factor=known)
+        return
+    # Multiplied by 1 too: asking whether the factor is below would wait for the device.
     for gradient in gradients:
         gradient.mul_(factor.to(device=gradient.device, dtype=gradient.dtype))
 
@@ -113,5 +137,23 @@ def clip_grad_value_(
 ) -> None:
     """Limit every element of the gradients to [-clip_value, clip_value], in place."""
     limit = float(clip_value)
-    for gradient in _gradients(parameters):
-        gradient.clamp_(-limit, limit)
+    _write(LIMIT, _gradients(parameters), limit=limit)
+
+
+def _write(stepper: Stepper, gradients: list[Tensor], **numbers: float) -> None:
+    """Put what a rule makes of each gradient in its place."""
+    if gradients:
+        stepper.step([[gradient._array for gradient in gradients]], numbers, compiled=True)
+    for gradient in gradients:
+        written(gradient)
+
+
+def _scaled(gradient: Any, *, factor: float) -> tuple[Any]:
+    return (gradient * factor,)
+
+
+def _limited(gradient: Any, *, limit: float) -> tuple[Any]:
+    return (clamp_to(gradient, -limit, limit),)
+
+
+SCALE, LIMIT = Stepper(_scaled), Stepper(_limited)

@@ -1,0 +1,165 @@
+"""Elementwise rules, written down as text: what a backend may compile to one pass over many arrays.
+
+A rule is a function of arrays and numbers in operators and elementwise ops, such as an optimizer's.
+Run on symbols in place of arrays it leaves a trace, source text of one assignment a line. x0, x1,
+... are an element of each array, c0, c1, ... the numbers it met, t0, t1, ... what it computed, and
+y0, y1, ... what becomes of x0, x1, ... where that changes:
+
+    t0 = c0 * x1
+    t1 = x0 - t0
+    y0 = t1
+
+The rule's own tests of numbers and of None have been decided by then. Numbers are not part of the
+text, so that a step with another learning rate has the same one. The text may call what `Tracer`
+has as a method. Knows backends, no tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from tensorgrad import modes
+from tensorgrad.backend import CPU, Backends
+
+
+class Trace:
+    """What a rule did: the text, its numbers in their order, and the results that are no arrays."""
+
+    def __init__(
+        self,
+        rule: Callable[..., Sequence[Any]],
+        arguments: Sequence[Any],
+        numbers: dict[str, Any],
+        targets: Iterable[int],
+    ) -> None:
+        """arguments: the rule's by position, with ARRAY for an array; numbers: those by keyword;
+        targets: which arguments its results are the new values of.
+        """
+        tape = Tape()
+        given = []
+        arrays = 0
+        for value in arguments:
+            if value is ARRAY:
+                value = Symbol(f"x{arrays}", tape)
+                arrays += 1
+            given.append(value)
+        token = modes.variable.set(_tracing)
+        try:
+            results = rule(*given, **numbers)
+        finally:
+            modes.variable.reset(token)
+        for target, result in zip(targets, results, strict=False):
+            symbol = given[target]
+            if symbol.__class__ is Symbol and result is not symbol:
+                tape.lines.append(f"y{symbol.name[1:]} = {tape.operand(result)}")
+        self.text = "\n".join(tape.lines)
+        self.numbers = tape.numbers
+        self.results = [None if value.__class__ is Symbol else value for value in results]
+
+
+class Tape:
+    """What is written while a rule runs."""
+
+    __slots__ = ("lines", "numbers")
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.numbers: list[float] = []
+
+    def operand(self, value: Any) -> str:
+        if value.__class__ is Symbol:
+            name: str = value.name
+            return name
+        self.numbers.append(value)
+        return f"c{len(self.numbers) - 1}"
+
+
+def _left(sign: str) -> Any:
+    """The operator, symbol on the left. Tracing is most of a small model's step: one frame, one
+    object.
+    """
+
+    def operator(self: Symbol, other: Any) -> Symbol:
+        tape = self.tape
+        lines = tape.lines
+        result = _new(Symbol)
+        result.tape = tape
+        result.name = name = f"t{len(lines)}"
+        if other.__class__ is Symbol:
+            lines.append(f"{name} = {self.name} {sign} {other.name}")
+        else:
+            numbers = tape.numbers
+            lines.append(f"{name} = {self.name} {sign} c{len(numbers)}")
+            numbers.append(other)
+        return result
+
+    return operator
+
+
+def _right(sign: str) -> Any:
+    def operator(self: Symbol, other: Any) -> Symbol:
+        tape = self.tape
+        lines, numbers = tape.lines, tape.numbers
+        result = _new(Symbol)
+        result.tape = tape
+        result.name = name = f"t{len(lines)}"
+        lines.append(f"{name} = c{len(numbers)} {sign} {self.name}")
+        numbers.append(other)
+        return result
+
+    return operator
+
+
+class Symbol:
+    """An array in a rule that is traced. What it cannot do, no such rule may do."""
+
+    __slots__ = ("name", "tape")
+    __array_ufunc__ = None  # a NumPy number on the left leaves the operator to the symbol
+
+    def __init__(self, name: str, tape: Tape) -> None:
+        self.name = name
+        self.tape = tape
+
+    def __neg__(self) -> Symbol:
+        return _call("-", self)
+
+    __add__, __radd__ = _left("+"), _right("+")
+    __sub__, __rsub__ = _left("-"), _right("-")
+    __mul__, __rmul__ = _left("*"), _right("*")
+    __truediv__, __rtruediv__ = _left("/"), _right("/")
+    __lt__, __gt__ = _left("<"), _left(">")
+
+
+_new = object.__new__
+
+
+def _call(function: str, *arguments: Any) -> Symbol:
+    tape: Tape = next(value.tape for value in arguments if value.__class__ is Symbol)
+    name = f"t{len(tape.lines)}"
+    given = ", ".join([tape.operand(value) for value in arguments])
+    tape.lines.append(f"{name} = {function}({given})")
+    return Symbol(name, tape)
+
+
+class Tracer:
+    """The backend of symbols: it writes down what it is asked for."""
+
+    name = "tracer"
+    device_type = "trace"
+    default_device = CPU
+    array_types = (Symbol,)
+
+    abs = staticmethod(partial(_call, "abs"))
+    clamp_to = staticmethod(partial(_call, "clamp_to"))
+    maximum = staticmethod(partial(_call, "maximum"))
+    sign = staticmethod(partial(_call, "sign"))
+    sqrt = staticmethod(partial(_call, "sqrt"))
+    where = staticmethod(partial(_call, "where"))
+
+
+ARRAY = object()
+_table = Backends()
+_table.choose(Tracer())
+_tracing = modes.Mode(backends=_table, grad=False)

@@ -1,0 +1,327 @@
+"""Rules compiled from their traces, and norms, over lists of arrays: against the rules."""
+
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import optim
+from tensorgrad.backends.numba_backend import NumbaBackend
+from tensorgrad.elementwise import ARRAY, Trace
+from tensorgrad.kernels.numba import many
+
+backend = NumbaBackend()
+
+# Of no elements, of no dimensions, one, odd, and together enough for several threads and chunks.
+SHAPES = [(0,), (), (1,), (3, 5, 7), (2, 0, 3), (251, 301), (4099,), (16384,)]
+
+OPTIONS = {
+    "sgd": ("SGD", {"lr": 0.1, "weight_decay": 0.1}),
+    "nesterov": ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "maximize": True}),
+    "dampening": ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}),
+    "adam": ("Adam", {"weight_decay": 0.1}),
+    "amsgrad": ("AdamW", {"amsgrad": True, "maximize": True}),
+    "adamax": ("Adamax", {}),
+    "nadam": ("NAdam", {"decoupled_weight_decay": True, "weight_decay": 0.1}),
+    "radam": ("RAdam", {"betas": (0.8, 0.9)}),
+    "adagrad": ("Adagrad", {"lr_decay": 0.1}),
+    "adadelta": ("Adadelta", {"weight_decay": 0.1}),
+    "rmsprop": ("RMSprop", {"momentum": 0.5, "centered": True}),
+    "rmsprop, inside": ("RMSprop", {"eps_inside": True}),
+    "rprop": ("Rprop", {}),
+    "asgd": ("ASGD", {"t0": 2, "lambd": 0.1}),
+    "lion": ("Lion", {"weight_decay": 0.1}),
+}
+
+
+def sample(shape, dtype, seed):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def trained(name, dtype, fused, shapes=SHAPES, steps=7, spoil=None):
+    """Parameters and states after some steps on gradients that are given."""
+    kind, options = OPTIONS[name]
+    with tg.use_backend("numba"):
+        params = [
+            tg.tensor(sample(shape, dtype, seed), requires_grad=True)
+            for seed, shape in enumerate(shapes)
+        ]
+        optimizer = getattr(optim, kind)([{"params": params, "fused": fused}], **options)
+        for step in range(steps):
+            for seed, param in enumerate(params):
+                gradient = sample(param.shape, dtype, 100 * step + seed + 50)
+                if spoil is not None:
+                    gradient = spoil(gradient)
+                param.grad = tg.from_numpy(gradient)
+            optimizer.step()
+    found = [param.detach().numpy() for param in params]
+    for param in params:
+        found += [value.numpy() for _, value in sorted(optimizer.state[param].items())]
+    return found
+
+
+def count_kernels(monkeypatch):
+    """How often the compiled step has been taken."""
+    calls = []
+    module = NumbaBackend()._optimizers
+    original = module.step_elements
+
+    def counted(*arguments):
+        result = original(*arguments)
+        calls.append(result is None)
+        return result
+
+    monkeypatch.setattr(module, "step_elements", counted)
+    return calls
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_compiled_rule_gives_the_rules_own_bits(name, dtype, monkeypatch):
+    calls = count_kernels(monkeypatch)
+    got, want = trained(name, dtype, None), trained(name, dtype, False)
+    assert len(calls) >= 7
+    assert all(calls)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == b.dtype
+
+
+def strange(gradient):
+    flat = gradient.reshape(-1)
+    for i, value in enumerate((np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30)):
+        flat[i::11] = value
+    return gradient
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_nan_and_infinities_go_where_the_rule_sends_them(name):
+    with np.errstate(all="ignore"):
+        got, want = (trained(name, "float32", fused, spoil=strange) for fused in (None, False))
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def turned(gradient):
+    return np.asfortranarray(gradient)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_gradients_may_lie_as_they_will(name, monkeypatch):
+    calls = count_kernels(monkeypatch)
+    shapes = [(3, 5), (4, 3, 2), (300, 301)]
+    got, want = (trained(name, "float32", None, shapes, 3, spoil) for spoil in (turned, None))
+    assert all(calls)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_parameter_that_joins_later_keeps_its_own_count():
+    results = []
+    for fused in None, False:
+        first, late = (tg.ones(3, requires_grad=True) for _ in range(2))
+        optimizer = optim.Adam([first, late], lr=0.1, fused=fused)
+        for step in range(4):
+            first.grad = tg.tensor([1.0, -2.0, 3.0]) * (step + 1)
+            if step > 1:
+                late.grad = first.grad.clone()
+            optimizer.step()
+        results.append([*first.tolist(), *late.tolist()])
+    assert results[0] == results[1]
+
+
+def test_a_parameter_that_is_there_twice_is_stepped_twice():
+    param = tg.ones(200_000, requires_grad=True)
+    with pytest.warns(UserWarning, match="duplicates"):
+        optimizer = optim.SGD([param, param], lr=1.0)
+    param.grad = tg.ones(200_000)
+    optimizer.step()
+    assert bool((param == -1).all())
+
+
+def test_a_gradient_may_be_the_parameter_itself():
+    param = tg.arange(1.0, 101.0).requires_grad_()
+    param.grad = param.detach()
+    optim.SGD([param], lr=0.5).step()
+    np.testing.assert_array_equal(param.detach().numpy(), np.arange(1.0, 101.0) / 2)
+
+
+@pytest.mark.parametrize(
+    "fault", ["dtype", "half", "gradient", "layout", "shape", "rank", "frozen", "scalar"]
+)
+def test_nothing_is_written_when_one_array_is_not_served(fault):
+    params, grads = ([np.ones(3, "f4"), np.ones((2, 3), "f4")] for _ in range(2))
+    trace = "t0 = x0 - x1\ny0 = t0"
+    if fault == "dtype":
+        params[1], grads[1] = params[1].astype("f8"), grads[1].astype("f8")
+    elif fault == "half":
+        params, grads = ([a.astype("f2") for a in arrays] for arrays in (params, grads))
+    elif fault == "gradient":
+        grads[1] = grads[1].astype("f8")
+    elif fault == "layout":
+        params[1] = np.asfortranarray(params[1])
+    elif fault == "shape":
+        grads[1] = grads[1].T
+    elif fault == "rank":
+        grads[1] = grads[1].reshape(-1)
+    elif fault == "frozen":
+        params[1].flags.writeable = False
+    else:
+        params[1], grads[1] = np.float32(1), np.ones((), "f4")
+    assert backend.step_elements(trace, [params, grads], []) is NotImplemented
+    assert all((array == 1).all() for array in params + grads)
+
+
+def test_the_struct_is_read_as_numpy_lays_it_out():
+    assert many.layout_holds()
+
+
+def test_a_rule_of_another_class_may_be_compiled():
+    """What is documented of rules holds for a user's own."""
+
+    class Halving(optim.optimizer.Optimizer):
+        elementwise = True
+        counted = False
+
+        @staticmethod
+        def rule(param, grad, memory, *, share):
+            memory = tg.maximum(memory, tg.abs(grad))
+            return tg.where(memory > 1, param * share, param), memory
+
+    results = []
+    for name in "numba", "numpy":
+        with tg.use_backend(name):
+            param = tg.tensor([1.0, 2.0, -4.0], requires_grad=True)
+            param.grad = tg.tensor([0.5, -3.0, np.nan])
+            Halving([param], {"share": 0.5}).step()
+            results.append(param.detach().numpy())
+    np.testing.assert_array_equal(results[0], [1.0, 1.0, -4.0])
+    np.testing.assert_array_equal(results[1], results[0])
+
+
+def test_a_trace_has_the_decisions_and_not_the_numbers():
+    def rule(param, grad, *, rate, decay):
+        if decay:
+            grad = grad + decay * param
+        return (param - rate * grad,)
+
+    traces = [
+        Trace(rule, [ARRAY, ARRAY], {"rate": rate, "decay": decay}, [0])
+        for rate, decay in [(0.1, 0.0), (0.2, 0.0), (0.1, 0.5)]
+    ]
+    assert traces[0].text == traces[1].text == "t0 = c0 * x1\nt1 = x0 - t0\ny0 = t1"
+    assert [trace.numbers for trace in traces] == [[0.1], [0.2], [0.5, 0.1]]
+    assert traces[2].text != traces[0].text
+
+
+def test_a_rule_that_exchanges_two_arrays():
+    def rule(one, other):
+        return other, one
+
+    one, other = np.arange(5.0), -np.arange(5.0)
+    trace = Trace(rule, [ARRAY, ARRAY], {}, [0, 1])
+    assert backend.step_elements(trace.text, [[one], [other]], []) is None
+    assert one.tolist() == [0, -1, -2, -3, -4]
+    assert other.tolist() == [0, 1, 2, 3, 4]
+
+
+# ---- norms and clipping
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_total_norm(dtype):
+    arrays = [sample(shape, dtype, seed) for seed, shape in enumerate(SHAPES)]
+    arrays += [np.asfortranarray(sample((7, 9), dtype, 20)), np.array(2.0, dtype)[()]]
+    want = np.sqrt(sum(np.sum(array.astype("f8") ** 2) for array in arrays))
+    got = backend.total_norm(arrays)
+    assert got.dtype == dtype
+    assert got.shape == ()
+    np.testing.assert_allclose(got, want, rtol=2 * np.finfo(dtype).eps)
+    large = [np.full(3, 1e30, "f4")]
+    np.testing.assert_allclose(backend.total_norm(large), 1e30 * np.sqrt(3), rtol=1e-6)
+    assert np.isnan(backend.total_norm([np.array([1.0, np.nan], dtype)]))
+    assert backend.total_norm([np.zeros((0, 3), dtype)]) == 0
+    assert backend.total_norm([np.ones(2, "f4"), np.ones(2, "f8")]) is NotImplemented
+
+
+def test_clipping_is_that_of_the_reference():
+    results = []
+    for name in "numpy", "numba":
+        with tg.use_backend(name):
+            params = [tg.zeros(*shape, requires_grad=True) for shape in SHAPES]
+            for limit, clip in enumerate(
+                (tg.nn.utils.clip_grad_norm_, tg.nn.utils.clip_grad_value_), 1
+            ):
+                for seed, param in enumerate(params):
+                    param.grad = tg.tensor(sample(param.shape, "float32", seed))
+                total = clip(params, limit)
+                results.append([param.grad.numpy() for param in params])
+                if total is not None:
+                    results[-1].append(total.numpy())
+    for reference, got in ((results[0], results[2]), (results[1], results[3])):
+        for a, b in zip(got, reference, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert abs(np.concatenate([array.ravel() for array in results[3]])).max() == 2
+
+
+def test_a_gradient_within_the_limit_keeps_its_bits():
+    param = tg.zeros(1000, requires_grad=True)
+    gradient = sample(1000, "float32", 0)
+    param.grad = tg.tensor(gradient)
+    tg.nn.utils.clip_grad_norm_([param], 1e6)
+    np.testing.assert_array_equal(param.grad.numpy(), gradient)
+
+
+# ---- threads and processes
+
+
+def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
+    arrays = [sample(shape, "float32", seed) for seed, shape in enumerate(SHAPES)]
+
+    def everything():
+        return [*trained("adam", "float32", None, steps=2), backend.total_norm(arrays)]
+
+    most = numba.get_num_threads()
+    several = everything()
+    try:
+        numba.set_num_threads(1)
+        one = everything()
+    finally:
+        numba.set_num_threads(most)
+    monkeypatch.setattr(many, "can_launch", lambda: False)
+    for a, b, c in zip(several, one, everything(), strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, c)
+
+
+SCRIPT = """
+import numba
+from numba.core import event
+import tensorgrad as tg
+compiled = []
+class Listener(event.Listener):
+    def on_start(self, started):
+        compiled.append(started.data["dispatcher"].py_func.__name__)
+    def on_end(self, ended):
+        pass
+event.register("numba:compile", Listener())
+w = tg.ones(3, requires_grad=True)
+w.grad = tg.tensor([1.0, 2.0, 3.0])
+tg.optim.Adam([w], lr=0.5, betas=(0.5, 0.75)).step()
+tg.nn.utils.clip_grad_norm_([w], 1.0)
+print(len(compiled), *w.tolist())
+"""
+
+
+def test_another_process_loads_what_one_has_compiled():
+    command = [sys.executable, "-c", SCRIPT]
+    outputs = [
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        for _ in range(2)
+    ]
+    assert outputs[0][1:] == outputs[1][1:]
+    assert outputs[1][0] == "0"
+    np.testing.assert_allclose([float(x) for x in outputs[1][1:]], 0.5, rtol=1e-6)
