@@ -48,7 +48,7 @@ __all__ = [
     "unit_interval",
 ]
 
-NEAR = 1e-6  # how far a sum of probabilities may be from 1, and a matrix from its transpose
+NEAR = 1e-6  # how far a matrix may be from its transpose and, but for roundings, a sum from 1
 
 
 class Constraint:
@@ -211,7 +211,8 @@ class _Simplex(Constraint):
     event_dim = 1
 
     def check(self, value: Tensor) -> Any:
-        return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < NEAR)
+        near = max(NEAR, 8 * float(dtypes.finfo(value.dtype).eps))
+        return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < near)
 
 
 class _Multinomial(Constraint):

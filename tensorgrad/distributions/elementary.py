@@ -77,7 +77,7 @@ class Uniform(Distribution):
     def log_prob(self, value: Tensor) -> Any:
         self._validate_sample(value)
         inside = (self.low <= value) & (value < self.high)
-        return where(inside, 0.0, -math.inf) - (self.high - self.low).log()
+        return where(inside, -(self.high - self.low).log(), -math.inf)
 
     def cdf(self, value: Tensor) -> Any:
         self._validate_sample(value)
