@@ -1,45 +1,34 @@
 """The Module: a `forward` over named parameters, buffers and submodules.
 
 https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html. Knows tensors, and nothing of
-particular layers; how parts are registered is said in nn/registry.py.
+particular layers; how parts are registered is said in nn/registry.py, what their state is in
+nn/state.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tensorgrad import dtypes
-from tensorgrad._tensor import Parameter, Tensor
+from tensorgrad._tensor import Tensor
 from tensorgrad.backend import Device
 from tensorgrad.graph import HookHandle, TensorCore
 from tensorgrad.nn.hooks import ModuleHooks
-from tensorgrad.nn.parameter import is_lazy
-from tensorgrad.nn.registry import BUFFER, MODULE, PARAMETER, Registry, joined
+from tensorgrad.nn.registry import MODULE
+from tensorgrad.nn.state import Stateful
 from tensorgrad.ops.creation import empty_like
 
 Self = TypeVar("Self", bound="Module")
-
-
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` found missing and unexpected."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if self == ([], []):
-            return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self[0]}, unexpected_keys={self[1]})"
 
 
 def indented(text: str) -> str:
     return text.replace("\n", "\n  ")
 
 
-class Module(Registry):
+class Module(Stateful):
     """Base of all layers and models: subclasses make their parts in `__init__` and use them in
     `forward`.
 
@@ -100,14 +89,14 @@ class Module(Registry):
         fn(self)
         return self
 
-    def _convert(self: Self, convert: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Give every parameter, its gradient and every buffer the memory that `convert` makes."""
+    def _apply(self: Self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Give every parameter, its gradient and every buffer the memory that `fn` makes."""
         for tensor in (*self.parameters(recurse), *self.buffers(recurse)):
             gradient = tensor.grad
             tensor.grad = None
-            tensor.data = convert(tensor.detach())
+            tensor.data = fn(tensor.detach())
             if gradient is not None:
-                tensor.grad = convert(gradient.detach())
+                tensor.grad = fn(gradient.detach())
         return self
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
@@ -124,7 +113,7 @@ class Module(Registry):
                 dtype = arg
         if dtype is not None and not dtypes.is_differentiable(np.dtype(dtype)):
             raise TypeError(f"to: expected a floating-point dtype, got {np.dtype(dtype)}")
-        return self._convert(
+        return self._apply(
             lambda x: x.to(device=device, dtype=dtype if x.is_floating_point() else None)
         )
 
@@ -142,11 +131,17 @@ class Module(Registry):
 
     def type(self: Self, dst_type: Any) -> Self:
         """All parameters and buffers in another dtype, or of another type by name."""
-        return self._convert(lambda x: x.type(dst_type))
+        return self._apply(lambda x: x.type(dst_type))
 
     def to_empty(self: Self, *, device: Any, recurse: bool = True) -> Self:
         """Move to the device without the values: all memory is new and holds none in particular."""
-        return self._convert(lambda x: empty_like(x, device=device), recurse)
+        return self._apply(lambda x: empty_like(x, device=device), recurse)
+
+    def share_memory(self: Self) -> Self:
+        """Let all parameters and buffers lie in memory that other processes can share."""
+        for tensor in (*self.parameters(), *self.buffers()):
+            tensor.share_memory_()
+        return self
 
     def cpu(self: Self) -> Self:
         return self.to("cpu")
@@ -198,100 +193,19 @@ class Module(Registry):
         """
         return ModuleHooks.add(self._hook_table().backward, hook, prepend)
 
-    # ---- state
-
-    def _state(self) -> Iterator[tuple[str, Module, str]]:
-        """(key, owner, name) of what the state holds: each module's parameters, its buffers, then
-        its modules.
-        """
-        for path, owner in self.named_modules(remove_duplicate=False):
-            for role in (PARAMETER, BUFFER):
-                for name, value in owner._own(role):
-                    if value is not None and name not in owner._transient:
-                        yield joined(path, name), owner, name
-
-    def state_dict(
-        self,
-        *,
-        destination: dict[str, Any] | None = None,
-        prefix: str = "",
-        keep_vars: bool = False,
-    ) -> dict[str, Any]:
-        """Parameters and persistent buffers by dotted name, as tensors that share their memory.
-
-        prefix: stands before every name, its dot included. keep_vars: the tensors themselves, not
-        detached.
-        """
-        state = {} if destination is None else destination
-        for key, owner, name in self._state():
-            value = owner.__dict__[name]
-            state[prefix + key] = value if keep_vars or is_lazy(value) else value.detach()
-        return state
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
-        """Copy the tensors of `state_dict` into the parameters and buffers of those names.
-
-        strict: missing and unexpected names are errors. assign: take the given tensors themselves.
-        Raises RuntimeError that lists all faults together; nothing has been written then.
-        """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"load_state_dict: expected a mapping, got {type(state_dict).__name__}")
-        places = {key: (owner, name) for key, owner, name in self._state()}
-        missing = [key for key in places if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in places]
-        faults = []
-        if strict and missing:
-            faults.append(f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}.")
-        if strict and unexpected:
-            faults.append(f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}.")
-        found = [(key, *place) for key, place in places.items() if key in state_dict]
-        for key, owner, name in found:
-            new, known = state_dict[key], owner.__dict__[name]
-            if not isinstance(new, TensorCore):
-                faults.append(f"{key}: expected a tensor, got {type(new).__name__}.")
-            elif is_lazy(known):
-                continue
-            elif is_lazy(new):
-                faults.append(f"{key}: expected shape {list(known.shape)}, got {new}.")
-            elif new._array.shape != known.shape:
-                faults.append(
-                    f"size mismatch for {key}: expected shape {list(known.shape)}, got "
-                    f"{list(new._array.shape)}."
-                )
-        if faults:
-            raise RuntimeError(
-                f"load_state_dict: expected the state of {type(self).__name__}, got Error(s):\n\t"
-                + "\n\t".join(faults)
-            )
-        for key, owner, name in found:
-            owner._load(name, state_dict[key], assign)
-        return IncompatibleKeys(missing, unexpected)
-
-    def _load(self, name: str, value: Any, assign: bool) -> None:
-        known = self.__dict__[name]
-        if is_lazy(value):
-            return
-        if is_lazy(known):
-            known.materialize(value.shape)
-        if not assign:
-            known.detach().copy_(value)
-        elif self._roles[name] == PARAMETER:
-            self.__dict__[name] = Parameter(value, known.requires_grad)
-        else:
-            self.__dict__[name] = value
-
     # ---- text
 
     def extra_repr(self) -> str:
         """What `repr` shows between the parentheses; subclasses name their arguments here."""
         return ""
 
+    def _get_name(self) -> str:
+        return type(self).__name__
+
     def __repr__(self) -> str:
         extra = self.extra_repr()
         lines = extra.split("\n") if extra else []
         children = [f"({name}): {indented(repr(child))}" for name, child in self._own(MODULE)]
         if not children and len(lines) <= 1:
-            return f"{type(self).__name__}({extra})"
-        return f"{type(self).__name__}(\n  " + "\n  ".join(lines + children) + "\n)"
+            return f"{self._get_name()}({extra})"
+        return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
