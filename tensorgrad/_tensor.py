@@ -183,7 +183,7 @@ def constructed(
         if data.dtype != dtype:
             raise DTypeError(f"{op}: expected a tensor of {dtype}, got {data.dtype}")
         return data.detach()
-    if not isinstance(data, list | tuple | np.ndarray):
+    if not isinstance(data, list | tuple | range | np.ndarray):
         given = [type(arg).__name__ for arg in args]
         raise TypeError(f"{op}: expected sizes, a sequence or a tensor, got {', '.join(given)}")
     return creation.tensor(data, **options)

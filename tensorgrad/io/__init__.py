@@ -63,8 +63,9 @@ def load(
     """Read what `save` wrote; also any safetensors file, PyTorch's zip files (.pt, .pth) and
     NumPy's .npz.
 
-    map_location: the device for the tensors: one for all, a function of the saved one, or a dict
-    from saved devices to others. None: as saved, or the CPU where that is not there.
+    map_location: the device for the tensors: one for all, or a dict from saved devices to others;
+    or a function of a tensor on the CPU and the name of the saved device that gives the tensor
+    where it shall be, or None. None: as saved, or the CPU where that is not there.
     weights_only: refuse whole modules. With False they are made again without their constructors,
     of classes that the program has imported, and of no others.
 

@@ -21,7 +21,7 @@ from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Buffer, TransientBuffer
 from tensorgrad.ops.creation import as_tensor
 
-Place = str | Device | dict[str, str] | Callable[[Any], Any] | None
+Place = str | Device | dict[str, str] | Callable[[Any, str], Any] | None
 ROLES: dict[str, type] = {"parameter": Parameter, "buffer": Buffer, "transient": TransientBuffer}
 SEQUENCES: dict[str, Any] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 MAPPINGS: dict[str, type] = {"dict": dict, "ordered": OrderedDict, "counter": Counter}
@@ -119,7 +119,7 @@ class Encoder:
     def of_module(self, module: Module, path: str) -> Any:
         attributes = {}
         for name, value in vars(module).items():
-            if name == "_hooks" and value is not None:
+            if name in ("_hooks", "_state_hooks") and value is not None:
                 raise SerializationError(
                     f"save: expected a module without hooks, got {type(module).__name__} with some"
                 )
@@ -203,7 +203,10 @@ class Decoder:
         if isinstance(place, dict):
             place = place.get(saved, saved)
         elif callable(place) and not isinstance(place, str | Device):
-            place = place(saved)
+            placed: Tensor | None = place(as_tensor(array, device="cpu"), saved)
+            if placed is not None:
+                return placed
+            place = None
         if place is None:
             place = saved
             try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.graph import TensorCore
 from tensorgrad.nn.parameter import Buffer, Parameter, TransientBuffer
+from tensorgrad.nn.parts import Parts
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -83,6 +84,18 @@ class Registry:
     def _forget(self, name: str) -> None:
         self._roles.pop(name, None)
         self._transient.discard(name)
+
+    @property
+    def _modules(self) -> Parts:
+        return Parts(self, MODULE)
+
+    @property
+    def _parameters(self) -> Parts:
+        return Parts(self, PARAMETER)
+
+    @property
+    def _buffers(self) -> Parts:
+        return Parts(self, BUFFER)
 
     def _register(self, role: str, name: str, value: Any, persistent: bool = True) -> None:
         where = f"register_{role}"

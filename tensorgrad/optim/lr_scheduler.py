@@ -35,6 +35,8 @@ __all__ = [
     "StepLR",
 ]
 
+_LRScheduler = LRScheduler  # the name that schedules of a program's own derive from, of old
+
 Lambdas = Callable[[int], float] | list[Callable[[int], float]]
 
 

@@ -1,5 +1,5 @@
 """Tools around training: the names of `torch.utils`."""
 
-from tensorgrad.utils import checkpoint, data
+from tensorgrad.utils import checkpoint, data, model_zoo
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["checkpoint", "data", "model_zoo"]
