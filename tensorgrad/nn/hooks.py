@@ -1,4 +1,5 @@
-"""What runs around a module's forward and backward: the hooks that users register.
+"""What runs around a module's forward and backward: the hooks that users register, for one module
+or for all.
 
 Only modules with hooks come here. Knows `forward` and the graph's node hooks, nothing else of
 modules.
@@ -6,6 +7,7 @@ modules.
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -18,11 +20,11 @@ Hook = Callable[..., Any]
 
 
 class ModuleHooks:
-    """The hooks of one module, in the order in which they run."""
+    """The hooks of one module, in the order in which they run, or those of all modules."""
 
     def __init__(self) -> None:
         self.pre: OrderedDict[int, tuple[Hook, bool]] = OrderedDict()
-        self.post: OrderedDict[int, tuple[Hook, bool]] = OrderedDict()
+        self.post: OrderedDict[int, tuple[Hook, bool, bool]] = OrderedDict()
         self.backward_pre: OrderedDict[int, Hook] = OrderedDict()
         self.backward: OrderedDict[int, Hook] = OrderedDict()
 
@@ -35,29 +37,91 @@ class ModuleHooks:
 
     def run(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """`module.forward` with the hooks before, after and, through the graph, in its backward."""
-        for hook, with_kwargs in list(self.pre.values()):
-            if with_kwargs:
-                replaced = hook(module, args, kwargs)
-                if replaced is not None:
-                    if not isinstance(replaced, tuple) or len(replaced) != 2:
-                        raise RuntimeError(
-                            f"forward_pre_hook: expected None or (args, kwargs), got {replaced!r}"
-                        )
-                    args, kwargs = replaced
-            else:
-                args = _replaced(hook(module, args), args)
-        watch = None
-        if (self.backward or self.backward_pre) and modes.current().record:
-            watch = BackwardWatch(module, self)
-            args = watch.pass_inputs(args)
-        output = module.forward(*args, **kwargs)
-        for hook, with_kwargs in list(self.post.values()):
-            replaced = (
-                hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
-            )
-            if replaced is not None:
-                output = replaced
-        return output if watch is None else watch.pass_outputs(output)
+        call = _Call(module, [*EVERY.post.values(), *self.post.values()])
+        try:
+            for hook, with_kwargs in (*EVERY.pre.values(), *self.pre.values()):
+                if with_kwargs:
+                    replaced = hook(module, args, kwargs)
+                    if replaced is not None:
+                        if not isinstance(replaced, tuple) or len(replaced) != 2:
+                            raise RuntimeError(
+                                "forward_pre_hook: expected None or (args, kwargs), got "
+                                f"{replaced!r}"
+                            )
+                        args, kwargs = replaced
+                else:
+                    args = _replaced(hook(module, args), args)
+            before = [*EVERY.backward_pre.values(), *self.backward_pre.values()]
+            behind = [*EVERY.backward.values(), *self.backward.values()]
+            watch = None
+            if (before or behind) and modes.current().record:
+                watch = BackwardWatch(module, before, behind)
+                args = watch.pass_inputs(args)
+            output = call.after(args, kwargs, module.forward(*args, **kwargs))
+            return output if watch is None else watch.pass_outputs(output)
+        except Exception:
+            call.after_failure(args, kwargs)
+            raise
+
+
+class _Call:
+    """The hooks that are still to run after one call of a module."""
+
+    def __init__(self, module: Any, hooks: list[tuple[Hook, bool, bool]]) -> None:
+        self.module = module
+        self.hooks = hooks
+        self.output: Any = None
+
+    def after(self, args: Any, kwargs: dict[str, Any], output: Any) -> Any:
+        self.output = output
+        while self.hooks:
+            hook, with_kwargs, _ = self.hooks.pop(0)
+            self.output = self.called(hook, with_kwargs, args, kwargs)
+        return self.output
+
+    def called(self, hook: Hook, with_kwargs: bool, args: Any, kwargs: dict[str, Any]) -> Any:
+        given = (args, kwargs) if with_kwargs else (args,)
+        replaced = hook(self.module, *given, self.output)
+        return self.output if replaced is None else replaced
+
+    def after_failure(self, args: Any, kwargs: dict[str, Any]) -> None:
+        """Run those that are to run in any case; what they raise must not hide the first error."""
+        for hook, with_kwargs, always in self.hooks:
+            if always:
+                try:
+                    self.output = self.called(hook, with_kwargs, args, kwargs)
+                except Exception as error:
+                    warnings.warn(
+                        f"forward hook with always_call=True: expected no error, got {error!r}",
+                        stacklevel=2,
+                    )
+
+
+# ---- hooks of all modules
+
+EVERY = ModuleHooks()
+
+
+class _EveryHandle(HookHandle):
+    """Removes a hook of all modules; without such, modules are called directly again."""
+
+    owner: Any
+
+    def remove(self) -> None:
+        super().remove()
+        if not any(vars(EVERY).values()):
+            self.owner._hooks = None
+
+
+def for_every_module(module_class: Any, table: OrderedDict[int, Any], entry: Any) -> HookHandle:
+    """Add a hook of all modules to a table of `EVERY`.
+
+    Modules without hooks of their own, which would be called directly, share an empty table then.
+    """
+    handle = _EveryHandle(table, entry)
+    handle.owner = module_class
+    module_class._hooks = ModuleHooks()
+    return handle
 
 
 class Border(Function):
@@ -117,9 +181,10 @@ class BackwardWatch:
     that requires grad, when those of the outputs are known.
     """
 
-    def __init__(self, module: Any, hooks: ModuleHooks) -> None:
+    def __init__(self, module: Any, before: list[Hook], behind: list[Hook]) -> None:
         self.module = module
-        self.hooks = hooks
+        self.before = before
+        self.behind = behind
         self.grad_output: tuple[Any, ...] = ()
 
     def pass_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -139,7 +204,7 @@ class BackwardWatch:
 
     def before_outputs(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
         full = self.outputs.spread(gradients)
-        for hook in list(self.hooks.backward_pre.values()):
+        for hook in self.before:
             full = _replaced(hook(self.module, full), full)
         self.grad_output = full
         if not self.inputs.places:
@@ -150,7 +215,7 @@ class BackwardWatch:
         return self.inputs.gathered(self.call_hooks(self.inputs.spread(gradients)))
 
     def call_hooks(self, grad_input: tuple[Any, ...]) -> tuple[Any, ...]:
-        for hook in list(self.hooks.backward.values()):
+        for hook in self.behind:
             grad_input = _replaced(hook(self.module, grad_input, self.grad_output), grad_input)
         return grad_input
 

@@ -16,7 +16,7 @@ from tensorgrad import dtypes
 from tensorgrad._tensor import Tensor
 from tensorgrad.backend import Device
 from tensorgrad.graph import HookHandle, TensorCore
-from tensorgrad.nn.hooks import ModuleHooks
+from tensorgrad.nn.hooks import EVERY, ModuleHooks, for_every_module
 from tensorgrad.nn.registry import MODULE
 from tensorgrad.nn.state import Stateful
 from tensorgrad.ops.creation import empty_like
@@ -152,9 +152,10 @@ class Module(Stateful):
     # ---- hooks
 
     def _hook_table(self) -> ModuleHooks:
-        if self._hooks is None:
-            self._hooks = ModuleHooks()
-        return self._hooks
+        found: ModuleHooks | None = self.__dict__.get("_hooks")
+        if found is None:
+            found = self._hooks = ModuleHooks()
+        return found
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
@@ -167,13 +168,20 @@ class Module(Stateful):
         return ModuleHooks.add(self._hook_table().pre, (hook, with_kwargs), prepend)
 
     def register_forward_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
     ) -> HookHandle:
         """Call `hook(module, args, output)` after forward; what it returns replaces the output.
 
-        with_kwargs: `hook(module, args, kwargs, output)`. prepend: before the others.
+        with_kwargs: `hook(module, args, kwargs, output)`. prepend: before the others. always_call:
+        when forward, or a hook before, raises, too; the output is None then.
         """
-        return ModuleHooks.add(self._hook_table().post, (hook, with_kwargs), prepend)
+        entry = hook, with_kwargs, always_call
+        return ModuleHooks.add(self._hook_table().post, entry, prepend)
 
     def register_full_backward_pre_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -193,6 +201,10 @@ class Module(Stateful):
         """
         return ModuleHooks.add(self._hook_table().backward, hook, prepend)
 
+    def register_backward_hook(self, hook: Callable[..., Any]) -> HookHandle:
+        """`register_full_backward_hook`, under PyTorch's older name."""
+        return self.register_full_backward_hook(hook)
+
     # ---- text
 
     def extra_repr(self) -> str:
@@ -209,3 +221,28 @@ class Module(Stateful):
         if not children and len(lines) <= 1:
             return f"{self._get_name()}({extra})"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
+
+
+# ---- hooks of all modules, which run before those of one
+
+
+def register_module_forward_pre_hook(hook: Callable[..., Any]) -> HookHandle:
+    """`Module.register_forward_pre_hook` for every module."""
+    return for_every_module(Module, EVERY.pre, (hook, False))
+
+
+def register_module_forward_hook(
+    hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
+) -> HookHandle:
+    """`Module.register_forward_hook` for every module."""
+    return for_every_module(Module, EVERY.post, (hook, with_kwargs, always_call))
+
+
+def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> HookHandle:
+    """`Module.register_full_backward_pre_hook` for every module."""
+    return for_every_module(Module, EVERY.backward_pre, hook)
+
+
+def register_module_full_backward_hook(hook: Callable[..., Any]) -> HookHandle:
+    """`Module.register_full_backward_hook` for every module."""
+    return for_every_module(Module, EVERY.backward, hook)
