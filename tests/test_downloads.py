@@ -117,6 +117,8 @@ def test_a_download(server, tmp_path, how, checksum, size):
     assert path == folder / "data.bin"
     assert path.read_bytes() == CONTENT
     assert os.listdir(folder) == ["data.bin"]
+    (tmp_path / "plain").write_bytes(b"")
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
     asked = len(server.asked)
     assert get(folder, server.url("good"), checksum=checksum) == path
     assert len(server.asked) == asked  # what is there is not asked for
@@ -188,7 +190,7 @@ def test_a_download_that_is_killed_is_not_seen_as_complete(server, tmp_path):
         time.sleep(0.02)
     process.kill()
     process.wait()
-    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
     assert get(tmp_path, server.url("good")).read_bytes() == CONTENT
 
 
@@ -362,6 +364,8 @@ def test_an_archive_is_unpacked(tmp_path, ending):
     for name, content in FILES.items():
         assert (tmp_path / "x" / name).read_bytes() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x", f"x.{ending}"]
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "x").stat().st_mode == (tmp_path / "plain").stat().st_mode
     unpack(tmp_path / f"x.{ending}", tmp_path / "x")  # as another process might, meanwhile
 
 

@@ -166,7 +166,10 @@ def test_a_folder_is_downloaded(server, tmp_path, ending, inside):  # noqa: F811
     data = zip_of(files) if ending == "zip" else tar_of(files)
     name = f"pets.{ending}"
     server.files[name] = data
-    options = {"url": server.url("good", name), "checksum": hashlib.sha256(data).hexdigest()}
+    options = {
+        "url": server.url("good", name),
+        "checksum": hashlib.sha256(data).hexdigest().upper(),
+    }
     with pytest.raises(FileNotFoundError, match="download=True fetches http"):
         datasets.ImageFolder(tmp_path, **options)
     dataset = datasets.ImageFolder(tmp_path, download=True, **options)

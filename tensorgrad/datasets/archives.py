@@ -57,16 +57,17 @@ def unpack(path: Path, folder: Path) -> None:
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    whole = temporary / folder.name  # with the permissions of a new folder, unlike mkdtemp's
     try:
+        whole.mkdir()
         try:
-            _unpack(path, temporary)
+            _unpack(path, whole)
         except _DAMAGED as error:
             raise ValueError(
                 f"unpack: expected an intact archive, got {error} in {path}"
             ) from error
-        temporary.chmod(0o755)  # mkdtemp's is 0o700
         try:
-            os.rename(temporary, folder)
+            os.rename(whole, folder)
         except OSError:
             if not folder.is_dir():  # made by another process meanwhile
                 raise

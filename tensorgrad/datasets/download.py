@@ -4,18 +4,17 @@ A file is written under another name beside its place, compared with its checksu
 renamed, so that whatever stands at its place is complete, however the download ended.
 """
 
-import contextlib
 import hashlib
 import http.client
-import os
 import shutil
-import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import urlsplit
+
+from tensorgrad.io.files import replace_file
 
 TIMEOUT = 30.0  # seconds without an answer, or with hardly a byte of it
 _SLOWEST = 1024  # bytes a second, on average over TIMEOUT
@@ -26,8 +25,8 @@ _ALGORITHMS = {32: "md5", 64: "sha256"}
 class Remote(NamedTuple):
     """A file that others publish: its name, where it can be had, and how to know it.
 
-    The checksum is an MD5 or a SHA-256 in hexadecimal digits, told by its length. The size in bytes
-    is None where it is not known.
+    The checksum is an MD5 or a SHA-256 in hexadecimal digits (small letters), told by its length.
+    The size in bytes is None where it is not known.
     """
 
     name: str
@@ -79,23 +78,19 @@ def fetch(remote: Remote, folder: Path, asker: str) -> Path:
 def _download(url: str, remote: Remote, algorithm: str, path: Path) -> None:
     request = urllib.request.Request(url, headers={"User-Agent": "tensorgrad"})
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-        stated = answer.headers.get("Content-Length")
-        limit = _limit(remote, None if stated is None else int(stated), path.parent)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as part:
+        length = answer.headers.get("Content-Length")
+        stated = None if length is None else int(length)
+        limit = _limit(remote, stated, path.parent)
+
+        def write(temporary: str) -> None:
+            with open(temporary, "wb") as part:
                 found = _copy(answer, part, hashlib.new(algorithm), limit, path.name)
-                # A crash of the machine must not leave the name with half of the bytes.
-                part.flush()
-                os.fsync(part.fileno())
-            if stated is not None and os.path.getsize(name) != int(stated):
-                raise ValueError(f"{os.path.getsize(name)} bytes, cut short of {stated}")
+                if stated is not None and part.tell() != stated:
+                    raise ValueError(f"{part.tell()} bytes, cut short of {stated}")
             if found != remote.checksum:
                 raise ValueError(f"{algorithm} {found}")
-            os.replace(name, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+
+        replace_file(path, write)
 
 
 def _limit(remote: Remote, stated: int | None, folder: Path) -> int:

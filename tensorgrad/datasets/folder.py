@@ -114,7 +114,7 @@ def _fetched(root: Path, url: str, checksum: str | None, download: bool, asker: 
             )
         if checksum is None:
             raise ValueError(f"{asker}: expected the checksum of {url}, got None")
-        path = fetch(Remote(name, [url], checksum), root if stem else folder, asker)
+        path = fetch(Remote(name, [url], checksum.lower()), root if stem else folder, asker)
         if stem:
             unpack(path, folder)
     # An archive often holds one folder with all the rest.
