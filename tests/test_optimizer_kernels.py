@@ -1,17 +1,19 @@
 """Rules compiled from their traces, and norms, over lists of arrays: against the rules."""
 
+import re
 import subprocess
 import sys
 
 import numba
 import numpy as np
 import pytest
+from numba import types
 
 import tensorgrad as tg
 from tensorgrad import optim
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.elementwise import ARRAY, Trace
-from tensorgrad.kernels.numba import many
+from tensorgrad.kernels.numba import many, optimizers
 
 backend = NumbaBackend()
 
@@ -228,6 +230,28 @@ def test_a_rule_that_exchanges_two_arrays():
     assert other.tolist() == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("name", OPTIONS)
+def test_loops_are_of_vectors(name):
+    """Also with five arrays, four of them written: LLVM gives up where it must compare too many."""
+    kind, options = OPTIONS[name]
+    param = tg.ones(3, requires_grad=True)
+    param.grad = tg.ones(3)
+    optimizer = getattr(optim, kind)([param], **options)
+    for _ in range(7):
+        optimizer.step()
+    trace = optimizer.stepper.traced[1]
+    arrays = 1 + max(int(number) for number in re.findall(r"x(\d+)", trace.text))
+    space = dict(optimizers.FUNCTIONS, real=np.float32, double=np.float64)
+    exec(optimizers.source(trace.text, arrays, len(trace.numbers)), space)
+    loop = numba.njit(error_model="numpy")(space["loop"])
+    pointer = types.CPointer(types.float32)
+    numbers = types.CPointer(types.float64)
+    loop.compile((*[pointer] * arrays, numbers, types.int64, types.int64))
+    (code,) = loop.inspect_llvm().values()
+    for operation in "load", "store":
+        assert re.search(rf"{operation} <(4|8|16) x float>", code)
+
+
 # ---- norms and clipping
 
 
@@ -265,6 +289,13 @@ def test_clipping_is_that_of_the_reference():
         for a, b in zip(got, reference, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-6)
     assert abs(np.concatenate([array.ravel() for array in results[3]])).max() == 2
+
+
+def test_a_gradient_that_is_not_finite_spreads():
+    params = [tg.zeros(3, requires_grad=True) for _ in range(2)]
+    params[0].grad, params[1].grad = tg.tensor([1.0, np.nan, 2.0]), tg.ones(3)
+    assert np.isnan(tg.nn.utils.clip_grad_norm_(params, 1.0).item())
+    assert bool(tg.isnan(params[1].grad).all())
 
 
 def test_a_gradient_within_the_limit_keeps_its_bits():

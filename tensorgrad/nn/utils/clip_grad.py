@@ -121,12 +121,12 @@ def clip_grads_with_norm_(
 
 
 def _scale(gradients: list[Tensor], max_norm: float, total: Tensor) -> None:
-    factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
     if all(part.device == CPU for part in [total, *gradients]):
-        known = factor.item()
-        if known != 1:
+        known = float(max_norm) / (total.item() + 1e-6)
+        if not known >= 1:  # so nan spreads
             _write(SCALE, gradients, factor=known)
         return
+    factor = (max_norm / (total + 1e-6)).clamp(max=1.0)
     # Multiplied by 1 too: asking whether the factor is below would wait for the device.
     for gradient in gradients:
         gradient.mul_(factor.to(device=gradient.device, dtype=gradient.dtype))
