@@ -162,6 +162,7 @@ __all__ = [
     "celu",
     "celu_",
     "channel_shuffle",
+    "compiler",
     "constant_pad_nd",
     "conv1d",
     "conv2d",
@@ -322,6 +323,7 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorgrad\
 if _typing.TYPE_CHECKING:
     from tensorgrad import (
         amp,
+        compiler,
         data,
         datasets,
         distributions,
@@ -353,9 +355,9 @@ _ELSEWHERE = {
     "vmap": "func",
 }
 _PACKAGES = (
-    "accelerator", "amp", "backends", "data", "datasets", "distributed", "distributions", "fft",
-    "func", "hub", "linalg", "multiprocessing", "nn", "optim", "signal", "special", "testing",
-    "types", "utils",
+    "accelerator", "amp", "backends", "compiler", "data", "datasets", "distributed",
+    "distributions", "fft", "func", "hub", "linalg", "multiprocessing", "nn", "optim", "signal",
+    "special", "testing", "types", "utils",
 )  # fmt: skip
 
 

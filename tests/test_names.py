@@ -84,6 +84,14 @@ isinstance(m.float32, m.dtype), isinstance(m.ones(2).dtype, m.dtype), isinstance
 m.typename("a"), m.typename(m.ones(2)).rpartition(".")[2]
 m.vmap(m.dot)(m.ones(2, 3), m.ones(2, 3))
 m.compile(abs)(-3), m.compile()(abs)(-3), m.compile(mode="max-autotune")(abs)(-3)
+m.frombuffer(bytearray(b"abcd"), dtype=m.uint8)
+m.frombuffer(bytearray(b"abcdef"), dtype=m.int16, count=1, offset=2)
+m.frombuffer(bytearray(b"abc"), dtype=m.int16)
+m.frombuffer(bytearray(b""), dtype=m.int16)
+m.frombuffer(bytearray(b"ab"), dtype=m.int16, count=2)
+m.frombuffer(bytearray(b"ab"), dtype=m.int16, offset=2)
+m.get_device(m.ones(2)), m.is_signed(m.ones(2)), m.is_signed(m.tensor([True]))
+m.compiler.is_compiling(), m.compiler.disable(abs)(-3), m.compiler.compile(abs)(-3)
 m.get_default_device().type, m.default_generator.device.type
 """
 
@@ -125,6 +133,13 @@ def test_numpy_functions_of_tensors_give_tensors_and_masks():
     x = tg.tensor([0.0, float("nan")])
     assert isinstance(np.isnan(x), tg.Tensor)
     assert x[np.isnan(x)].shape == (1,)
+
+
+def test_a_tensor_over_a_buffer_shares_it():
+    data = bytearray(b"abcd")
+    x = tg.frombuffer(data, dtype=tg.uint8, offset=1)
+    x.fill_(65)
+    assert bytes(data) == b"aAAA"
 
 
 def test_set_shares_memory():

@@ -1,8 +1,10 @@
-"""Memory whose elements lie in an order that the caller names."""
+"""Memory whose elements lie in an order that the caller names, and memory that the caller has."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tensorgrad import dtypes
 from tensorgrad.backend import backend_for
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
     from tensorgrad.dtypes import DType
 
-__all__ = ["empty_permuted", "empty_strided"]
+__all__ = ["empty_permuted", "empty_strided", "frombuffer"]
 
 
 @making
@@ -63,3 +65,30 @@ def empty_permuted(size: Any, physical_layout: Any, **options: Any) -> Tensor:
         steps[dim] = step
         step *= max(shape[dim], 1)
     return empty_strided(shape, steps, **options)
+
+
+def frombuffer(
+    buffer: Any,
+    *,
+    dtype: DType,
+    count: int = -1,
+    offset: int = 0,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A one-dimensional tensor over the memory of an object with a buffer (bytes, bytearray, mmap):
+    `count` elements from byte `offset` on, all there are unless told.
+    """
+    kind = dtypes.as_dtype("frombuffer", dtype)
+    size = memoryview(buffer).nbytes
+    if not size or not count:
+        raise ValueError(f"frombuffer: expected elements, got {size} bytes and count {count}")
+    if not 0 <= offset < size:
+        raise ValueError(f"frombuffer: expected an offset within {size} bytes, got {offset}")
+    left = size - offset
+    if count < 0 and left % kind.itemsize:
+        raise ValueError(
+            f"frombuffer: expected whole elements of {kind.itemsize} bytes, got {left} bytes"
+        )
+    if count * kind.itemsize > left:
+        raise ValueError(f"frombuffer: expected {count} elements of {kind}, got {left} bytes")
+    return finish(np.frombuffer(buffer, kind, count, offset), requires_grad)

@@ -9,7 +9,15 @@ from tensorgrad.graph import TensorCore
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
-__all__ = ["is_floating_point", "is_nonzero", "is_same_size", "is_tensor", "numel"]
+__all__ = [
+    "get_device",
+    "is_floating_point",
+    "is_nonzero",
+    "is_same_size",
+    "is_signed",
+    "is_tensor",
+    "numel",
+]
 
 
 def is_tensor(obj: Any) -> bool:
@@ -20,6 +28,16 @@ def is_tensor(obj: Any) -> bool:
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are of a floating dtype."""
     return input.is_floating_point()
+
+
+def is_signed(input: Tensor) -> bool:
+    """Whether the dtype holds negative numbers."""
+    return input.is_signed()
+
+
+def get_device(input: Tensor) -> int:
+    """The number of the GPU that holds the tensor; -1 for the CPU."""
+    return input.get_device()
 
 
 def is_nonzero(input: Tensor) -> bool:

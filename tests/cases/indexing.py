@@ -208,6 +208,10 @@ for name, answer in {"is_tensor": True, "is_floating_point": True, "numel": 12}.
          ref=lambda x, answer=answer: np.array(answer), torch="")
 case("is_nonzero", lambda x: tg.tensor(tg.is_nonzero(x)), given([2.5]), grad=False, torch="",
      ref=lambda x: np.array(True))
+case("is_signed", lambda x: tg.tensor(tg.is_signed(x)), given([2.5]), grad=False, torch="",
+     ref=lambda x: np.array(True))
+case("get_device", lambda x: tg.tensor(tg.get_device(x) == (0 if x.is_cuda else -1)), given([2.5]),
+     grad=False, torch="", ref=lambda x: np.array(True))
 case("is_same_size", lambda x, y: tg.tensor([tg.is_same_size(x, y), tg.is_same_size(x, x)]),
      normal(3, 4), normal(4, 3), grad=False, torch="", ref=lambda x, y: np.array([False, True]))
 
