@@ -4,6 +4,7 @@ The same constructor is called on both sides with the same float64 numbers.
 """
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -547,3 +548,51 @@ def test_lazy_parameters_are_recorded_and_kept():
         logits = ours.logits
     assert logits.requires_grad
     assert ours.logits is logits
+
+
+# ---- constraints
+
+CHECKS = [
+    ("boolean", (), [0.0, 1.0, 0.5]),
+    ("nonnegative_integer", (), [0.0, 3.0, 1.5, -1.0]),
+    ("positive_integer", (), [0.0, 3.0, 1.5]),
+    ("integer_interval", (1, 3), [0.0, 1.0, 2.5, 3.0, 4.0]),
+    ("greater_than", (1.0,), [0.0, 1.0, 2.0]),
+    ("greater_than_eq", (1.0,), [0.0, 1.0, 2.0]),
+    ("less_than", (1.0,), [0.0, 1.0, 2.0]),
+    ("half_open_interval", (0.0, 1.0), [-0.5, 0.0, 0.5, 1.0]),
+    ("interval", (0.0, 1.0), [-0.5, 0.0, 1.0, 1.5]),
+    ("real", (), [0.0, math.inf, math.nan]),
+    ("one_hot", (), [[0.0, 1.0], [1.0, 1.0], [0.5, 0.5]]),
+    ("simplex", (), [[0.4, 0.6], [0.5, 0.6], [-0.5, 1.5]]),
+    ("multinomial", (3,), [[1.0, 2.0], [4.0, -1.0], [1.0, 1.0]]),
+    ("lower_triangular", (), [[[1.0, 0.0], [2.0, -1.0]], [[1.0, 1.0], [0.0, 1.0]]]),
+    ("lower_cholesky", (), [[[1.0, 0.0], [2.0, 1.0]], [[1.0, 0.0], [2.0, -1.0]]]),
+    ("symmetric", (), [[[1.0, 2.0], [2.0, 1.0]], [[1.0, 2.0], [2.5, 1.0]]]),
+    ("positive_definite", (), [[[2.0, 1.0], [1.0, 2.0]], [[1.0, 2.0], [2.0, 1.0]]]),
+    ("positive_semidefinite", (), [[[1.0, 1.0], [1.0, 1.0]], [[1.0, 2.0], [2.0, 1.0]]]),
+    ("square", (), [[[1.0, 2.0]], [[1.0, 2.0]]]),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "values"), CHECKS, ids=[row[0] for row in CHECKS])
+def test_constraints(name, arguments, values):
+    verdicts = []
+    for library, space in ((torch, torch.distributions), (tg, distributions)):
+        region = getattr(space.constraints, name)
+        region = region(*arguments) if arguments else region
+        value = library.tensor(values, dtype=library.float64)
+        verdicts.append((region.check(value).tolist(), region.event_dim, region.is_discrete))
+    assert verdicts[0] == verdicts[1]
+
+
+def test_constraints_that_depend_cannot_be_checked():
+    assert distributions.constraints.is_dependent(distributions.constraints.dependent)
+    assert distributions.constraints.is_dependent(distributions.Uniform.support)
+    assert not distributions.constraints.is_dependent(distributions.Uniform(0.0, 1.0).support)
+    with pytest.raises(ValueError, match="check: expected a constraint of its own"):
+        distributions.constraints.dependent.check(tg.zeros(2))
+    vectors = distributions.constraints.independent(distributions.constraints.positive, 2)
+    assert vectors.check(tg.tensor([[[1.0, 2.0]], [[1.0, -1.0]]])).tolist() == [True, False]
+    with pytest.raises(ValueError, match=r"at least 2 dimensions, got shape \[3\]"):
+        vectors.check(tg.ones(3))

@@ -1,14 +1,18 @@
 """Gamma numbers and counts that are drawn by rejection: their laws, streams and gradients."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import tensorgrad as tg
+from tensorgrad import backend as choice
+from tensorgrad.backends.cupy_backend import CupyBackend
 from tensorgrad.errors import GraphError
 from tensorgrad.ops.rejection import log_gamma, log_gamma_slope, standard_log_gamma
+from tests import cupy_stand_in
 
 COUNT = 50_000
 
@@ -133,3 +137,23 @@ def test_backends_draw_the_same(dtype: str) -> None:
             found.append((counts.double().numpy(), numbers.numpy()))
     np.testing.assert_array_equal(found[0][0], found[1][0])
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-13)
+
+
+def test_cupy_draws_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in cupy_stand_in.MODULES.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    reference, other = choice.load_backend("numpy"), CupyBackend()
+    means = np.linspace(0.1, 40, 3000)
+    for method, arguments in (
+        ("standard_log_gamma", (means, 5, 2)),
+        ("log_gamma_slope", (means, np.log(means) + 0.3)),
+        ("poisson", (means, 5, 2)),
+        ("binomial", (np.floor(means * 20), means / 41, 5, 2)),
+    ):
+        moved = [
+            other.asarray(value, None, other.default_device) if hasattr(value, "dtype") else value
+            for value in arguments
+        ]
+        found = other.to_numpy(getattr(other, method)(*moved))
+        expected = getattr(reference, method)(*arguments)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=method)

@@ -216,7 +216,7 @@ class _Simplex(Constraint):
 
 
 class _Multinomial(Constraint):
-    """Counts whose sum is `upper_bound`."""
+    """Counts whose sum is at most `upper_bound`: values of different sums may stand together."""
 
     is_discrete = True
     event_dim = 1
@@ -225,7 +225,7 @@ class _Multinomial(Constraint):
         self.upper_bound = upper_bound
 
     def check(self, value: Tensor) -> Any:
-        return (value >= 0).all(-1) & (value.sum(-1) == self.upper_bound)
+        return (value >= 0).all(-1) & (value.sum(-1) <= self.upper_bound)
 
 
 class _LowerTriangular(Constraint):
