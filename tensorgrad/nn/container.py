@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from operator import index
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tensorgrad.errors import IndexRangeError
 from tensorgrad.graph import TensorCore
 from tensorgrad.nn.module import Module, indented
 from tensorgrad.nn.parameter import Parameter
-from tensorgrad.nn.registry import MODULE, PARAMETER
-
-if TYPE_CHECKING:
-    from tensorgrad._tensor import Tensor
+from tensorgrad.nn.registry import MODULE
 
 Item = TypeVar("Item")
 Self = TypeVar("Self", bound="_Numbered[Any]")
 
 
 class _Numbered(Module, Generic[Item]):
-    """A list whose items are registered as "0", "1", ...
-
-    `_role` is what the items are.
-    """
-
-    _role = MODULE
+    """A list whose items are registered as "0", "1", ..."""
 
     def _names(self) -> list[str]:
-        return [name for name, role in self._roles.items() if role == self._role]
+        return [name for name, role in self._roles.items() if role == MODULE]
 
     def _place(self, name: str, item: Any) -> None:
         self.register_module(name, item)
@@ -53,7 +45,8 @@ class _Numbered(Module, Generic[Item]):
         return len(self._names())
 
     def __iter__(self) -> Iterator[Item]:
-        return iter([item for _, item in self._own(self._role)])
+        fields = self.__dict__
+        return iter([fields[name] for name in self._names()])
 
     def __contains__(self, item: object) -> bool:
         return any(item is own for own in self)
@@ -175,32 +168,55 @@ class ModuleList(_Numbered[Module]):
         return f"{type(self).__name__}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-class ParameterList(_Numbered[Parameter]):
-    """A list of parameters; tensors that are none are made into such."""
+class ParameterList(_Numbered[Any]):
+    """A list of parameters; tensors that are none are made into such, other values stay what they
+    are.
+    """
 
-    _role = PARAMETER
-
-    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
+        self._size = 0
         self.extend(values or [])
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterList: expected to be read, got a call")
+
+    def _names(self) -> list[str]:
+        return [str(number) for number in range(self._size)]
+
     def _place(self, name: str, item: Any) -> None:
-        self.register_parameter(name, _parameter(item))
+        setattr(self, name, _parameter(item))
+        self._size = max(self._size, int(name) + 1)
+
+    def _renew(self, items: Iterable[Any]) -> None:
+        items = list(items)
+        for name in self._names():
+            delattr(self, name)
+        self._size = 0
+        self.extend(items)
+
+    def extend(self: Self, items: Iterable[Any]) -> Self:
+        if isinstance(items, TensorCore) or not isinstance(items, Iterable):
+            raise TypeError(
+                f"ParameterList.extend: expected an iterable of values, got {type(items).__name__}"
+            )
+        return super().extend(items)
 
     def extra_repr(self) -> str:
-        return "\n".join(_line(name, value) for name, value in self._own(PARAMETER))
+        return "\n".join(_line(name, self.__dict__[name]) for name in self._names())
 
 
 class _Keyed(Module, Generic[Item]):
     """A dict whose items are registered under their keys."""
 
-    _role = MODULE
+    def _names(self) -> list[str]:
+        return [name for name, role in self._roles.items() if role == MODULE]
 
     def _place(self, key: str, item: Any) -> None:
         self.register_module(key, item)
 
     def __getitem__(self, key: str) -> Item:
-        if self._roles.get(key) != self._role:
+        if key not in self._names():
             raise KeyError(key)
         return self.__dict__[key]  # type: ignore[no-any-return]
 
@@ -212,22 +228,22 @@ class _Keyed(Module, Generic[Item]):
         delattr(self, key)
 
     def __len__(self) -> int:
-        return len(self._own(self._role))
+        return len(self._names())
 
     def __iter__(self) -> Iterator[str]:
-        return iter([name for name, _ in self._own(self._role)])
+        return iter(self._names())
 
     def __contains__(self, key: object) -> bool:
-        return key in list(self)
+        return key in self._names()
 
     def keys(self) -> list[str]:
         return list(self)
 
     def values(self) -> list[Item]:
-        return [item for _, item in self._own(self._role)]
+        return [item for _, item in self.items()]
 
     def items(self) -> list[tuple[str, Item]]:
-        return self._own(self._role)
+        return [(name, self.__dict__[name]) for name in self._names()]
 
     def update(self, items: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
         for key, item in dict(items).items():
@@ -239,7 +255,7 @@ class _Keyed(Module, Generic[Item]):
         return item
 
     def clear(self) -> None:
-        for key in self:
+        for key in list(self):
             del self[key]
 
 
@@ -251,17 +267,32 @@ class ModuleDict(_Keyed[Module]):
         self.update(modules or {})
 
 
-class ParameterDict(_Keyed[Parameter]):
-    """A dict of parameters; tensors that are none are made into such."""
+class ParameterDict(_Keyed[Any]):
+    """A dict of parameters; tensors that are none are made into such, other values stay what they
+    are.
+    """
 
-    _role = PARAMETER
-
-    def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
+    def __init__(self, parameters: Any = None) -> None:
         super().__init__()
+        self._keys: list[str] = []
         self.update(parameters or {})
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterDict: expected to be read, got a call")
+
+    def _names(self) -> list[str]:
+        return self._keys
+
     def _place(self, key: str, item: Any) -> None:
-        self.register_parameter(key, _parameter(item))
+        if not isinstance(key, str):
+            raise TypeError(f"ParameterDict: expected keys to be strings, got {key!r}")
+        setattr(self, key, _parameter(item))
+        if key not in self._keys:
+            self._keys.append(key)
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self._keys.remove(key)
 
     @classmethod
     def fromkeys(cls, keys: Iterable[str], default: Any = None) -> ParameterDict:
@@ -269,21 +300,21 @@ class ParameterDict(_Keyed[Parameter]):
         return cls(dict.fromkeys(keys, default))
 
     def copy(self) -> ParameterDict:
-        """Another dict of the same parameters."""
+        """Another dict of the same values."""
         return type(self)(dict(self.items()))
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The parameter of a key, or the default."""
+        """The value of a key, or the default."""
         return dict(self.items()).get(key, default)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """The parameter of a key, which is set to the default if it is missing."""
+        """The value of a key, which is set to the default if it is missing."""
         if key not in self:
             self[key] = default
         return self[key]
 
-    def popitem(self) -> tuple[str, Parameter]:
-        """The last key and its parameter, taken out."""
+    def popitem(self) -> tuple[str, Any]:
+        """The last key and its value, taken out."""
         if not len(self):
             raise KeyError("popitem: expected a dict with parameters, got an empty one")
         key = list(self)[-1]
@@ -311,6 +342,10 @@ def _parameter(value: Any) -> Any:
     return value
 
 
-def _line(name: str, value: Parameter) -> str:
-    size = "x".join(map(str, value.shape))
-    return f"({name}): Parameter containing: [{value.dtype} of size {size}]"
+def _line(name: str, value: Any) -> str:
+    if not isinstance(value, TensorCore):
+        return f"({name}): Object of type: {type(value).__name__}"
+    tensor: Any = value
+    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
+    size = "x".join(map(str, tensor.shape))
+    return f"({name}): {kind} containing: [{tensor.dtype} of size {size}]"
