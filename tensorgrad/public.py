@@ -1,6 +1,6 @@
-"""What stands around public functions: second names of arguments that PyTorch takes as well (NumPy's
-`axis` for `dim`, `input` for the first tensor whatever it is called), and the words for an argument that is no tensor, or
-not of the kind that its annotation names.
+"""What stands around public functions: second names of arguments that PyTorch takes as well (`axis`
+for `dim`, `input` for the first tensor whatever it is called), and the words for an argument that
+is no tensor, or not of the kind that its annotation names.
 
 One place for all: functions are wrapped when the package is imported (0.1 us a call); inside the
 library the functions themselves are called. Declared ops need no wrapper, they look at their
@@ -64,7 +64,8 @@ def public(function: Any) -> Any:
     """The function, called by either name, and with its words for what is no tensor."""
     parameters = parameters_inside(function)
     aliases = {alias: name for alias, name in ALIASES.items() if name in parameters}
-    aliases |= {"input": name for name in parameters[:1]}
+    if parameters:
+        aliases["input"] = parameters[0]
     aliases = {alias: name for alias, name in aliases.items() if alias not in parameters}
 
     @functools.wraps(function)

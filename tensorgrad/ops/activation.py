@@ -10,6 +10,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from tensorgrad import dtypes
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.inplace import inplace as inplace_of
@@ -189,6 +190,7 @@ mish_: TensorFunction = inplace_of(mish)
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a * sigmoid(b), a and b the halves of input along `dim`. Dauphin et al. 2017."""
+    dtypes.refuse("glu", input.dtype, "bool integers complex")
     if not input.ndim:
         raise ShapeError("glu: expected at least 1 dimension, got a tensor without")
     size = input.shape[one_dim("glu", dim, input.ndim)]

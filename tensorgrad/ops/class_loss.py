@@ -73,6 +73,7 @@ def softmax_cross_entropy(input: Tensor, target: Tensor, ignore_index: int) -> T
 
 def _rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """(N, C, d1, ...) scores and (N, d1, ...) classes as rows; one sample may come without N."""
+    dtypes.refuse(op, input.dtype, "bool integers complex")
     if input.ndim == 1 and target.ndim == 0:
         return reshape(input, 1, -1), reshape(target, 1)
     if input.ndim == 1 and tuple(target.shape) == (1,):
@@ -270,6 +271,7 @@ def linear_cross_entropy(
 
 def _scores(op: str, input: Tensor, target: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """Scores (N, C) and targets of `rank` dimensions; one sample may come without N."""
+    dtypes.refuse(op, input.dtype, "bool integers complex")
     scores = reshape(input, (1, -1)) if input.ndim < 2 else input
     shape = scores.shape[:rank]
     given = target if target.ndim else reshape(target, 1)

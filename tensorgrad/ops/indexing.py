@@ -304,4 +304,7 @@ def isin(
     """Which elements are among `test_elements` (or are not, with `invert`): bool, of the shape of
     `elements`. One of the two may be a number. `assume_unique` changes nothing.
     """
+    for part in (elements, test_elements):
+        if isinstance(part, TensorCore):
+            dtypes.refuse("isin", part._array.dtype, "bool complex")
     return is_among(elements, test_elements, invert, out=out)

@@ -97,7 +97,9 @@ def rrshift(input: Tensor, other: Tensor | Number) -> Tensor:
 isnan = primitive("isnan", "input", "", "input is NaN, as bool.")
 isinf = primitive("isinf", "input", "", "input is infinite, as bool.")
 isfinite = primitive("isfinite", "input", "", "input is neither NaN nor infinite, as bool.")
-signbit = primitive("signbit", "input", "", "The sign is negative, that of -0.0 too, as bool.")
+signbit = primitive(
+    "signbit", "input", "", "The sign is negative, that of -0.0 too, as bool.", refuses="complex"
+)
 
 
 @takes_out

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
-from tensorgrad.errors import ShapeError
+from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.modes import no_grad
 from tensorgrad.ops.arithmetic import div, pow
@@ -64,7 +64,19 @@ def _features(op: str, input: Tensor, normalized_shape: Sequence[int], **affine:
             raise ShapeError(
                 f"{op}: expected {name} of shape {list(shape)}, got {list(value.shape)}"
             )
+        _check_dtype(op, input, name, value)
     return tuple(range(-len(shape), 0))
+
+
+def _check_dtype(op: str, input: Any, name: str, value: Any) -> None:
+    """Weights are of the input's dtype; 16-bit floats, computed in float32, may meet float32."""
+    if value is None or value.dtype == input.dtype:
+        return
+    if not dtypes.is_floating_point(value.dtype) or 2 not in (
+        value.dtype.itemsize,
+        input.dtype.itemsize,
+    ):
+        raise DTypeError(f"{op}: expected {name} of dtype {input.dtype}, got {value.dtype}")
 
 
 @widened
@@ -91,6 +103,7 @@ def rms_norm(
     """input / sqrt(mean(input^2) + eps) * weight, the mean over the last dimensions, which are
     `normalized_shape`; eps is the dtype's own unless told. Zhang and Sennrich 2019.
     """
+    dtypes.refuse("rms_norm", input.dtype, "bool integers")
     dim = _features("rms_norm", input, normalized_shape, weight=weight)
     eps = dtypes.finfo(input.dtype).eps if eps is None else eps
     return _by_root_mean_square(input, weight, dim, eps)
@@ -117,6 +130,8 @@ def _check_channels(op: str, input: Tensor, **of_channels: Tensor | None) -> Non
                 f"{op}: expected {name} of shape [{input.shape[1]}] for input "
                 f"{list(input.shape)}, got {list(value.shape)}"
             )
+        if name in ("weight", "bias"):
+            _check_dtype(op, input, name, value)
 
 
 def _refuse_one(op: str, input: Tensor, count: int) -> None:

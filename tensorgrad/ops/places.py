@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.graph import TensorCore, unwrap, wrap
 from tensorgrad.modes import current
 from tensorgrad.ops.cutting import unbind
-from tensorgrad.out import takes_out
+from tensorgrad.out import takes_out, takes_out_apart
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["argwhere", "nonzero", "nonzero_static"]
 
 
-@takes_out
+@takes_out_apart
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """(count, ndim) int64: the indices of the elements that are not 0.
 
@@ -31,7 +31,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return unbind(found, 1) if as_tuple else found
 
 
-@takes_out
+@takes_out_apart
 def argwhere(input: Tensor) -> Tensor:
     """(count, ndim) int64: the indices of the elements that are not 0."""
     return nonzero(input)  # type: ignore[no-any-return]

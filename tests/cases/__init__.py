@@ -17,6 +17,8 @@ from tests.cases import (  # noqa: F401
     products,
     reductions,
     refusals,
+    refused_calls,
+    refused_kinds,
     resampling,
     shapes,
     windows,

@@ -170,7 +170,10 @@ ERF = np.vectorize(math.erf, otypes=[np.float64])
 
 @dataclass(frozen=True)
 class Bad:
-    """One bad call: `call(m, *tensors)`, the exception, and words of its message."""
+    """One bad call: `call(m, *tensors)`, the exception, and words of its message. It is a row of
+    the op that its name begins with, of the one that its words name, and of `ops`: aliases, and the
+    inner parts of a function, to which only their function can hand what they would refuse.
+    """
 
     name: str
     call: Any
@@ -178,13 +181,17 @@ class Bad:
     error: type[Exception]
     words: str
     in_torch: bool = True  # False where PyTorch accepts it or raises another class
+    ops: str = ""
+
+    def refused_by(self) -> set[str]:
+        return {self.name.split()[0], self.words.partition(":")[0].rstrip("_"), *self.ops.split()}
 
 
 ROWS: list[Bad] = []
 
 
-def bad(name, call, *inputs, error, words, in_torch=True):
-    ROWS.append(Bad(name, call, inputs, error, words, in_torch))
+def bad(name, call, *inputs, error, words, in_torch=True, ops=""):
+    ROWS.append(Bad(name, call, inputs, error, words, in_torch, ops))
 
 
 def floats(*size):

@@ -1,0 +1,99 @@
+"""What whole families of ops refuse, one row an op, by loops: kinds of numbers, shapes, an `out` of
+a dtype that cannot hold the result.
+"""
+
+from __future__ import annotations
+
+from tensorgrad.errors import DTypeError, ShapeError
+from tests.cases.table import *
+
+Z = X.astype("complex64")
+
+
+def find(m, name):
+    """A function of either library, by its dotted name."""
+    for part in name.split("."):
+        m = getattr(m, part)
+    return m
+
+
+# fmt: off
+
+# ---- functions of one number, into integers
+
+INTO_INTEGERS = (
+    "abs absolute acos acosh angle arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan "
+    "atanh ceil conj_physical cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 fix floor "
+    "i0 lgamma log log10 log1p log2 logit nan_to_num rad2deg reciprocal rsqrt sgn sigmoid sign sin "
+    "sinc sinh sqrt square tan tanh trunc special.entr special.erfcx special.i0e special.i1 "
+    "special.i1e special.log_ndtr special.ndtr special.ndtri"
+)
+for name in INTO_INTEGERS.split():
+    bad(f"{name.removeprefix('special.')} out",
+        lambda m, x, i, name=name: find(m, name)(x, out=i), X, ints(0), error=DTypeError,
+        words=": expected out of a dtype that float32 can be cast to, got int64")
+
+# ---- kinds of numbers
+
+REAL = (
+    "amax amin argmin argsort clamp_max clamp_min clip fix max median min msort nanmedian nansum "
+    "sort signbit isneginf topk"
+)
+for name in REAL.split():
+    options = {"clamp_max": (0.0,), "clamp_min": (0.0,), "clip": (0.0,), "topk": (1,)}
+    options = options.get(name, ())
+    bad(f"{name} of complex", lambda m, x, name=name, options=options: find(m, name)(x, *options),
+        Z, error=DTypeError, words=": expected real numbers, got complex64")
+ORDERED = "fmax fmin maximum minimum ge gt le lt greater greater_equal less less_equal"
+for name in ORDERED.split():
+    bad(f"{name} of complex", lambda m, x, name=name: find(m, name)(x, x), Z, error=DTypeError,
+        words=": expected real numbers, got complex64")
+FLOATING = (
+    "celu elu gelu glu hardshrink hardsigmoid hardswish leaky_relu logsigmoid mish rms_norm rrelu "
+    "selu silu softplus softshrink"
+)
+for name in FLOATING.split():
+    options = {"rms_norm": ((3,),)}.get(name, ())
+    bad(f"{name} of integers",
+        lambda m, x, name=name, options=options: find(m, f"nn.functional.{name}")(x, *options),
+        LONG if name != "glu" else ints(0, 1), error=DTypeError,
+        words=": expected a floating point dtype, got int64",
+        ops={"gelu": "gelu_tanh", "softplus": "_softplus"}.get(name, ""))
+bad("abs of bools", lambda m, x: m.abs(x), MASK, error=DTypeError, words="abs: expected numbers")
+ROUNDED = "ceil floor trunc"
+for name in ROUNDED.split():
+    bad(f"{name} of bools", lambda m, x, name=name: find(m, name)(x), MASK, error=DTypeError,
+        words=f"{name}: expected numbers, got bool")
+NO_BOOLS = "relu threshold"
+for name in NO_BOOLS.split():
+    options = {"threshold": (0, 1)}.get(name, ())
+    bad(f"{name} of bools",
+        lambda m, x, name=name, options=options: find(m, f"nn.functional.{name}")(x, *options),
+        MASK, error=DTypeError, words=f"{name}: expected numbers, got bool")
+WHOLE = "bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift gcd lcm"
+for name in WHOLE.split():
+    bad(f"{name} of floats", lambda m, x, name=name: find(m, name)(x, x), X, error=DTypeError,
+        words=f"{name}: expected")
+
+# ---- two tensors whose shapes do not broadcast
+
+BROADCASTING = (
+    "arctan2 atan2 copysign divide eq float_power floor_divide fmax fmin fmod ge greater "
+    "greater_equal gt hypot igamma igammac le less less_equal logaddexp logaddexp2 logical_and "
+    "logical_or logical_xor lt maximum minimum multiply ne nextafter not_equal pow remainder "
+    "subtract true_divide xlogy special.xlog1py"
+)
+for name in BROADCASTING.split():
+    bad(f"{name.removeprefix('special.')} shapes",
+        lambda m, x, y, name=name: find(m, name)(x, y), X, floats(3, 5), error=ShapeError,
+        words=": expected shapes that broadcast, got shapes [3, 4] and [3, 5]")
+OF_THREE = "addcmul addcdiv"
+for name in OF_THREE.split():
+    bad(f"{name} shapes", lambda m, x, y, name=name: find(m, name)(x, x, y), X, floats(3, 5),
+        error=ShapeError, words="expected shapes that broadcast, got shapes [3, 4] and [3, 5]")
+LOSSES = (
+    "hinge_embedding_loss poisson_nll_loss soft_margin_loss"
+)
+for name in LOSSES.split():
+    bad(f"{name} shapes", lambda m, x, y, name=name: find(m, f"nn.functional.{name}")(x, y), X,
+        floats(3, 5), error=ShapeError, words="expected")
