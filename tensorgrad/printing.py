@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from tensorgrad import dtypes
 Form = Callable[[Any], str]
 
 
-@dataclass
-class Options:
+class Options(NamedTuple):
     """What `set_printoptions` sets."""
 
     precision: int = 4  # digits after the point
@@ -56,17 +54,17 @@ def set_printoptions(
         raise ValueError(
             f"set_printoptions: expected a profile among {sorted(PROFILES)}, got {profile!r}"
         )
-    told: dict[str, Any] = dict(vars(PROFILES[profile])) if profile is not None else {}
+    global options
     given = {
         "precision": precision,
         "threshold": threshold,
         "edgeitems": edgeitems,
         "linewidth": linewidth,
     }
-    told |= {name: value for name, value in given.items() if value is not None}
-    for name, value in told.items():
-        setattr(options, name, value)
-    options.sci_mode = sci_mode
+    told: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    options = (options if profile is None else PROFILES[profile])._replace(
+        sci_mode=sci_mode, **told
+    )
 
 
 def describe(tensor: Any) -> str:

@@ -12,6 +12,7 @@ import mmap
 import os
 import tempfile
 import weakref
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,6 @@ def register(kind: type) -> None:
     """Let `multiprocessing` send tensors of this class, if they are shared, by the name of their
     memory.
     """
-    from multiprocessing.reduction import ForkingPickler  # 10 ms, of which most programs need none
-
     ForkingPickler.register(kind, _reduced)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from tensorgrad import inplace, modes, shared
+from tensorgrad import inplace, modes
 from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.graph import TensorCore, version_of, wrap, written
 from tensorgrad.ops import creation
@@ -128,6 +128,8 @@ class TensorMemory(TensorFields):
         Tensors on a GPU stay where they are.
         """
         if self.device.type == "cpu" and not self.is_shared():
+            from tensorgrad import shared  # 10 ms, of which most programs need none
+
             self._array = shared.moved(self._array)
             inplace.forget_views(self)
             shared.register(type(self))
@@ -135,7 +137,11 @@ class TensorMemory(TensorFields):
 
     def is_shared(self) -> bool:
         """Whether other processes can write into this memory."""
-        return self.device.type != "cpu" or shared.block_of(self._array) is not None
+        if self.device.type != "cpu":
+            return True
+        from tensorgrad import shared
+
+        return shared.block_of(self._array) is not None
 
     # ---- Python functions over the elements
 
