@@ -248,3 +248,30 @@ def remove_parametrizations(
         own.__class__ = type_before_parametrizations(module)
     _register(module, tensor_name, original)
     return module
+
+
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: str | None = None
+) -> Module:
+    """Let `to_module` have the parametrizations of `from_module`, or those of one tensor alone, and
+    their originals: the same objects, which both then share. Returns `to_module`.
+    """
+    if not is_parametrized(from_module, tensor_name):
+        raise ValueError(
+            "transfer_parametrizations_and_params: expected a parametrized module, got "
+            f"{type(from_module).__name__} with tensor_name={tensor_name!r}"
+        )
+    source: Any = from_module
+    target: Any = to_module
+    for name in [*source.parametrizations] if tensor_name is None else [tensor_name]:
+        parametrizations = source.parametrizations[name]
+        if not hasattr(target, name):
+            _register(target, name, parametrizations._originals()[0])
+        for parametrization in parametrizations:
+            register_parametrization(target, name, parametrization, unsafe=True)
+        own = target.parametrizations[name]
+        own.unsafe = parametrizations.unsafe
+        for part in vars(parametrizations):
+            if part.startswith("original"):
+                setattr(own, part, getattr(parametrizations, part))
+    return to_module
