@@ -158,6 +158,12 @@ class Tracer:
     sqrt = staticmethod(partial(_call, "sqrt"))
     where = staticmethod(partial(_call, "where"))
 
+    def __getattr__(self, name: str) -> Any:
+        known = [known for known, value in vars(Tracer).items() if isinstance(value, staticmethod)]
+        raise AttributeError(
+            f"{name}: expected an elementwise rule of operators and {', '.join(known)}, got {name}"
+        )
+
 
 ARRAY = object()
 _table = Backends()

@@ -204,6 +204,24 @@ def test_a_rule_of_another_class_may_be_compiled():
     np.testing.assert_array_equal(results[1], results[0])
 
 
+def test_what_a_rule_cannot_be_compiled_of_is_named():
+    class Exponential(optim.optimizer.Optimizer):
+        elementwise = True
+        counted = False
+
+        @staticmethod
+        def rule(param, grad, *, lr):
+            return (param - lr * tg.exp(grad),)
+
+    param = tg.ones(3, requires_grad=True)
+    param.grad = tg.zeros(3)
+    with pytest.raises(AttributeError, match="exp: expected an elementwise rule"):
+        Exponential([param], {"lr": 0.5}).step()
+    assert param.tolist() == [1.0, 1.0, 1.0]
+    Exponential([{"params": [param], "fused": False}], {"lr": 0.5}).step()
+    assert param.tolist() == [0.5, 0.5, 0.5]
+
+
 def test_a_trace_has_the_decisions_and_not_the_numbers():
     def rule(param, grad, *, rate, decay):
         if decay:

@@ -76,7 +76,8 @@ class SGD(Optimizer):
         buffers: list[Tensor] | None,
         dampening: float,
     ) -> None:
-        numbers = {**self.numbers_of(group), "dampening": dampening}
+        numbers = self.numbers_of(group)
+        numbers["dampening"] = dampening
         self.apply(group, params, (buffers,), **numbers)
 
     @staticmethod
