@@ -106,6 +106,14 @@ def refuse(op: str, dtype: DType, kinds: str) -> None:
         raise DTypeError(f"{op}: expected {expected}, got {dtype}")
 
 
+def refuse_mixed(op: str, *found: DType) -> None:
+    """Raise where an op takes tensors of one dtype only."""
+    if len(set(found)) > 1:
+        raise DTypeError(
+            f"{op}: expected tensors of one dtype, got {' and '.join(map(str, found))}"
+        )
+
+
 def get_default_dtype() -> DType:
     """The type of tensors made from Python floats; `float32` unless set."""
     return _default

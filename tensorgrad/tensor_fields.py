@@ -145,9 +145,10 @@ class TensorFields(TensorOps):
     def is_nonzero(self) -> bool:
         """Whether the one element is not 0."""
         if self.numel() != 1:
+            values = "more than one value" if self.numel() else "no values"
             raise ShapeError(
                 f"bool: expected a tensor of one element, got shape {list(self.shape)} "
-                "(Boolean value of Tensor with more than one value is ambiguous)"
+                f"(Boolean value of Tensor with {values} is ambiguous)"
             )
         return bool(self.item())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from tensorgrad import dtypes
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.ops.conversion import all_widened
@@ -56,6 +57,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     """out[..., k] = input1 @ weight[k] @ input2 + bias[k]: (*, in1), (*, in2), (out, in1, in2),
     (out,) to (*, out).
     """
+    given = (input1, input2, weight) if bias is None else (input1, input2, weight, bias)
+    dtypes.refuse_mixed("bilinear", *[x.dtype for x in given])
     lead = tuple(input1.shape[:-1])
     if (
         weight.ndim != 3

@@ -12,7 +12,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
-from tensorgrad.errors import DTypeError, ShapeError
+from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore
 from tensorgrad.ops.activation import _softplus
@@ -203,10 +203,7 @@ def binary_cross_entropy(
     reduction = way("binary_cross_entropy", reduction, size_average, reduce)
     _target_of_size("binary_cross_entropy", input, target)
     dtypes.refuse("binary_cross_entropy", input.dtype, "bool integers complex")
-    if input.dtype != target.dtype:
-        raise DTypeError(
-            f"binary_cross_entropy: expected a target of dtype {input.dtype}, got {target.dtype}"
-        )
+    dtypes.refuse_mixed("binary_cross_entropy", input.dtype, target.dtype)
     if not bool(every((input >= 0) & (input <= 1), None, False)):
         raise RuntimeError(
             "binary_cross_entropy: expected probabilities in [0, 1] as input, got others (all "

@@ -98,6 +98,8 @@ def _cross(op: str, input: Any, other: Any, dim: int) -> Tensor:
             f"{op}: expected tensors of as many dimensions, got shapes {list(input.shape)} and "
             f"{list(other.shape)}"
         )
+    dtypes.refuse(op, input.dtype, "bool")
+    dtypes.refuse_mixed(op, input.dtype, other.dtype)
     place = one_dim(op, dim, input.ndim)
     if input.shape[place] != 3 or other.shape[place] != 3:
         raise ShapeError(
@@ -231,6 +233,7 @@ def cdist(
     }
     if compute_mode not in modes:
         raise ValueError(f"cdist: expected one of {list(modes)}, got {compute_mode!r}")
+    dtypes.refuse_mixed("cdist", x1.dtype, x2.dtype)
     for x in (x1, x2):
         if not dtypes.is_floating_point(x.dtype):
             raise DTypeError(f"cdist: expected floating dtypes, got {x.dtype}")

@@ -137,8 +137,15 @@ bad("inverse", lambda m, x: m.inverse(x), X, error=ShapeError,
     words="linalg.inv: expected square matrices, got shape [3, 4]")
 bad("is_nonzero", lambda m, x: m.is_nonzero(x), X, error=ShapeError,
     words="bool: expected a tensor of one element, got shape [3,")
+for name in ("cross", "cdist"):
+    bad(f"{name} dtypes", lambda m, x, y, name=name: getattr(m, name)(x, y),
+        floats(2, 3), floats(2, 3).astype(F64), error=DTypeError,
+        words=f"{name}: expected tensors of one dtype, got float32 and float64")
+bad("bilinear dtypes", lambda m, x, w: F(m).bilinear(x, x.double(), w), floats(2, 3),
+    floats(1, 3, 3), error=DTypeError,
+    words="bilinear: expected tensors of one dtype, got float32 and float64 and float32")
 bad("is_nonzero of nothing", lambda m, x: bool(x), floats(0), error=ShapeError,
-    words="bool: expected a tensor of one element, got shape")
+    words="bool: expected a tensor of one element, got shape [0] (Boolean value of Tensor with no")
 bad("isin of bools", lambda m, x: m.isin(x, x), MASK, error=DTypeError,
     words="isin: expected numbers, got bool")
 bad("kl_div reduction", lambda m, x: F(m).kl_div(x, x, reduction="max"), X, error=ValueError,
@@ -366,7 +373,7 @@ bad("upsample_nearest", lambda m, x: F(m).upsample_nearest(x, 4), X, error=NotIm
     in_torch=False)  # where PyTorch warns of a deprecation first
 bad("binary_cross_entropy dtypes", lambda m, x, y: F(m).binary_cross_entropy(x, y),
     np.float32([0.5]), np.float64([0.5]), error=DTypeError,
-    words="binary_cross_entropy: expected a target of dtype float32, got")
+    words="binary_cross_entropy: expected tensors of one dtype, got float32 and")
 bad("nll_loss of integers", lambda m, x, y: F(m).nll_loss(x, y),
     ints([1, 2], [3, 4]), ints(0, 1), error=DTypeError,
     words="nll_loss: expected a floating point dtype, got int64")
