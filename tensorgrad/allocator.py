@@ -33,10 +33,11 @@ def empty_cache() -> None:
     """Give the memory that no array takes back to the system.
 
     When an array of 256 kB or more dies, its memory is kept for the next of about its size, as
-    fresh memory costs more time than most ops on it: at most a quarter of the machine's or
-    container's memory, and what was not asked for longest goes first. This holds for all arrays of
-    NumPy in the process, from the first kernel of the Numba backend on. `memory_stats` counts it;
-    `cuda.empty_cache` is the same for the GPU's memory.
+    fresh memory costs more time than most ops on it. At most a quarter of the machine's or
+    container's memory is kept, and arrays and what is kept together take at most twice what arrays
+    ever took (or 64 MB); sizes that were not asked for longest go first. This holds for all arrays
+    of NumPy in the process, from the first kernel of the Numba backend on. `memory_stats` counts
+    it; `cuda.empty_cache` is the same for the GPU's memory.
     """
     allocator = _allocator()
     if allocator is not None:

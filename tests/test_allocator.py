@@ -49,10 +49,17 @@ def address(array):
     return array.__array_interface__["data"][0]
 
 
+START = """
+import os, sys
+import numpy as np
+import tensorgrad as tg
+"""
+
+
 def run(program):
     """The output of a program in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True
+        [sys.executable, "-c", START + textwrap.dedent(program)], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -171,6 +178,32 @@ def test_over_the_cap_the_size_not_asked_for_longest_goes(cap):
     assert kept() == 0
     del again
     assert kept() == 4 * LARGE
+
+
+def test_many_sizes_take_at_most_twice_what_lives():
+    program = """
+    tg.softmax(tg.ones(100, 100), 0)
+    for number in range(200):
+        np.empty((1 << 24) + (number << 19), np.uint8)
+    stats = tg.memory_stats()
+    peak = stats["allocated_bytes.all.peak"]
+    reserved = stats["reserved_bytes.all.peak"]
+    print(peak > 100 << 20, peak < reserved <= 2 * peak)
+    """
+    assert run(program) == "True True"
+
+
+def test_few_bytes_of_many_sizes_are_all_kept():
+    program = """
+    tg.softmax(tg.ones(100, 100), 0)
+    for size in range(1 << 18, 1 << 20, 1 << 15):
+        np.empty(size, np.uint8)
+    before = tg.memory_stats()
+    for size in range(1 << 18, 1 << 20, 1 << 15):
+        np.empty(size, np.uint8)
+    print(tg.memory_stats()["misses"] - before["misses"])
+    """
+    assert run(program) == "0"
 
 
 # ---- what arrays do with their memory
@@ -326,13 +359,6 @@ def test_new_threads_have_it_and_arrays_die_in_any():
     assert taken() == size
 
 
-START = """
-import os, sys
-import numpy as np
-import tensorgrad as tg
-"""
-
-
 def test_it_starts_with_the_first_kernel_and_arrays_from_before_may_die():
     program = """
     early = [np.full(size, 3.0) for size in (10, 1000, 1 << 16, 1 << 20)]
@@ -348,7 +374,7 @@ def test_it_starts_with_the_first_kernel_and_arrays_from_before_may_die():
     np.ones(1 << 20)
     print(tg.memory_stats()["allocated_bytes.all.current"] == size)
     """
-    assert run(START + textwrap.dedent(program)) == "True"
+    assert run(program) == "True"
 
 
 def test_numpys_backend_leaves_numpys_memory_alone():
@@ -357,7 +383,7 @@ def test_numpys_backend_leaves_numpys_memory_alone():
         tg.softmax(tg.ones(1000, 1000), 0)
     print(tg.memory_stats()["enabled"], "numba" in sys.modules)
     """
-    assert run(START + textwrap.dedent(program)) == "0 False"
+    assert run(program) == "0 False"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -378,7 +404,7 @@ def test_a_forked_child_has_its_own():
     again = np.full(1 << 20, 3.0)
     print(status, (array == 1).all(), (again == 3).all())
     """
-    assert run(START + textwrap.dedent(program)) == "0 True True"
+    assert run(program) == "0 True True"
 
 
 def test_arrays_may_outlive_everything_when_python_ends():
@@ -393,4 +419,4 @@ def test_arrays_may_outlive_everything_when_python_ends():
     atexit.register(lambda: np.ones(1 << 20))
     print("end")
     """
-    assert run(START + textwrap.dedent(program)) == "end"
+    assert run(program) == "end"

@@ -5,8 +5,9 @@
   store where their last 12 bits agree (24 % on a product of 128k floats).
 - A header before a block says that it is one: whose memory an array has is seen at its address, and
   what is believed of its size does not matter.
-- Kept blocks take no more than a cap. Over that, the size that was asked for longest ago gives up
-  its blocks first.
+- Kept blocks take no more than a cap. And a new one is made only where all blocks then take no more
+  than twice what those of living arrays took at most (or 64 MB): in training they take up to 1.6
+  times that. Else the size that was asked for longest ago gives up its blocks first.
 
 All is written with words at addresses, of a state that the caller holds and of the headers. Knows
 C functions that give and take back memory, and nothing of arrays, Python or threads.
@@ -23,6 +24,9 @@ _instruction: Any = intrinsic
 
 SMALLEST = 1 << 18  # bytes; below it NumPy's own handler is asked
 LARGEST = 1 << 46
+
+SLACK = 2  # all blocks take at most so many times what those of living arrays took at most,
+ALWAYS = 1 << 26  # or these bytes
 
 CLASSES = 8 * 29
 _SMALLEST_SHIFT = 14  # the sizes of an octave are 9 to 16 times 2 ** shift
@@ -201,6 +205,14 @@ def _oldest(state):
 
 
 @_part
+def _make_way(state, needed):
+    """Give up kept blocks, as arrays are about to take `needed` bytes and none of these serves."""
+    most = max(SLACK * max(needed, get(state, ALLOCATED_PEAK)), ALWAYS)
+    while needed + get(state, CACHED) > most:
+        _unmake(state, _pop(state, _oldest(state)))
+
+
+@_part
 def take(state, size, zeros):
     """A block for an array, or 0 if there is no memory left."""
     number = class_of(size)
@@ -213,6 +225,7 @@ def take(state, size, zeros):
             clear(block, size)
     else:
         _add(state, MISSES, 1)
+        _make_way(state, get(state, ALLOCATED) + room(number))
         block = _make(state, number, zeros)
         if block == 0:
             drop_all(state)
