@@ -6,7 +6,8 @@ the data of every array, so one handler serves every op, kernel and copy. This o
 `blocks` for arrays of 256 kB and more, and leaves what is smaller to NumPy's own.
 
 Measured: `maximum(x * y + x, 0)` takes 14 times as long without it on 256k floats, 2.4 times on 4M
-and 1.6 times on 16M; an array of 10 numbers costs 1 ns more with it.
+and 1.6 times on 16M; an MLP of 784-512-256-10 takes 1.35 times as long a step, in which the system
+maps 750 pages. An array of 10 numbers costs 1 to 4 ns more with it, of 120.
 
 NumPy calls a handler with the GIL held, which is all the locking there is. Knows NumPy's handler,
 and nothing of what lies in an array or who wants it.
