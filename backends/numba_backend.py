@@ -48,7 +48,7 @@ class NumbaBackend(NumpyBackend):
     # beside them. A product that BLAS runs on one thread stays there.
 
     def matmul(self, input: Array, other: Array) -> Array:
-        if input.size * other.shape[-1] < SMALL_PRODUCT:
+        if not other.ndim or input.size * other.shape[-1] < SMALL_PRODUCT:
             return super().matmul(input, other)
         result = self._gemm.matmul(input, other)
         return super().matmul(input, other) if result is NotImplemented else result
