@@ -20,12 +20,12 @@ from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.errors import IndexRangeError
 from tensorgrad.kernels.numba import (
-    convolution,
     embedding,
     lstm,
     random,
     runtime,
     softmax,
+    tasks,
 )
 from tensorgrad.kernels.numba import math as kernel_math
 
@@ -605,7 +605,7 @@ def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
         one = everything()
     finally:
         numba.set_num_threads(most)
-    for module in softmax, lstm, convolution, embedding, random:
+    for module in softmax, lstm, tasks, embedding, random:
         monkeypatch.setattr(module, "can_launch", lambda: False)
     serial = everything()
     for a, b, c in zip(several, one, serial, strict=True):

@@ -1,16 +1,17 @@
 """Convolution over one or two spatial dimensions: forward, input and weight gradients, transposed.
 
-Chooses what `gathered` runs: every convolution, and every gradient of one by its input, is a sum of
-terms that are read at fixed distances from a position. Knows arrays, not how a tile is multiplied.
+Chooses who computes. Windows of 3 x 3 with stride 1 over many channels are for `winograd`; all
+other convolutions, and their gradients by the input, are sums of terms that are read at fixed
+distances from a position, which `gathered` does. Knows arrays, not how a tile is multiplied.
 """
 
 import numpy as np
 from numba import get_num_threads
 
-from tensorgrad.kernels.numba import gathered
+from tensorgrad.kernels.numba import gathered, winograd
 from tensorgrad.kernels.numba.microkernel import ROWS, columns
 from tensorgrad.kernels.numba.pooling import positions_of
-from tensorgrad.kernels.numba.runtime import FLOATS, can_launch, plain
+from tensorgrad.kernels.numba.runtime import FLOATS, plain
 
 PARALLEL = 500_000  # multiply-adds from which two threads beat one
 SUMS = 8  # tasks of a weight gradient: fixed, as their sums are added up
@@ -28,6 +29,21 @@ def _served(input, weight, bias, stride, padding, dilation, groups):
         and weight.shape[0] % groups == 0
         and min(stride) > 0
         and min(positions_of(input.shape[2:], weight.shape[2:], stride, padding, dilation)) > 0
+    )
+
+
+def _minimal(weight, positions, stride, padding, dilation, groups):
+    """Whether Winograd's filtering is for it: from 16 channels on both sides on, as measured, and
+    where the output fills a tile.
+    """
+    return (
+        min(positions) >= 4
+        and weight.shape[2:] == (3, 3)
+        and tuple(stride) == tuple(dilation) == (1, 1)
+        and groups == 1
+        and min(weight.shape[:2]) >= 16
+        and max(padding) <= 2
+        and weight.dtype == np.float32
     )
 
 
@@ -60,23 +76,22 @@ def _packed(weight, groups, row_step, places, rows):
     """(groups, blocks, terms, ROWS) of weight (O, C / groups, KH, KW), see pack_weights."""
     each = plain(weight).reshape(groups, -1)
     packed = np.empty((groups, -(-rows // ROWS), len(places), ROWS), weight.dtype)
-    for group in range(groups):
-        gathered.pack_weights(each[group], places, row_step, rows, packed[group])
+    gathered.pack_weights(groups * packed.shape[1], each, places, row_step, rows, packed)
     return packed
 
 
 def _run(x, packed, steps, bias, planes, grid, place, out):
     """Fills out (samples, groups, numbers) from x (samples, groups, numbers)."""
-    samples, groups = x.shape[:2]
-    arguments = x, packed, steps, bias, planes, grid, place, columns(x.dtype)
-    work = samples * groups * bias.shape[1] * len(steps) * grid[0] * grid[1]
-    if work < PARALLEL or not can_launch():
-        gathered.convolve(*arguments, 1, out, 0, samples * groups)
-        return
-    wanted = 4 * get_num_threads()
-    parts = min(packed.shape[1], -(-wanted // (samples * groups)))
-    items = samples * groups * parts
-    gathered.convolve_parallel(*arguments, parts, out, max(1, items // wanted), items)
+    items, blocks = x.shape[0] * x.shape[1], packed.shape[1]
+    work = items * bias.shape[1] * len(steps) * grid[0] * grid[1]
+    tasks = 4 * get_num_threads() if work >= PARALLEL else 1
+    parts = min(blocks, -(-tasks // items))
+    items *= parts
+    each = -(-items // tasks)
+    split = parts, each, items
+    width = columns(x.dtype)
+    count = -(-items // each)
+    gathered.convolve(count, x, packed, steps, bias, planes, grid, place, width, out, split)
 
 
 def convolution(input, weight, bias, stride, padding, dilation, groups):
@@ -84,9 +99,14 @@ def convolution(input, weight, bias, stride, padding, dilation, groups):
     if not _served(input, weight, bias, stride, padding, dilation, groups):
         return NotImplemented
     kernel, samples, channels = weight.shape[2:], input.shape[0], weight.shape[0]
+    bias = np.zeros(channels, input.dtype) if bias is None else plain(bias)
+    grid = positions_of(input.shape[2:], kernel, stride, padding, dilation)
+    if _minimal(weight, grid, stride, padding, dilation, groups):
+        out = np.empty((samples, channels, *grid), input.dtype)
+        if winograd.convolve(plain(input), plain(weight), False, bias, tuple(padding), out):
+            return out
     planes, grid, steps = _forward(input, kernel, stride, padding, dilation, groups)
     packed = _packed(weight, groups, len(steps), np.arange(len(steps)), channels // groups)
-    bias = np.zeros(channels, input.dtype) if bias is None else plain(bias)
     out = np.empty((samples, channels, *grid[:2]), input.dtype)
     _run(
         plain(input).reshape(samples, groups, -1),
@@ -113,10 +133,12 @@ def convolution_vjp(g, input, weight, stride, padding, dilation, groups, needs):
     if needs[0]:
         g_input = _input_gradient(g, input.shape, weight, None, *how)
     if needs[1]:
-        g_weight = _weight_gradient(g, input, weight.shape, *how)
+        g_weight = _weight_gradient(g, input, weight, *how)
+        if not np.isfinite(g_weight).all():  # 0 times infinity, where windows cross the border
+            return NotImplemented
     if needs[2]:
         g_bias = np.empty(weight.shape[0], g.dtype)
-        gathered.sum_planes(g.reshape(*g.shape[:2], -1), g_bias)
+        gathered.sum_planes(len(g_bias), g.reshape(*g.shape[:2], -1), g_bias)
     return g_input, g_weight, g_bias
 
 
@@ -142,6 +164,10 @@ def _input_gradient(g, shape, weight, bias, stride, padding, dilation, groups):
     kernel, positions, per_group = weight.shape[2:], g.shape[2:], channels // groups
     out = np.empty(shape, g.dtype)
     bias = np.zeros(channels, g.dtype) if bias is None else plain(bias)
+    if _minimal(weight, g.shape[2:], stride, padding, dilation, groups):
+        inner = 2 - padding[0], 2 - padding[1]
+        if winograd.convolve(g, plain(weight), True, bias, inner, out):
+            return out
     window = kernel[0] * kernel[1]
     of_group = weight.shape[0] // groups
     for phase_down in range(stride[0]):
@@ -186,17 +212,23 @@ def _input_gradient(g, shape, weight, bias, stride, padding, dilation, groups):
     return out
 
 
-def _weight_gradient(g, input, shape, stride, padding, dilation, groups):
+def _weight_gradient(g, input, weight, stride, padding, dilation, groups):
     samples, channels = g.shape[:2]
+    shape = weight.shape
+    out = np.empty(shape, g.dtype)
+    if _minimal(weight, g.shape[2:], stride, padding, dilation, groups):
+        winograd.weight_gradient(g, plain(input), tuple(padding), out)
+        return out
     planes, grid, steps = _forward(input, shape[2:], stride, padding, dilation, groups)
     width = columns(g.dtype)
     panels = -(-(channels // groups) // width)
     chunks = min(samples, -(-SUMS // (groups * panels)))
     sums = np.empty((groups, panels, chunks, len(steps) * width), g.dtype)
-    out = np.empty(shape, g.dtype)
     g, x = g.reshape(samples, groups, -1), plain(input).reshape(samples, groups, -1)
-    gathered.weights_parallel(g, x, channels // groups, steps, planes, grid, width, sums)
-    gathered.gathered_weights(sums, width, out.reshape(groups, channels // groups, -1))
+    per_group = channels // groups
+    tasks = groups * panels * chunks
+    gathered.weights(tasks, g, x, per_group, steps, planes, grid, width, sums)
+    gathered.gathered_weights(groups * panels, sums, width, out.reshape(groups, per_group, -1))
     return out
 
 

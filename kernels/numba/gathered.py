@@ -16,12 +16,13 @@ no result depends on the number of threads.
 """
 
 import numpy as np
-from numba import prange
 
 from tensorgrad.kernels.numba.microkernel import ROWS, gathering_tile, tile, transpose_square
-from tensorgrad.kernels.numba.runtime import parallel, serial
+from tensorgrad.kernels.numba.runtime import serial
+from tensorgrad.kernels.numba.tasks import Tasks
 
 FEW = 2  # channels of a group up to which a pass a term beats a tile most of which is idle
+TERMS = 256  # terms summed at a time: sums of sums round less
 POSITIONS = 256  # positions a block of a weight gradient's sum: 32 kB of a panel
 
 
@@ -64,15 +65,18 @@ def _fill(source, buffer, planes):
         buffer[j] = 0
 
 
-@serial
-def pack_weights(weight, places, row_step, count, packed):
-    """(blocks, terms, ROWS) from weight[row * row_step + places[term]], 0 past `count` rows."""
-    for block in range(packed.shape[0]):
-        for r in range(ROWS):
-            row = block * ROWS + r
-            for k in range(places.size):
-                inside = row < count
-                packed[block, k, r] = weight[row * row_step + places[k]] if inside else 0
+@Tasks
+def pack_weights(task, weight, places, row_step, count, packed):
+    """packed (groups, blocks, terms, ROWS) from weight[group, row * row_step + places[term]], and 0
+    past `count` rows.
+    """
+    blocks = packed.shape[1]
+    group, block = task // blocks, task % blocks
+    source, target = weight[group], packed[group, block]
+    for r in range(ROWS):
+        row = block * ROWS + r
+        for k in range(places.size):
+            target[k, r] = source[row * row_step + places[k]] if row < count else 0
 
 
 @serial
@@ -113,14 +117,16 @@ def _tiles(buffer, weights, steps, count, width, wide):
     zero = np.zeros(width, buffer.dtype)
     flat = weights.reshape(-1)
     for at in range(0, length, width):
-        gathering_tile(
-            flat, 0, rows, 0, ROWS,
-            buffer, at, steps, 0,
-            steps.size,
-            zero, 0, 0,
-            wide, at, wide_rows, 0,
-            count, width,
-        )  # fmt: skip
+        for k in range(0, steps.size, TERMS):
+            first, first_at, by_row = (wide, at, 1) if k else (zero, 0, 0)
+            gathering_tile(
+                flat, k * ROWS, rows, 0, ROWS,
+                buffer, at, steps, k,
+                min(TERMS, steps.size - k),
+                first, first_at, by_row,
+                wide, at, wide_rows, 0,
+                count, width,
+            )  # fmt: skip
 
 
 @serial
@@ -143,13 +149,16 @@ def _into_place(wide, count, bias, channel, grid, place, out):
                     target[j * step_across] = source[j] + added
 
 
-@serial
-def convolve(x, packed, steps, bias, planes, grid, place, tile_width, parts, out, first, last):
-    """Items first to last of a convolution, each a part of one sample's channels in one group.
+@Tasks
+def convolve(task, x, packed, steps, bias, planes, grid, place, tile_width, out, split):
+    """A share of a convolution's items, each a part of one sample's channels in one group.
 
     x (samples, groups, numbers), packed (groups, blocks, terms, ROWS), out (samples, groups,
-    numbers); planes: what `_fill` needs. Channels of a group are bias.shape[1].
+    numbers); planes: what `_fill` needs. Channels of a group are bias.shape[1]. split: parts of a
+    sample's channels, items a task, items in all.
     """
+    parts, each, items = split
+    first, last = task * each, min(items, (task + 1) * each)
     groups, blocks = packed.shape[:2]
     channels = bias.shape[1]
     positions = (grid[0] - 1) * grid[2] + grid[1]
@@ -174,18 +183,6 @@ def convolve(x, packed, steps, bias, planes, grid, place, tile_width, parts, out
             else:
                 _tiles(buffer, weights, steps, there, tile_width, wide)
             _into_place(wide, there, bias[group], channel, grid, place, out[sample, group])
-
-
-@parallel
-def convolve_parallel(
-    x, packed, steps, bias, planes, grid, place, tile_width, parts, out, each, items
-):
-    for task in prange(-(-items // each)):
-        first = task * each
-        convolve(
-            x, packed, steps, bias, planes, grid, place, tile_width, parts, out,
-            first, min(items, first + each),
-        )  # fmt: skip
 
 
 @serial
@@ -245,45 +242,47 @@ def _weights(g, x, channels, steps, planes, grid, width, group, panel, samples, 
                 )  # fmt: skip
 
 
-@parallel
-def weights_parallel(g, x, channels, steps, planes, grid, width, sums):
-    groups, panels, chunks = sums.shape[:3]
-    samples = x.shape[0]
-    for task in prange(groups * panels * chunks):
-        group, panel, chunk = task // (panels * chunks), task // chunks % panels, task % chunks
-        part = samples * chunk // chunks, samples * (chunk + 1) // chunks
-        into = sums[group, panel, chunk]
-        for j in range(into.size):
-            into[j] = 0
-        _weights(g, x, channels, steps, planes, grid, width, group, panel, part, into)
-
-
-@parallel
-def gathered_weights(sums, width, weight):
-    """weight (groups, channels, terms) from sums (groups, panels, chunks, terms * width)."""
-    groups, channels, terms = weight.shape
+@Tasks
+def weights(task, g, x, channels, steps, planes, grid, width, sums):
+    """sums (groups, panels, chunks, terms * width): the weight gradient of one panel of channels,
+    summed over one chunk of the samples.
+    """
     panels, chunks = sums.shape[1:3]
-    for task in prange(groups * panels):
-        group, panel = task // panels, task % panels
-        total = sums[group, panel, 0]
-        for chunk in range(1, chunks):
-            more = sums[group, panel, chunk]
-            for j in range(total.size):
-                total[j] += more[j]
-        for r in range(min(width, channels - panel * width)):
-            target = weight[group, panel * width + r]
-            for k in range(terms):
-                target[k] = total[k * width + r]
+    samples = x.shape[0]
+    group, panel, chunk = task // (panels * chunks), task // chunks % panels, task % chunks
+    part = samples * chunk // chunks, samples * (chunk + 1) // chunks
+    into = sums[group, panel, chunk]
+    for j in range(into.size):
+        into[j] = 0
+    _weights(g, x, channels, steps, planes, grid, width, group, panel, part, into)
 
 
-@parallel
-def sum_planes(g, sums):
-    """sums[channel] of g (samples, channels, positions), each plane in the order of its numbers."""
-    for channel in prange(g.shape[1]):
-        total = 0.0
-        for sample in range(g.shape[0]):
-            plane, part = g[sample, channel], g.dtype.type(0)
-            for j in range(plane.size):
-                part += plane[j]
-            total += part
-        sums[channel] = total
+@Tasks
+def gathered_weights(task, sums, width, weight):
+    """One panel of weight (groups, channels, terms) from sums (groups, panels, chunks, terms *
+    width).
+    """
+    panels, chunks = sums.shape[1:3]
+    channels, terms = weight.shape[1:]
+    group, panel = task // panels, task % panels
+    total = sums[group, panel, 0]
+    for chunk in range(1, chunks):
+        more = sums[group, panel, chunk]
+        for j in range(total.size):
+            total[j] += more[j]
+    for r in range(min(width, channels - panel * width)):
+        target = weight[group, panel * width + r]
+        for k in range(terms):
+            target[k] = total[k * width + r]
+
+
+@Tasks
+def sum_planes(channel, g, sums):
+    """sums[channel] of g (samples, channels, positions): a sum of the sums of planes."""
+    total = 0.0
+    for sample in range(g.shape[0]):
+        plane, part = g[sample, channel], g.dtype.type(0)
+        for j in range(plane.size):
+            part += plane[j]
+        total += part
+    sums[channel] = total

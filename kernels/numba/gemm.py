@@ -10,10 +10,11 @@ split into tasks: the result does not depend on the number of threads.
 """
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import get_num_threads
 
 from tensorgrad.kernels.numba.microkernel import ROWS, columns, tile, transpose_square
-from tensorgrad.kernels.numba.runtime import FLOATS, can_launch, parallel, plain, serial
+from tensorgrad.kernels.numba.runtime import FLOATS, plain, serial
+from tensorgrad.kernels.numba.tasks import Tasks
 
 TERMS = 256  # terms a block: 32 kB of a panel
 BLOCK_ROWS = 12 * ROWS  # rows a task has at most: 96 kB of A a block of terms
@@ -69,10 +70,9 @@ def _pack(b, n, transposed, packed, panel):
         _pack_panels(b, n, packed, panel)
 
 
-@parallel
-def _pack_parallel(b, n, transposed, packed):
-    for p in prange(packed.shape[0]):
-        _pack(b, n, transposed, packed[p : p + 1], p)
+@Tasks
+def _pack_task(panel, b, n, transposed, packed):
+    _pack(b, n, transposed, packed[panel : panel + 1], panel)
 
 
 @serial
@@ -120,25 +120,30 @@ def _pack_rows(a, m, row, count, k, some, block):
                 target[j] = source[j]
 
 
-@parallel
-def _blocks_parallel(a, a_by_term, packed, bias, c, n, block_rows, block_panels):
+@serial
+def _product(a, a_by_term, b, b_transposed, packed, bias, c, n):
+    """All of c on one thread."""
+    _pack(b, n, b_transposed, packed, 0)
+    _block(a, a_by_term, packed, bias, c, n, (0, c.size // n), (0, packed.shape[0]))
+
+
+@Tasks
+def _block_task(task, a, a_by_term, packed, bias, c, n, split):
+    """A block of c of `split` rows and panels."""
     rows, panels = c.size // n, packed.shape[0]
+    block_rows, block_panels = split
     across = -(-panels // block_panels)
-    for task in prange(-(-rows // block_rows) * across):
-        row, panel = task // across * block_rows, task % across * block_panels
-        part = row, min(rows, row + block_rows)
-        _block(a, a_by_term, packed, bias, c, n, part, (panel, min(panels, panel + block_panels)))
+    row, panel = task // across * block_rows, task % across * block_panels
+    part = row, min(rows, row + block_rows)
+    _block(a, a_by_term, packed, bias, c, n, part, (panel, min(panels, panel + block_panels)))
 
 
-@parallel
-def _batch_parallel(a, a_by_term, b, b_transposed, n, width, c):
-    for i in prange(a.shape[0]):
-        terms = b[i].size // n
-        rows = a[i].size // terms
-        packed = np.empty((-(-n // width), terms, width), a.dtype)
-        _pack(b[i], n, b_transposed, packed, 0)
-        zero = np.zeros(n, a.dtype)
-        _block(a[i], a_by_term, packed, zero, c[i], n, (0, rows), (0, packed.shape[0]))
+@Tasks
+def _batch_task(i, a, a_by_term, b, b_transposed, n, width, c):
+    """One matrix of a batch."""
+    terms = b[i].size // n
+    packed = np.empty((-(-n // width), terms, width), a.dtype)
+    _product(a[i], a_by_term, b[i], b_transposed, packed, np.zeros(n, a.dtype), c[i], n)
 
 
 def _layout(matrices):
@@ -173,12 +178,13 @@ def product(a, b, bias=None):
     b, b_transposed = _layout(b)
     a, a_by_term = _layout(a)
     a, b, flat = plain(a).reshape(-1), plain(b), c.reshape(-1)
-    if rows * terms * n >= PARALLEL and can_launch():
-        _pack_parallel(b, n, b_transposed, packed)
-        _blocks_parallel(a, a_by_term, packed, bias, flat, n, *_split(rows, panels))
-    else:
-        _pack(b, n, b_transposed, packed, 0)
-        _block(a, a_by_term, packed, bias, flat, n, (0, rows), (0, panels))
+    if rows * terms * n < PARALLEL:
+        _product(a, a_by_term, b, b_transposed, packed, bias, flat, n)
+        return c
+    _pack_task(panels, b, n, b_transposed, packed)
+    split = _split(rows, panels)
+    tasks = -(-rows // split[0]) * -(-panels // split[1])
+    _block_task(tasks, a, a_by_term, packed, bias, flat, n, split)
     return c
 
 
@@ -202,7 +208,7 @@ def matmul(a, b):
     if b.ndim == 2:
         rows = a if a.ndim == 2 else a.reshape(-1, a.shape[-1])
         return product(rows, b).reshape(*a.shape[:-1], b.shape[1])
-    if a.shape[:-2] != b.shape[:-2] or not can_launch():
+    if a.shape[:-2] != b.shape[:-2]:
         return NotImplemented
     (rows, terms), n = a.shape[-2:], b.shape[-1]
     c = np.empty((*a.shape[:-1], n), a.dtype)
@@ -210,5 +216,5 @@ def matmul(a, b):
     b, b_transposed = _layout(b)
     a, b = plain(a).reshape(-1, rows * terms), plain(b).reshape(-1, *b.shape[-2:])
     width = columns(a.dtype)
-    _batch_parallel(a, a_by_term, b, b_transposed, n, width, c.reshape(len(a), -1))
+    _batch_task(len(a), a, a_by_term, b, b_transposed, n, width, c.reshape(len(a), -1))
     return c

@@ -45,7 +45,7 @@ def columns(dtype):
 _INT32, _INT64, _BIT = ir.IntType(32), ir.IntType(64), ir.IntType(1)
 
 
-class _Emit:
+class Emit:
     """What the generators share: addresses in arrays, vectors of the element type, masks."""
 
     def __init__(self, context, builder, element):
@@ -113,7 +113,7 @@ class _Emit:
 
 
 def _tile(context, builder, kinds, values, gathered):
-    emit = _Emit(context, builder, kinds[0].dtype)
+    emit = Emit(context, builder, kinds[0].dtype)
     a, a_start, a_rows, a_row, a_step, b, b_start, steps, step, terms = values[:10]
     first, first_start, first_by_row, c, c_start, c_rows, c_row, rows, count = values[10:]
     a, b = emit.data(kinds[0], a), emit.data(kinds[5], b)
@@ -132,14 +132,6 @@ def _tile(context, builder, kinds, values, gathered):
         a_from.append(emit.at(a, a_start, offset))
         c_from.append(builder.load(emit.at(c_rows, c_row, row)))
 
-    masks = [emit.mask(count, j * emit.width) for j in range(VECTORS)]
-    sums = []
-    for r in range(ROWS):
-        pointer = emit.at(first, first_start, builder.mul(first_by_row, c_from[r]))
-        for j in range(VECTORS):
-            place = emit.at(pointer, emit.number(j * emit.width))
-            sums.append(emit.masked_load(place, masks[j]))
-
     entry = builder.block
     loop, done = builder.append_basic_block("terms"), builder.append_basic_block("store")
     builder.cbranch(builder.icmp_signed(">", terms, emit.number(0)), loop, done)
@@ -147,10 +139,10 @@ def _tile(context, builder, kinds, values, gathered):
     builder.position_at_end(loop)
     k = builder.phi(_INT64)
     k.add_incoming(emit.number(0), entry)
-    running = []
-    for value in sums:
+    running, zero = [], ir.Constant(emit.vector, None)
+    for _ in range(ROWS * VECTORS):
         phi = builder.phi(emit.vector)
-        phi.add_incoming(value, entry)
+        phi.add_incoming(zero, entry)
         running.append(phi)
     if gathered:
         b_row = emit.at(b, b_start, builder.load(emit.at(steps, k)))
@@ -171,17 +163,25 @@ def _tile(context, builder, kinds, values, gathered):
     builder.cbranch(builder.icmp_signed("<", following, terms), loop, done)
 
     builder.position_at_end(done)
-    result = []
-    for before, after in zip(sums, grown, strict=True):
-        phi = builder.phi(emit.vector)
-        phi.add_incoming(before, entry)
-        phi.add_incoming(after, loop)
-        result.append(phi)
+    totals = []
+    for value in grown:
+        total = builder.phi(emit.vector)
+        total.add_incoming(zero, entry)
+        total.add_incoming(value, loop)
+        totals.append(total)
+    masks = [emit.mask(count, j * emit.width) for j in range(VECTORS)]
+    # All is read before anything is written: rows past the end must find what the last one found.
+    sums = []
+    for r in range(ROWS):
+        start = emit.at(first, first_start, builder.mul(first_by_row, c_from[r]))
+        for j in range(VECTORS):
+            before = emit.masked_load(emit.at(start, emit.number(j * emit.width)), masks[j])
+            sums.append(builder.fadd(before, totals[r * VECTORS + j]))
     for r in range(ROWS):
         pointer = emit.at(c, c_start, c_from[r])
         for j in range(VECTORS):
             place = emit.at(pointer, emit.number(j * emit.width))
-            emit.masked_store(result[r * VECTORS + j], place, masks[j])
+            emit.masked_store(sums[r * VECTORS + j], place, masks[j])
 
 
 _PLACES = (types.intp,) * 8
@@ -200,9 +200,10 @@ def tile(
     """c[row, column] = first[row, column] + sum of `terms` products, b packed into a panel.
 
     Row r of the tile lies in `a` from a_start + a_rows[a_row + r] on, its terms a_step apart, and
-    in `c` from c_start + c_rows[c_row + r] on. The sums begin with the values of `first`: those of
-    c itself (first_by_row 1) or the same numbers for every row, as a bias is (0). `rows` up to ROWS
-    and `count` columns up to the tile's are stored. All places count elements.
+    in `c` from c_start + c_rows[c_row + r] on. `first` is c itself (first_by_row 1) or the same
+    numbers for every row, as a bias is (0). It is added to the finished sum, so that a long sum cut
+    into blocks rounds as a sum of sums. `rows` up to ROWS and `count` columns up to the tile's are
+    stored. All places count elements.
     """
     n = types.intp
     signature = types.void(a, n, a_rows, n, n, b, n, n, first, n, n, c, n, c_rows, n, n, n)
@@ -252,7 +253,7 @@ def transpose_square(typing_context, a, a_start, a_row, b, b_start, b_row):
     signature = types.void(a, n, n, b, n, n)
 
     def generate(context, builder, signature, values):
-        emit = _Emit(context, builder, signature.args[0].dtype)
+        emit = Emit(context, builder, signature.args[0].dtype)
         a, a_start, a_row, b, b_start, b_row = values
         source = emit.at(emit.data(signature.args[0], a), a_start)
         target = emit.at(emit.data(signature.args[3], b), b_start)

@@ -1,0 +1,149 @@
+"""A kernel as tasks: its body is compiled once, as a C function of a task's number, and one small
+launcher, the same for all kernels, calls it for every task on all threads.
+
+Numba's own `prange` compiles what it calls four times over; for kernels with tiles in registers
+that is most of a minute. The price is a list of addresses and numbers a launch, a few microseconds:
+small kernels keep a serial body and a parallel twin.
+"""
+
+import ctypes
+import hashlib
+import inspect
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import carray, prange, types  # type: ignore[attr-defined]
+from numba.extending import intrinsic
+
+from tensorgrad.kernels.numba.runtime import FAST, can_launch, parallel, serial
+
+_instruction: Any = intrinsic
+
+
+@_instruction
+def _word(typing_context, address, place):
+    """Integer number `place` of those at an address."""
+
+    def generate(context, builder, signature, arguments):
+        words = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.load(builder.gep(words, [arguments[1]]))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@_instruction
+def _pointer(typing_context, address, kind):
+    """An address as a pointer to numbers of type `kind`."""
+    result = types.CPointer(kind.dtype)
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(result))
+
+    return result(address, kind), generate
+
+
+@_instruction
+def _call(typing_context, code, words, task):
+    """Call the C function at `code` with two integers."""
+
+    def generate(context, builder, signature, arguments):
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 2)
+        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+        return context.get_dummy_value()
+
+    return types.none(types.int64, types.int64, types.int64), generate
+
+
+@serial
+def _one_thread(code, words, tasks):
+    for task in range(tasks):
+        _call(code, words, task)
+
+
+@parallel
+def _all_threads(code, words, tasks):
+    for task in prange(tasks):
+        _call(code, words, task)
+
+
+_address = ctypes.addressof
+_first: Any = ctypes.c_char.from_buffer
+
+
+class Tasks:
+    """`kernel(count, *arguments)` runs body(task, *arguments) for each task below `count`.
+
+    Arguments are C-contiguous arrays, integers, and tuples of integers. Each task must write what
+    no other one reads or writes; then no result depends on the number of threads.
+    """
+
+    def __init__(self, body: Any) -> None:
+        self.body = body
+        self.compiled: dict[Any, Any] = {}
+        self.__doc__ = body.__doc__
+        self.__wrapped__ = body
+
+    def __call__(self, count: int, *arguments: Any) -> None:
+        kinds: list[Any] = []
+        words: list[int] = []
+        for value in arguments:
+            if type(value) is np.ndarray:
+                kinds.append((value.dtype.char, value.ndim))
+                # Three times as fast as `ctypes.data`, but not for an array without elements.
+                if value.size:
+                    address = _address(_first(value))
+                else:
+                    address = value.ctypes.data
+                words.append(address)
+                words += value.shape
+            elif type(value) is tuple:
+                kinds.append(len(value))
+                words += value
+            else:
+                kinds.append("integer")
+                words.append(value)
+        key = tuple(kinds)
+        function = self.compiled.get(key)
+        if function is None:
+            function = self.compiled[key] = self._compile(key)
+        table = np.array(words, np.int64)
+        launch = _all_threads if count > 1 and can_launch() else _one_thread
+        launch(function.address, table.ctypes.data, count)
+
+    def _compile(self, kinds: tuple[Any, ...]) -> Any:
+        """The C function for arguments of these kinds. It keeps the name and file that Numba's disk
+        cache files it under, and checks for changes.
+        """
+        found, place = [], 0
+        for kind in kinds:
+            if kind == "integer":
+                found.append(f"word(words, {place})")
+                place += 1
+            elif isinstance(kind, int):
+                found.append("".join(f"word(words, {place + k}), " for k in range(kind)).join("()"))
+                place += kind
+            else:
+                char, ndim = kind
+                shape = "".join(f"word(words, {place + 1 + k}), " for k in range(ndim))
+                found.append(f"carray(pointer(word(words, {place}), {char}), ({shape}))")
+                place += 1 + ndim
+        code = f"def task(words, number):\n    body(number, {', '.join(found)})\n"
+        space: dict[str, Any] = {"word": _word, "pointer": _pointer, "carray": carray}
+        space |= {"f": np.float32, "d": np.float64, "l": np.int64, "__name__": self.body.__module__}
+        space["body"] = serial_body(self.body)
+        exec(compile(code, inspect.getfile(self.body), "exec"), space)
+        function = space["task"]
+        digest = hashlib.sha256(repr(kinds).encode()).hexdigest()[:12]
+        function.__name__ = function.__qualname__ = f"{self.body.__name__}_{digest}"
+        signature = types.void(types.int64, types.int64)
+        try:
+            return numba.cfunc(signature, cache=True)(function)
+        except RuntimeError:  # nowhere to keep a cache
+            return numba.cfunc(signature)(function)
+
+
+def serial_body(function: Any) -> Any:
+    """A function compiled where it is called, and cached with its caller."""
+    return numba.njit(nogil=True, fastmath=FAST, error_model="numpy")(function)
