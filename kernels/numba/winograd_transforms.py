@@ -6,9 +6,9 @@ In one dimension, with ' for a transpose and * place by place,
     d window = G' [(A d output) * (B' input)]
 
 (Lavin and Gray, 2015, https://arxiv.org/abs/1509.09308). In two each transform is applied to the
-columns of a tile, then to its rows. Points 0, A, -A, B, -B and infinity: A B = 1 saves products, and
-of the points tried these give the smallest error by far (0, 1, -1, 2, -2: 2.3 times theirs). Knows
-one tile, and not what its lanes are.
+columns of a tile, then to its rows. Points 0, A, -A, B, -B and infinity: A B = 1 saves products,
+and of the points tried these give the smallest error by far (0, 1, -1, 2, -2: 2.3 times theirs).
+Knows one tile, and not what its lanes are.
 """
 
 from typing import Any
