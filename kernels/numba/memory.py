@@ -65,7 +65,7 @@ SHARE = 4  # kept blocks take at most one part in so many of the memory
 
 
 # ------------------------------------------------------------------- the handler, by the rules of C
-def _c_function(count):
+def c_function(count):
     """Compile a function of so many words that returns one, and keep it on disk if it can be."""
 
     def decorate(function):
@@ -78,21 +78,21 @@ def _c_function(count):
     return decorate
 
 
-@_c_function(2)
+@c_function(2)
 def _malloc(state, size):
     if served(size):
         return take(state, size, False)
     return call2(get(state, MALLOC), get(state, CONTEXT), size)
 
 
-@_c_function(3)
+@c_function(3)
 def _calloc(state, count, item):
     if 0 < item <= LARGEST and count <= LARGEST // item and served(count * item):
         return take(state, count * item, True)
     return call3(get(state, CALLOC), get(state, CONTEXT), count, item)
 
 
-@_c_function(3)
+@c_function(3)
 def _realloc(state, address, size):
     if not is_block(address):
         return call3(get(state, REALLOC), get(state, CONTEXT), address, size)
@@ -109,7 +109,7 @@ def _realloc(state, address, size):
     return moved
 
 
-@_c_function(3)
+@c_function(3)
 def _free(state, address, size):
     if is_block(address):
         put_back(state, address)
@@ -117,7 +117,7 @@ def _free(state, address, size):
     return call3(get(state, FREE), get(state, CONTEXT), address, size)
 
 
-@_c_function(1)
+@c_function(1)
 def _empty(state):
     drop_all(state)
     return 0
