@@ -36,6 +36,8 @@ class NumbaBackend(NumpyBackend):
 
     _gemm = _kernels("gemm")
     _softmax = _kernels("softmax")
+    _norms = _kernels("norms")
+    _channels = _kernels("channels")
     _lstm = _kernels("lstm")
     _convolution = _kernels("convolution")
     _pooling = _kernels("pooling")
@@ -100,6 +102,52 @@ class NumbaBackend(NumpyBackend):
     ) -> Any:
         result = self._softmax.softmax_cross_entropy_vjp(g, input, target, ignore_index, aux)
         return result if result is NotImplemented else (result, None)
+
+    # ---- normalisation
+
+    def standardize(
+        self,
+        input: Array,
+        weight: Array | None,
+        bias: Array | None,
+        dim: tuple[int, ...],
+        eps: float,
+    ) -> Any:
+        return self._norms.standardize(input, weight, bias, dim, eps)
+
+    def standardize_vjp(
+        self, g: Any, input: Array, weight: Array | None, dim: tuple[int, ...], eps: float, aux: Any
+    ) -> Any:
+        out, mean, variance = g
+        if out is None or mean is not None or variance is not None:
+            return NotImplemented
+        return self._norms.standardize_vjp(out, input, weight, dim, eps, aux)
+
+    def scale_by_root_mean_square(
+        self, input: Array, weight: Array | None, dim: tuple[int, ...], eps: float
+    ) -> Any:
+        found = self._norms.standardize(input, weight, None, dim, eps, False)
+        return found if found is NotImplemented else (found[0], found[3])
+
+    def scale_by_root_mean_square_vjp(
+        self,
+        g: Array,
+        input: Array,
+        weight: Array | None,
+        dim: tuple[int, ...],
+        eps: float,
+        aux: Any,
+    ) -> Any:
+        found = self._norms.standardize_vjp(g, input, weight, dim, eps, aux, False)
+        return found if found is NotImplemented else found[:2]
+
+    def shift_and_scale(self, input: Array, mean: Array, gain: Array, bias: Array | None) -> Array:
+        return self._channels.shift_and_scale(input, mean, gain, bias)
+
+    def shift_and_scale_vjp(
+        self, g: Array, input: Array, mean: Array, gain: Array, bias: Array | None
+    ) -> Any:
+        return self._channels.shift_and_scale_vjp(g, input, mean, gain, bias)
 
     # ---- recurrent cells
 

@@ -65,6 +65,51 @@ def softmax_cross_entropy_vjp(g: Array, x: Array, target: Array, ignore_index: i
     return out * np.where(kept, g, x.dtype.type(0))[:, None]
 
 
+def standardize(
+    x: Array, weight: Array | None, bias: Array | None, dim: tuple[int, ...], eps: float
+) -> tuple[Array, Array, Array]:
+    mean, var = x.mean(dim, keepdims=True), x.var(dim, keepdims=True)
+    out = (x - mean) / np.sqrt(var + x.dtype.type(eps))
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias, mean, var
+
+
+def standardize_vjp(
+    g: Array, x: Array, weight: Array | None, dim: tuple[int, ...], eps: float
+) -> tuple[Array, Array, Array]:
+    """Of input, weight and bias."""
+    mean, scale = x.mean(dim, keepdims=True), 1 / np.sqrt(x.var(dim, keepdims=True) + eps)
+    whole = (x - mean) * scale.astype(x.dtype)
+    own = g if weight is None else g * weight
+    back = own - own.mean(dim, keepdims=True) - whole * (own * whole).mean(dim, keepdims=True)
+    shape = () if weight is None else weight.shape
+    return (
+        back * scale.astype(x.dtype),
+        sum_to_shape(g * whole, shape),
+        sum_to_shape(g, shape),
+    )
+
+
+def sum_to_shape(x: Array, shape: tuple[int, ...]) -> Array:
+    extra = x.ndim - len(shape)
+    ones = tuple(d + extra for d, n in enumerate(shape) if n == 1)
+    return x.sum((*range(extra), *ones)).reshape(shape)
+
+
+def scale_by_root_mean_square(x: Array, weight: Array, dim: tuple[int, ...], eps: float) -> Array:
+    return x / np.sqrt((x * x).mean(dim, keepdims=True) + x.dtype.type(eps)) * weight
+
+
+def scale_by_root_mean_square_vjp(
+    g: Array, x: Array, weight: Array, dim: tuple[int, ...], eps: float
+) -> tuple[Array, Array]:
+    """Of input and weight."""
+    scale = 1 / np.sqrt((x * x).mean(dim, keepdims=True) + x.dtype.type(eps))
+    own = g * weight
+    back = own - x * scale * (own * x * scale).mean(dim, keepdims=True)
+    return back * scale, sum_to_shape(g * x * scale, weight.shape)
+
+
 def sigmoid(x: Array) -> Array:
     e = np.exp(-np.abs(x))
     return np.where(x < 0, e, x.dtype.type(1)) / (1 + e)
@@ -178,6 +223,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     dtype = np.dtype(dtype)
     yield from linear_cases(rng, dtype)
     yield from softmax_cases(rng, dtype)
+    yield from norm_cases(rng, dtype)
     yield from lstm_cases(rng, dtype)
     yield from convolution_cases(rng, dtype)
     yield from embedding_cases(rng, dtype)
@@ -229,6 +275,44 @@ def softmax_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             partial(first_of, ours.softmax_cross_entropy_vjp, gr, x, t, -100, aux),
             partial(softmax_cross_entropy_vjp, gr, x, t, -100),
         )
+
+
+def norm_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    ours = numba_backend
+    cases = (
+        ("layer", (32, 64), (64,), (1,)),
+        ("layer", (2048, 128), (128,), (1,)),
+        ("layer", (4096, 1024), (1024,), (1,)),
+        ("batch", (128, 512), (1, 512), (0,)),
+        ("batch", (32, 64, 32, 32), (1, 64, 1, 1), (0, 2, 3)),
+        ("group", (32, 8, 8, 1024), (1, 8, 8, 1), (2, 3)),
+    )
+    for kind, shape, affine, dim in cases:
+        size = f"{kind} {'x'.join(map(str, shape))}"
+        x, g = normal(rng, dtype, *shape), normal(rng, dtype, *shape)
+        weight, bias = normal(rng, dtype, *affine), normal(rng, dtype, *affine)
+        how = dim, 1e-5
+        yield (
+            "standardize",
+            size,
+            partial(ours.standardize, x, weight, bias, *how),
+            partial(standardize, x, weight, bias, *how),
+        )
+        aux = ours.standardize(x, weight, bias, *how)[3]
+        yield (
+            "standardize_vjp",
+            size,
+            partial(ours.standardize_vjp, [g, None, None], x, weight, *how, aux),
+            partial(standardize_vjp, g, x, weight, *how),
+        )
+        if kind == "batch":
+            numbers = aux[0].reshape(affine), weight, bias
+            yield (
+                "shift_and_scale",
+                size,
+                partial(ours.shift_and_scale, x, *numbers),
+                lambda x=x, numbers=numbers: (x - numbers[0]) * numbers[1] + numbers[2],
+            )
 
 
 def lstm_cases(rng: Any, dtype: Any) -> Iterator[Case]:

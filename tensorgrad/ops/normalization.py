@@ -38,16 +38,36 @@ __all__ = [
 ]
 
 
-@fused()
+@fused(outputs=3)
 def standardize(
     input: Tensor, weight: Tensor | None, bias: Tensor | None, dim: tuple[int, ...], eps: float
-) -> Tensor:
-    """(input - mean) / sqrt(var + eps) * weight + bias, mean and (biased) variance over `dim`."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """((input - mean) / sqrt(var + eps) * weight + bias, mean, var): mean and (biased) variance
+    over `dim`, which they keep with size 1.
+    """
     count = math.prod(input.shape[d] for d in dim)
-    centred = input - total(input, dim, True) / count
+    mean = total(input, dim, True) / count
+    centred = input - mean
     variance = total(centred * centred, dim, True) / count
     out = centred / sqrt(variance + eps)
     out = out if weight is None else out * weight
+    return out if bias is None else out + bias, mean, variance
+
+
+@fused()
+def scale_by_root_mean_square(
+    input: Tensor, weight: Tensor | None, dim: tuple[int, ...], eps: float
+) -> Tensor:
+    """input / sqrt(mean(input^2) + eps) * weight, the mean over `dim`."""
+    count = math.prod(input.shape[d] for d in dim)
+    out = input * (1 / sqrt(total(input * input, dim, True) / count + eps))
+    return out if weight is None else out * weight
+
+
+@fused()
+def shift_and_scale(input: Tensor, mean: Tensor, gain: Tensor, bias: Tensor | None) -> Tensor:
+    """(input - mean) * gain + bias."""
+    out = (input - mean) * gain
     return out if bias is None else out + bias
 
 
@@ -91,7 +111,7 @@ def layer_norm(
     weight + bias. Ba et al. 2016.
     """
     dim = _features("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    return standardize(input, weight, bias, dim, eps)
+    return standardize(input, weight, bias, dim, eps)[0]
 
 
 def rms_norm(
@@ -106,14 +126,7 @@ def rms_norm(
     dtypes.refuse("rms_norm", input.dtype, "bool integers")
     dim = _features("rms_norm", input, normalized_shape, weight=weight)
     eps = dtypes.finfo(input.dtype).eps if eps is None else eps
-    return _by_root_mean_square(input, weight, dim, eps)
-
-
-@widened
-def _by_root_mean_square(input: Tensor, weight: Tensor | None, dim: Any, eps: float) -> Tensor:
-    count = math.prod(input.shape[d] for d in dim)
-    out = input * (1 / sqrt(total(input * input, dim, True) / count + eps))
-    return out if weight is None else out * weight
+    return widened(scale_by_root_mean_square)(input, weight, dim, eps)
 
 
 # ---- over the places of a channel
@@ -165,8 +178,7 @@ def _by_running(
     rank = input.ndim
     spread = 1 / sqrt(_of_channels(var, rank).detach() + eps)
     gain = spread if weight is None else _of_channels(weight, rank) * spread
-    out: Tensor = (input - _of_channels(mean, rank).detach()) * gain
-    return out if bias is None else out + _of_channels(bias, rank)
+    return shift_and_scale(input, _of_channels(mean, rank).detach(), gain, _of_channels(bias, rank))
 
 
 @widened
@@ -201,28 +213,36 @@ def batch_norm(
         raise ValueError(f"batch_norm: expected eps > 0 in training, got {eps}")
     dim = (0, *range(2, input.ndim))
     _refuse_one("batch_norm", input, math.prod(input.shape[d] for d in dim))
-    _track(input, running_mean, running_var, dim, momentum)
+    return _by_own(input, running_mean, running_var, weight, bias, dim, momentum, eps)
+
+
+def _by_own(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    dim: tuple[int, ...],
+    momentum: float,
+    eps: float,
+) -> Tensor:
+    """Standardised by the statistics over `dim`, towards which the running ones move."""
     rank = input.ndim
-    return standardize(input, _of_channels(weight, rank), _of_channels(bias, rank), dim, eps)
+    affine = _of_channels(weight, rank), _of_channels(bias, rank)
+    out, mean, var = standardize(input, *affine, dim, eps)
+    count = math.prod(input.shape[d] for d in dim)
+    if running_mean is not None:
+        _move(running_mean, mean, momentum)
+    if running_var is not None:
+        _move(running_var, var * (count / (count - 1)), momentum)
+    return out
 
 
 @no_grad()
-def _track(
-    input: Tensor, mean: Tensor | None, var: Tensor | None, dim: Any, momentum: float
-) -> None:
-    """Move the running statistics towards those over `dim`, averaged over what else is not a
-    channel.
-    """
-    if mean is None and var is None:
-        return
-    count = math.prod(input.shape[d] for d in dim)
-    own_mean = total(input, dim, True) / count
-    centred = input - own_mean
-    own_var = total(centred * centred, dim, True) / (count - 1)
-    for running, own in ((mean, own_mean), (var, own_var)):
-        if running is not None:
-            by_channel = total(own, 0, False) / own.shape[0]
-            copy_(running, running * (1 - momentum) + reshape(by_channel, -1) * momentum)
+def _move(running: Tensor, own: Tensor, momentum: float) -> None:
+    """A step of `momentum` towards a statistic, averaged over what is not a channel."""
+    by_channel = total(own, 0, False) / own.shape[0]
+    copy_(running, running * (1 - momentum) + reshape(by_channel, -1) * momentum)
 
 
 @widened
@@ -253,9 +273,7 @@ def instance_norm(
         return _by_running("instance_norm", input, running_mean, running_var, weight, bias, eps)
     dim = tuple(range(2, input.ndim))
     _refuse_one("instance_norm", input, math.prod(input.shape[2:]))
-    _track(input, running_mean, running_var, dim, momentum)
-    rank = input.ndim
-    return standardize(input, _of_channels(weight, rank), _of_channels(bias, rank), dim, eps)
+    return _by_own(input, running_mean, running_var, weight, bias, dim, momentum, eps)
 
 
 @widened
@@ -277,10 +295,11 @@ def group_norm(
             f"{num_groups}"
         )
     _refuse_one("group_norm", input, samples * channels // num_groups * math.prod(input.shape[2:]))
-    groups = reshape(input, (samples, num_groups, math.prod(input.shape[1:]) // num_groups))
-    out = reshape(standardize(groups, None, None, (2,), eps), input.shape)
-    out = out if weight is None else out * _of_channels(weight, input.ndim)
-    return out if bias is None else out + _of_channels(bias, input.ndim)
+    split = 1, num_groups, channels // num_groups, 1
+    groups = reshape(input, (samples, *split[1:3], math.prod(input.shape[2:])))
+    weight = None if weight is None else reshape(weight, split)
+    bias = None if bias is None else reshape(bias, split)
+    return reshape(standardize(groups, weight, bias, (2, 3), eps)[0], input.shape)
 
 
 @widened

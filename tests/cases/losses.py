@@ -30,7 +30,13 @@ case("layer_norm", tg.layer_norm, normal(3, 4), (4,), normal(4), normal(4),
 case("layer_norm plain", tg.layer_norm, normal(2, 3, 4), [3, 4],
      ref=lambda x, n: standard(x, (1, 2)))
 case("standardize", OPS["standardize"].call, normal(3, 4), normal(4), None, (0,), 1e-3, torch="",
-     ref=lambda x, w, b, dim, eps: standard(x, 0, eps) * w)
+     ref=lambda x, w, b, dim, eps: (
+         standard(x, 0, eps) * w, x.mean(0, keepdims=True), x.var(0, keepdims=True)))
+case("scale_by_root_mean_square", OPS["scale_by_root_mean_square"].call, normal(3, 4), normal(4),
+     (1,), 1e-3, torch="",
+     ref=lambda x, w, dim, eps: x / np.sqrt((x * x).mean(1, keepdims=True) + eps) * w)
+case("shift_and_scale", OPS["shift_and_scale"].call, normal(3, 4), normal(1, 4), normal(1, 4),
+     normal(1, 4), torch="", ref=lambda x, mean, gain, bias: (x - mean) * gain + bias)
 case("batch_norm training", tg.batch_norm, normal(4, 3), None, None, normal(3), normal(3), True,
      ref=lambda x, m, v, w, b, training: standard(x, 0) * w + b)
 case("batch_norm images", tg.batch_norm, normal(2, 3, 4, 5), None, None, training=True,
