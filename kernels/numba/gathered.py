@@ -18,15 +18,14 @@ no result depends on the number of threads.
 import numpy as np
 
 from tensorgrad.kernels.numba.microkernel import ROWS, gathering_tile, tile, transpose_square
-from tensorgrad.kernels.numba.runtime import serial
-from tensorgrad.kernels.numba.tasks import Tasks
+from tensorgrad.kernels.numba.tasks import Tasks, part
 
 FEW = 2  # channels of a group up to which a pass a term beats a tile most of which is idle
 TERMS = 256  # terms summed at a time: sums of sums round less
 POSITIONS = 256  # positions a block of a weight gradient's sum: 32 kB of a panel
 
 
-@serial
+@part
 def _fill(source, buffer, planes):
     """Planes into the buffer: `planes` has how many, their height and width, which place of theirs
     comes first, the stride that parts them into phases, and the rows and columns of a phase. What
@@ -79,7 +78,7 @@ def pack_weights(task, weight, places, row_step, count, packed):
             target[k, r] = source[row * row_step + places[k]] if row < count else 0
 
 
-@serial
+@part
 def _rows_apart(planes, start, count, grid, wide):
     """`count` planes of positions into rows of the flat `wide`, as far apart as in the buffer."""
     rows, columns, row_size = grid
@@ -94,7 +93,7 @@ def _rows_apart(planes, start, count, grid, wide):
                 target[j] = 0
 
 
-@serial
+@part
 def _few_channels(buffer, weights, steps, count, wide):
     """Rows of `wide` for channels too few to fill a tile: a pass over the positions a term."""
     length = wide.size // ROWS
@@ -108,7 +107,7 @@ def _few_channels(buffer, weights, steps, count, wide):
                 sums[j] += weight * values[j]
 
 
-@serial
+@part
 def _tiles(buffer, weights, steps, count, width, wide):
     """Rows of `wide`: a tile's height of channels, all positions."""
     length = wide.size // ROWS
@@ -129,7 +128,7 @@ def _tiles(buffer, weights, steps, count, width, wide):
             )  # fmt: skip
 
 
-@serial
+@part
 def _into_place(wide, count, bias, channel, grid, place, out):
     """The positions of `count` channels, bias added, to their places in the flat planes `out`."""
     rows, columns, row_size = grid
@@ -185,7 +184,7 @@ def convolve(task, x, packed, steps, bias, planes, grid, place, tile_width, out,
             _into_place(wide, there, bias[group], channel, grid, place, out[sample, group])
 
 
-@serial
+@part
 def _few_weights(buffer, wide, count, steps, sums, width):
     """Adds to sums (terms, width) the products of `count` channels' gradients with the buffer."""
     length = wide.size // ROWS
@@ -198,7 +197,7 @@ def _few_weights(buffer, wide, count, steps, sums, width):
             sums[k * width + r] += total
 
 
-@serial
+@part
 def _weights(g, x, channels, steps, planes, grid, width, group, panel, samples, sums):
     """Adds to sums (terms, width) the weight gradient of one panel of channels over samples."""
     positions = (grid[0] - 1) * grid[2] + grid[1]

@@ -14,7 +14,7 @@ from numba import get_num_threads
 
 from tensorgrad.kernels.numba.microkernel import ROWS, columns, tile, transpose_square
 from tensorgrad.kernels.numba.runtime import FLOATS, plain, serial
-from tensorgrad.kernels.numba.tasks import Tasks
+from tensorgrad.kernels.numba.tasks import Tasks, part
 
 TERMS = 256  # terms a block: 32 kB of a panel
 BLOCK_ROWS = 12 * ROWS  # rows a task has at most: 96 kB of A a block of terms
@@ -23,7 +23,7 @@ TINY = 4096  # multiply-adds of one matrix below which NumPy's product is as fas
 FEW = 4  # rows, and columns, below which most of a tile would be idle
 
 
-@serial
+@part
 def _pack_panels(b, n, packed, panel):
     """Panels from `panel` on from b (K, N), the numbers of a row side by side; zeros past N."""
     terms, width = packed.shape[1:]
@@ -38,7 +38,7 @@ def _pack_panels(b, n, packed, panel):
                 target[j] = 0
 
 
-@serial
+@part
 def _pack_panels_transposed(b, n, packed, panel):
     """Panels from `panel` on from b (N, K), the terms of a column side by side; zeros past N."""
     terms, width = packed.shape[1:]
@@ -62,7 +62,7 @@ def _pack_panels_transposed(b, n, packed, panel):
                         packed[p, k, half * side + j] = b[start + j, k] if inside else 0
 
 
-@serial
+@part
 def _pack(b, n, transposed, packed, panel):
     if transposed:
         _pack_panels_transposed(b, n, packed, panel)
@@ -75,7 +75,7 @@ def _pack_task(panel, b, n, transposed, packed):
     _pack(b, n, transposed, packed[panel : panel + 1], panel)
 
 
-@serial
+@part
 def _block(a, a_by_term, packed, bias, c, n, rows, panels):
     """Rows `rows` and panels `panels` of c = a b + bias, all but the panels flat.
 
@@ -109,7 +109,7 @@ def _block(a, a_by_term, packed, bias, c, n, rows, panels):
                 )  # fmt: skip
 
 
-@serial
+@part
 def _pack_rows(a, m, row, count, k, some, block):
     """Rows of a (K, m) from `row` on and `some` terms from k on, as tiles of ROWS rows."""
     for r in range(0, count, ROWS):

@@ -68,6 +68,16 @@ def _all_threads(code, words, tasks):
         _call(code, words, task)
 
 
+_OPTIONS: Any = {"fastmath": FAST, "error_model": "numpy"}
+
+
+def part(function: Any) -> Any:
+    """A part of a kernel, compiled in its place: a call would compile it on its own first, and once
+    more in each caller.
+    """
+    return numba.njit(inline="always", **_OPTIONS)(function)
+
+
 _address = ctypes.addressof
 _first: Any = ctypes.c_char.from_buffer
 
@@ -132,18 +142,13 @@ class Tasks:
         code = f"def task(words, number):\n    body(number, {', '.join(found)})\n"
         space: dict[str, Any] = {"word": _word, "pointer": _pointer, "carray": carray}
         space |= {"f": np.float32, "d": np.float64, "l": np.int64, "__name__": self.body.__module__}
-        space["body"] = serial_body(self.body)
+        space["body"] = part(self.body)
         exec(compile(code, inspect.getfile(self.body), "exec"), space)
         function = space["task"]
         digest = hashlib.sha256(repr(kinds).encode()).hexdigest()[:12]
         function.__name__ = function.__qualname__ = f"{self.body.__name__}_{digest}"
         signature = types.void(types.int64, types.int64)
         try:
-            return numba.cfunc(signature, cache=True)(function)
+            return numba.cfunc(signature, cache=True, **_OPTIONS)(function)
         except RuntimeError:  # nowhere to keep a cache
-            return numba.cfunc(signature)(function)
-
-
-def serial_body(function: Any) -> Any:
-    """A function compiled where it is called, and cached with its caller."""
-    return numba.njit(nogil=True, fastmath=FAST, error_model="numpy")(function)
+            return numba.cfunc(signature, **_OPTIONS)(function)

@@ -16,8 +16,7 @@ The transforms lose digits: results carry 3 to 5 times the rounding error of a p
 import numpy as np
 
 from tensorgrad.kernels.numba.microkernel import ROWS, columns, lanes, tile, transpose_square
-from tensorgrad.kernels.numba.runtime import serial
-from tensorgrad.kernels.numba.tasks import Tasks
+from tensorgrad.kernels.numba.tasks import Tasks, part
 from tensorgrad.kernels.numba.winograd_transforms import (
     transform_gradient,
     transform_input,
@@ -34,7 +33,7 @@ GATHERED = 1_000_000  # numbers of transformed tiles that a weight gradient keep
 
 
 # ------------------------------------------------------------------------- between the two layouts
-@serial
+@part
 def _stage(x, plane, size, top, left, channels, pitch, staged, rows, columns):
     """staged (rows, columns, pitch) from planes of x (channels, height, width) from (top, left) on;
     what lies outside is 0.
@@ -75,7 +74,7 @@ def _stage(x, plane, size, top, left, channels, pitch, staged, rows, columns):
                         )
 
 
-@serial
+@part
 def _unstage(staged, rows, columns, pitch, bias, out, plane, size, top, channels):
     """Planes of out (channels, height, width), lines from `top` on, from staged (rows, columns,
     pitch) plus bias.
@@ -125,7 +124,7 @@ def _pack_windows(panel, weight, channels, outputs, turned, packed):
             )
 
 
-@serial
+@part
 def _inputs(x, size, padding, channels, lines, first, grid, staged, count, tiles):
     """The lines of tiles `lines`, counted through all samples, of tiles (36, count, pitch), whose
     first tile belongs to line `first`.
@@ -226,7 +225,7 @@ def convolve(x, weight, turned, bias, padding, out):
 
 
 # ------------------------------------------------------------------------ gradient of the weights
-@serial
+@part
 def _gradients(g, channels, line, first, grid, staged, count, tiles):
     """One line of tiles of g (N, channels, H', W') into tiles (36, panels, count, WIDTH)."""
     tiles_down, tiles_across, height, width = grid
