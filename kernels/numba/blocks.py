@@ -13,14 +13,11 @@ All is written with words at addresses, of a state that the caller holds and of 
 C functions that give and take back memory, and nothing of arrays, Python or threads.
 """
 
-from typing import Any
-
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-_instruction: Any = intrinsic
+from tensorgrad.kernels.numba.addresses import at, call, instruction, word
 
 SMALLEST = 1 << 18  # bytes; below it NumPy's own handler is asked
 LARGEST = 1 << 46
@@ -47,51 +44,19 @@ _KEY = 0x6E7AC0DE5EED51AB  # a block's mark: this, exclusive or its address
 
 
 # ------------------------------------------------------------------------------ words and addresses
-WORD = ir.IntType(64)
 _BYTES = ir.IntType(8).as_pointer()
 
 
-def _at(builder, address, index):
-    return builder.gep(builder.inttoptr(address, WORD.as_pointer()), [index])
-
-
-@_instruction
-def get(typing_context, address, index):
-    """The word number `index` at an address."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.load(_at(builder, *arguments))
-
-    return types.int64(types.int64, types.int64), generate
-
-
-@_instruction
+@instruction
 def put(typing_context, address, index, value):
     def generate(context, builder, signature, arguments):
-        builder.store(arguments[2], _at(builder, *arguments[:2]))
+        builder.store(arguments[2], at(builder, *arguments[:2]))
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-def _generate_call(context, builder, signature, arguments):
-    function, *given = arguments
-    kind = ir.FunctionType(WORD, [WORD] * len(given))
-    return builder.call(builder.inttoptr(function, kind.as_pointer()), given)
-
-
-@_instruction
-def call2(typing_context, function, a, b):
-    """The C function at an address."""
-    return types.int64(types.int64, types.int64, types.int64), _generate_call
-
-
-@_instruction
-def call3(typing_context, function, a, b, c):
-    return types.int64(types.int64, types.int64, types.int64, types.int64), _generate_call
-
-
-@_instruction
+@instruction
 def clear(typing_context, address, size):
     def generate(context, builder, signature, arguments):
         cgutils.memset(builder, builder.inttoptr(arguments[0], _BYTES), arguments[1], 0)
@@ -100,7 +65,7 @@ def clear(typing_context, address, size):
     return types.void(types.int64, types.int64), generate
 
 
-@_instruction
+@instruction
 def copy(typing_context, target, source, size):
     def generate(context, builder, signature, arguments):
         to, start = (builder.inttoptr(address, _BYTES) for address in arguments[:2])
@@ -115,14 +80,14 @@ _part = njit(error_model="numpy")
 
 
 @_part
-def _add(state, word, value):
-    put(state, word, get(state, word) + value)
+def _add(state, place, value):
+    put(state, place, word(state, place) + value)
 
 
 @_part
-def _raise_to(state, word, value):
-    if get(state, word) < value:
-        put(state, word, value)
+def _raise_to(state, place, value):
+    if word(state, place) < value:
+        put(state, place, value)
 
 
 @_part
@@ -142,7 +107,7 @@ def room(number):
 
 @_part
 def is_block(address):
-    return address & (STEP - 1) == OFFSET and get(address, _MARK) == address ^ _KEY
+    return address & (STEP - 1) == OFFSET and word(address, _MARK) == address ^ _KEY
 
 
 @_part
@@ -155,12 +120,12 @@ def _make(state, number, zeros):
     """A new block, or 0 if the system has no memory left."""
     size = room(number) + 2 * _PAGE
     if zeros:
-        raw = call3(get(state, CALLOC), get(state, CONTEXT), 1, size)
+        raw = call(word(state, CALLOC), (word(state, CONTEXT), 1, size))
     else:
-        raw = call2(get(state, MALLOC), get(state, CONTEXT), size)
+        raw = call(word(state, MALLOC), (word(state, CONTEXT), size))
     if raw == 0:
         return 0
-    place = 5 * get(state, MISSES) % (_PAGE // STEP)  # the next block is a third of a page on
+    place = 5 * word(state, MISSES) % (_PAGE // STEP)  # the next block is a third of a page on
     block = ((raw + _PAGE - 1) & -_PAGE) + place * STEP + OFFSET
     put(block, _MARK, block ^ _KEY)
     put(block, _RAW, raw)
@@ -171,16 +136,16 @@ def _make(state, number, zeros):
 @_part
 def _unmake(state, block):
     """Give a block back to the system."""
-    size = room(get(block, CLASS)) + 2 * _PAGE
+    size = room(word(block, CLASS)) + 2 * _PAGE
     put(block, _MARK, 0)
-    call3(get(state, FREE), get(state, CONTEXT), get(block, _RAW), size)
+    call(word(state, FREE), (word(state, CONTEXT), word(block, _RAW), size))
 
 
 @_part
 def _pop(state, number):
     """The first kept block of a class, which has one."""
-    block = get(state, LISTS + number)
-    put(state, LISTS + number, get(block, _NEXT))
+    block = word(state, LISTS + number)
+    put(state, LISTS + number, word(block, _NEXT))
     _add(state, CACHED, -room(number))
     return block
 
@@ -188,7 +153,7 @@ def _pop(state, number):
 @_part
 def drop_all(state):
     for number in range(CLASSES):
-        while get(state, LISTS + number) != 0:
+        while word(state, LISTS + number) != 0:
             _unmake(state, _pop(state, number))
 
 
@@ -197,8 +162,8 @@ def _oldest(state):
     """Of the classes with kept blocks the one that was asked for longest ago; -1 if none has."""
     oldest = -1
     for number in range(CLASSES):
-        if get(state, LISTS + number) != 0 and (
-            oldest < 0 or get(state, ASKED + number) < get(state, ASKED + oldest)
+        if word(state, LISTS + number) != 0 and (
+            oldest < 0 or word(state, ASKED + number) < word(state, ASKED + oldest)
         ):
             oldest = number
     return oldest
@@ -207,8 +172,8 @@ def _oldest(state):
 @_part
 def _make_way(state, needed):
     """Give up kept blocks, as arrays are about to take `needed` bytes and none of these serves."""
-    most = max(SLACK * max(needed, get(state, ALLOCATED_PEAK)), ALWAYS)
-    while needed + get(state, CACHED) > most:
+    most = max(SLACK * max(needed, word(state, ALLOCATED_PEAK)), ALWAYS)
+    while needed + word(state, CACHED) > most:
         _unmake(state, _pop(state, _oldest(state)))
 
 
@@ -217,15 +182,15 @@ def take(state, size, zeros):
     """A block for an array, or 0 if there is no memory left."""
     number = class_of(size)
     _add(state, CLOCK, 1)
-    put(state, ASKED + number, get(state, CLOCK))
-    if get(state, LISTS + number) != 0:
+    put(state, ASKED + number, word(state, CLOCK))
+    if word(state, LISTS + number) != 0:
         _add(state, HITS, 1)
         block = _pop(state, number)
         if zeros:
             clear(block, size)
     else:
         _add(state, MISSES, 1)
-        _make_way(state, get(state, ALLOCATED) + room(number))
+        _make_way(state, word(state, ALLOCATED) + room(number))
         block = _make(state, number, zeros)
         if block == 0:
             drop_all(state)
@@ -233,28 +198,28 @@ def take(state, size, zeros):
             if block == 0:
                 return 0
     _add(state, ALLOCATED, room(number))
-    _raise_to(state, ALLOCATED_PEAK, get(state, ALLOCATED))
-    _raise_to(state, RESERVED_PEAK, get(state, ALLOCATED) + get(state, CACHED))
+    _raise_to(state, ALLOCATED_PEAK, word(state, ALLOCATED))
+    _raise_to(state, RESERVED_PEAK, word(state, ALLOCATED) + word(state, CACHED))
     return block
 
 
 @_part
 def put_back(state, block):
     """Keep the block of an array that died."""
-    number = get(block, CLASS)
+    number = word(block, CLASS)
     size = room(number)
     _add(state, ALLOCATED, -size)
-    while get(state, CACHED) + size > get(state, CAP):
+    while word(state, CACHED) + size > word(state, CAP):
         oldest = _oldest(state)
         if (
-            size > get(state, CAP)
+            size > word(state, CAP)
             or oldest < 0
-            or get(state, ASKED + oldest) >= get(state, ASKED + number)
+            or word(state, ASKED + oldest) >= word(state, ASKED + number)
         ):
             _unmake(state, block)
             return
         _unmake(state, _pop(state, oldest))
-    put(block, _NEXT, get(state, LISTS + number))
+    put(block, _NEXT, word(state, LISTS + number))
     put(state, LISTS + number, block)
     _add(state, CACHED, size)
-    _raise_to(state, CACHED_PEAK, get(state, CACHED))
+    _raise_to(state, CACHED_PEAK, word(state, CACHED))

@@ -11,27 +11,23 @@ Before any other is read so, `layout_holds` compares what is known of one array 
 import ctypes
 from functools import cache
 from itertools import chain
-from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import prange, types
-from numba.extending import intrinsic
+from numba import prange
 
+from tensorgrad.kernels.numba.addresses import call, word
 from tensorgrad.kernels.numba.runtime import can_launch, parallel, serial
 
 CHUNK = 16384  # elements a task
 PARALLEL = 65536  # elements from which two threads beat one
 
-# Where the parts of an array are, in bytes from its object; a C int fills half a word.
+# Where the parts of an array are, in words from its object; a C int fills half a one.
 CLASS, DATA, DIMENSIONS, SHAPE, DTYPE, FLAGS = (
-    object.__basicsize__ + 8 * place for place in (-1, 0, 1, 2, 5, 6)
+    object.__basicsize__ // 8 + place for place in (-1, 0, 1, 2, 5, 6)
 )
 INT = 0xFFFFFFFF
 READABLE = 0x0101  # the flags C-contiguous and aligned
 WRITABLE = READABLE | 0x0400
-
-instruction: Any = intrinsic
 
 
 @cache
@@ -40,7 +36,7 @@ def layout_holds():
     probe = np.empty((3, 5), np.float32)
 
     def read(place):
-        return ctypes.c_int64.from_address(id(probe) + place).value
+        return ctypes.c_int64.from_address(id(probe) + 8 * place).value
 
     return (
         read(CLASS) == id(np.ndarray)
@@ -50,28 +46,6 @@ def layout_holds():
         and read(FLAGS) & INT == probe.flags.num
         and ctypes.c_int64.from_address(read(SHAPE) + 8).value == probe.shape[1]
     )
-
-
-@instruction
-def word(typing_context, address):
-    """The 64-bit integer at an address."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.load(builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()))
-
-    return types.int64(types.int64), generate
-
-
-@instruction
-def call(typing_context, code, row, numbers, start, stop):
-    """Call the C function at `code` with four integers."""
-
-    def generate(context, builder, signature, arguments):
-        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 4)
-        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
-        return context.get_dummy_value()
-
-    return types.none(*[types.int64] * 5), generate
 
 
 @serial
@@ -85,23 +59,23 @@ def _locate(table, kind, dtype, written):
         size, dimensions, shape = 1, 0, 0
         for k in range(last):
             array = table[i, k]
-            if word(array + CLASS) != kind:  # nothing else of it may be read
+            if word(array, CLASS) != kind:  # nothing else of it may be read
                 return -1
             if k == 0:
-                dimensions, shape = word(array + DIMENSIONS) & INT, word(array + SHAPE)
+                dimensions, shape = word(array, DIMENSIONS) & INT, word(array, SHAPE)
                 for d in range(dimensions):
-                    size *= word(shape + 8 * d)
+                    size *= word(shape, d)
             flags = WRITABLE if written >> k & 1 else READABLE
             if (
-                word(array + DTYPE) != dtype
-                or word(array + DIMENSIONS) & INT != dimensions
-                or word(array + FLAGS) & flags != flags
+                word(array, DTYPE) != dtype
+                or word(array, DIMENSIONS) & INT != dimensions
+                or word(array, FLAGS) & flags != flags
             ):
                 return -1
             for d in range(dimensions):
-                if word(word(array + SHAPE) + 8 * d) != word(shape + 8 * d):
+                if word(word(array, SHAPE), d) != word(shape, d):
                     return -1
-            table[i, k] = word(array + DATA)
+            table[i, k] = word(array, DATA)
         total += size
         table[i, last] = total
     return total
@@ -117,7 +91,7 @@ def _chunk(code, table, numbers, c):
     while start < stop:
         begin = table[i - 1, last] if i else 0
         end = min(stop, table[i, last])
-        call(code, table[i].ctypes.data, row.ctypes.data, start - begin, end - begin)
+        call(code, (table[i].ctypes.data, row.ctypes.data, start - begin, end - begin))
         start = end
         i += 1
 

@@ -25,8 +25,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, types
 
+from tensorgrad.kernels.numba.addresses import WORD, c_function, call, word
 from tensorgrad.kernels.numba.blocks import (
     ALLOCATED,
     ALLOCATED_PEAK,
@@ -46,14 +46,10 @@ from tensorgrad.kernels.numba.blocks import (
     RESERVED_PEAK,
     SMALLEST,
     STEP,
-    WORD,
     WORDS,
-    call2,
-    call3,
     class_of,
     copy,
     drop_all,
-    get,
     is_block,
     put_back,
     room,
@@ -65,44 +61,31 @@ SHARE = 4  # kept blocks take at most one part in so many of the memory
 
 
 # ------------------------------------------------------------------- the handler, by the rules of C
-def c_function(count):
-    """Compile a function of so many words that returns one, and keep it on disk if it can be."""
-
-    def decorate(function):
-        signature = types.int64(*[types.int64] * count)
-        try:
-            return cfunc(signature, cache=True, error_model="numpy")(function)
-        except RuntimeError:  # a read-only installation without a home folder
-            return cfunc(signature, error_model="numpy")(function)
-
-    return decorate
-
-
 @c_function(2)
 def _malloc(state, size):
     if served(size):
         return take(state, size, False)
-    return call2(get(state, MALLOC), get(state, CONTEXT), size)
+    return call(word(state, MALLOC), (word(state, CONTEXT), size))
 
 
 @c_function(3)
 def _calloc(state, count, item):
     if 0 < item <= LARGEST and count <= LARGEST // item and served(count * item):
         return take(state, count * item, True)
-    return call3(get(state, CALLOC), get(state, CONTEXT), count, item)
+    return call(word(state, CALLOC), (word(state, CONTEXT), count, item))
 
 
 @c_function(3)
 def _realloc(state, address, size):
     if not is_block(address):
-        return call3(get(state, REALLOC), get(state, CONTEXT), address, size)
-    number = get(address, CLASS)
+        return call(word(state, REALLOC), (word(state, CONTEXT), address, size))
+    number = word(address, CLASS)
     if served(size):
         if class_of(size) == number:
             return address
         moved = take(state, size, False)
     else:
-        moved = call2(get(state, MALLOC), get(state, CONTEXT), size)
+        moved = call(word(state, MALLOC), (word(state, CONTEXT), size))
     if moved != 0:
         copy(moved, address, min(size, room(number)))
         put_back(state, address)
@@ -114,7 +97,7 @@ def _free(state, address, size):
     if is_block(address):
         put_back(state, address)
         return 0
-    return call3(get(state, FREE), get(state, CONTEXT), address, size)
+    return call(word(state, FREE), (word(state, CONTEXT), address, size))
 
 
 @c_function(1)
@@ -277,4 +260,4 @@ def figures():
     the most that is kept; arrays that got a kept block, and a new one.
     """
     words = ALLOCATED, ALLOCATED_PEAK, CACHED, CACHED_PEAK, RESERVED_PEAK, CAP, HITS, MISSES
-    return [state[word] for word in words]
+    return [state[place] for place in words]

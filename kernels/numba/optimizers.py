@@ -14,9 +14,9 @@ from functools import cache
 
 import numba
 import numpy as np
-from numba import types
 
-from tensorgrad.kernels.numba.many import CHUNK, instruction, layout_holds, run, word
+from tensorgrad.kernels.numba.addresses import c_function, pointer, word
+from tensorgrad.kernels.numba.many import CHUNK, layout_holds, run
 from tensorgrad.kernels.numba.runtime import FAST, FLOATS, larger, plain
 
 _exact = numba.njit(error_model="numpy", forceinline=True)
@@ -51,17 +51,6 @@ def maximum(a, b):
     return larger(a, b)
 
 
-@instruction
-def pointer(typing_context, address, real):
-    """An address as a pointer to floats of type `real`."""
-    kind = types.CPointer(real.dtype)
-
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(kind))
-
-    return kind(address, real), generate
-
-
 FUNCTIONS = {
     "abs": abs,
     "clamp_to": clamp_to,
@@ -80,7 +69,7 @@ FUNCTIONS = {
 def source(text, arrays, numbers):
     """The loop over a chunk of each array, and the C function that finds them."""
     pointers = ", ".join(f"p{k}" for k in range(arrays))
-    found = ", ".join(f"pointer(word(row + {8 * k}), real)" for k in range(arrays))
+    found = ", ".join(f"pointer(word(row, {k}), real)" for k in range(arrays))
     written = [k for k in range(arrays) if f"y{k} = " in text]
     body = [f"x{k} = p{k}[i]" for k in range(arrays)]
     body += text.splitlines()
@@ -93,11 +82,12 @@ def source(text, arrays, numbers):
             *[f"        {line}" for line in body],
             "def chunk(row, numbers, start, stop):",
             f"    loop({found}, pointer(numbers, double), start, stop)",
+            "    return 0",
         ]
     )
 
 
-def c_function(code, dtype, flags):
+def chunk_function(code, dtype, flags):
     """Compile a source with `loop` and `chunk`; the function and its address.
 
     Numba keeps a compiled function under its file and name: the file is this one, whose functions
@@ -109,11 +99,7 @@ def c_function(code, dtype, flags):
     space["loop"] = numba.njit(error_model="numpy", fastmath=flags)(space["loop"])
     chunk = space["chunk"]
     chunk.__name__ = chunk.__qualname__ = f"chunk_{digest}"
-    signature = types.void(*[types.int64] * 4)
-    try:
-        function = numba.cfunc(signature, cache=True)(chunk)
-    except RuntimeError:  # nowhere to keep a cache
-        function = numba.cfunc(signature)(chunk)
+    function = c_function(4)(chunk)
     return function, function.address
 
 
@@ -121,13 +107,13 @@ def c_function(code, dtype, flags):
 def compiled(text, arrays, numbers, dtype):
     """The C function of a trace, its address, and a bit for each array that is written."""
     written = sum(1 << k for k in range(arrays) if f"y{k} = " in text)
-    return *c_function(source(text, arrays, numbers), dtype, False), written
+    return *chunk_function(source(text, arrays, numbers), dtype, False), written
 
 
 @cache
 def squares(dtype):
     """The C function that adds the squares of a chunk to the number it is given."""
-    return c_function(SQUARES, dtype, FAST)
+    return chunk_function(SQUARES, dtype, FAST)
 
 
 SQUARES = """
@@ -138,7 +124,8 @@ def loop(array, total, start, stop):
     total[0] += result
 
 def chunk(row, numbers, start, stop):
-    loop(pointer(word(row), real), pointer(numbers, double), start, stop)
+    loop(pointer(word(row, 0), real), pointer(numbers, double), start, stop)
+    return 0
 """
 
 

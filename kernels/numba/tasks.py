@@ -13,69 +13,29 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import carray, prange, types  # type: ignore[attr-defined]
-from numba.extending import intrinsic
+from numba import carray, prange  # type: ignore[attr-defined]
 
+from tensorgrad.kernels.numba.addresses import c_function, call, pointer, word
 from tensorgrad.kernels.numba.runtime import FAST, can_launch, parallel, serial
-
-_instruction: Any = intrinsic
-
-
-@_instruction
-def _word(typing_context, address, place):
-    """Integer number `place` of those at an address."""
-
-    def generate(context, builder, signature, arguments):
-        words = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
-        return builder.load(builder.gep(words, [arguments[1]]))
-
-    return types.int64(types.int64, types.int64), generate
-
-
-@_instruction
-def _pointer(typing_context, address, kind):
-    """An address as a pointer to numbers of type `kind`."""
-    result = types.CPointer(kind.dtype)
-
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(result))
-
-    return result(address, kind), generate
-
-
-@_instruction
-def _call(typing_context, code, words, task):
-    """Call the C function at `code` with two integers."""
-
-    def generate(context, builder, signature, arguments):
-        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(64)] * 2)
-        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
-        return context.get_dummy_value()
-
-    return types.none(types.int64, types.int64, types.int64), generate
 
 
 @serial
 def _one_thread(code, words, tasks):
     for task in range(tasks):
-        _call(code, words, task)
+        call(code, (words, task))
 
 
 @parallel
 def _all_threads(code, words, tasks):
     for task in prange(tasks):
-        _call(code, words, task)
-
-
-_OPTIONS: Any = {"fastmath": FAST, "error_model": "numpy"}
+        call(code, (words, task))
 
 
 def part(function: Any) -> Any:
     """A part of a kernel, compiled in its place: a call would compile it on its own first, and once
     more in each caller.
     """
-    return numba.njit(inline="always", **_OPTIONS)(function)
+    return numba.njit(inline="always", fastmath=FAST, error_model="numpy")(function)
 
 
 _address = ctypes.addressof
@@ -139,16 +99,12 @@ class Tasks:
                 shape = "".join(f"word(words, {place + 1 + k}), " for k in range(ndim))
                 found.append(f"carray(pointer(word(words, {place}), {char}), ({shape}))")
                 place += 1 + ndim
-        code = f"def task(words, number):\n    body(number, {', '.join(found)})\n"
-        space: dict[str, Any] = {"word": _word, "pointer": _pointer, "carray": carray}
+        code = f"def task(words, number):\n    body(number, {', '.join(found)})\n    return 0\n"
+        space: dict[str, Any] = {"word": word, "pointer": pointer, "carray": carray}
         space |= {"f": np.float32, "d": np.float64, "l": np.int64, "__name__": self.body.__module__}
         space["body"] = part(self.body)
         exec(compile(code, inspect.getfile(self.body), "exec"), space)
         function = space["task"]
         digest = hashlib.sha256(repr(kinds).encode()).hexdigest()[:12]
         function.__name__ = function.__qualname__ = f"{self.body.__name__}_{digest}"
-        signature = types.void(types.int64, types.int64)
-        try:
-            return numba.cfunc(signature, cache=True, **_OPTIONS)(function)
-        except RuntimeError:  # nowhere to keep a cache
-            return numba.cfunc(signature, **_OPTIONS)(function)
+        return c_function(2, fastmath=FAST)(function)

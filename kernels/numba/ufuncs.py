@@ -27,12 +27,9 @@ import numpy as np
 from llvmlite import ir
 from numba import prange, types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from tensorgrad.kernels.numba.memory import c_function
+from tensorgrad.kernels.numba.addresses import c_function, call, instruction, pointer
 from tensorgrad.kernels.numba.runtime import can_launch, parallel, serial
-
-_instruction: Any = intrinsic
 
 CHUNK = 16384  # elements a task
 ARITHMETIC = 65_536  # elements from which two threads beat one
@@ -70,49 +67,7 @@ class _Ufunc(ctypes.Structure):
 
 # -------------------------------------------------------------------------------------- the chunks
 # No array is made here: Numba's memory of arrays may not be there yet, nor Python's lock be held.
-_WORD = types.int64
-_WORDS = types.CPointer(_WORD)
-
-
-def _c_call(result, count):
-    """An instruction: call the C function at an address with so many words."""
-
-    def generate(context, builder, signature, arguments):
-        kinds = [ir.IntType(64)] * count
-        value = ir.IntType(32) if result == types.int32 else ir.VoidType()
-        code = builder.inttoptr(arguments[0], ir.FunctionType(value, kinds).as_pointer())
-        found = builder.call(code, arguments[1:])
-        return found if result == types.int32 else context.get_dummy_value()
-
-    return result(*[_WORD] * (count + 1)), generate
-
-
-@_instruction
-def _call1(typing_context, code, a):
-    return _c_call(types.int32, 1)
-
-
-@_instruction
-def _call2(typing_context, code, a, b):
-    return _c_call(types.none, 2)
-
-
-@_instruction
-def _call4(typing_context, code, a, b, c, d):
-    return _c_call(types.none, 4)
-
-
-@_instruction
-def _words_at(typing_context, address):
-    """An address as a pointer to words."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(_WORDS))
-
-    return _WORDS(_WORD), generate
-
-
-@_instruction
+@instruction
 def _room(typing_context):
     """The address of eight words of this call's own."""
 
@@ -120,10 +75,10 @@ def _room(typing_context):
         room = cgutils.alloca_once(builder, ir.IntType(64), 8)
         return builder.ptrtoint(room, ir.IntType(64))
 
-    return _WORD(), generate
+    return types.int64(), generate
 
 
-@_instruction
+@instruction
 def _unite(typing_context, address, flags):
     """Add flags to the word at an address, to which other threads may add at the same time."""
 
@@ -132,30 +87,34 @@ def _unite(typing_context, address, flags):
         builder.atomic_rmw("or", word, arguments[1], "monotonic")
         return context.get_dummy_value()
 
-    return types.none(_WORD, _WORD), generate
+    return types.none(types.int64, types.int64), generate
 
 
 @parallel
 def _all_threads(code, words, tasks):
     for task in prange(tasks):
-        _call2(code, words, task)
+        call(code, (words, task))
 
 
 # What a chunk is told: the door's row, NumPy's arrays and steps, how many elements there are, and
 # where to leave the faults.
 @c_function(2)
 def _chunk(words, c):
-    told = _words_at(words)
-    row, arrays, steps = _words_at(told[0]), _words_at(told[1]), _words_at(told[2])
+    told = pointer(words, np.int64)
+    row, arrays, steps = (
+        pointer(told[0], np.int64),
+        pointer(told[1], np.int64),
+        pointer(told[2], np.int64),
+    )
     start = c * CHUNK
     own, size = _room(), _room()
-    places = _words_at(own)
+    places = pointer(own, np.int64)
     for k in range(row[OPERANDS]):
         places[k] = arrays[k] + start * steps[k]
-    _words_at(size)[0] = min(CHUNK, told[3] - start)
-    _call1(row[CLEAR], row[MASK])  # what this thread did before is nobody's concern
-    _call4(row[LOOP], own, size, told[2], row[DATA])
-    _unite(told[4], np.int64(_call1(row[TEST], row[MASK])))
+    pointer(size, np.int64)[0] = min(CHUNK, told[3] - start)
+    call(row[CLEAR], (row[MASK],))  # what this thread did before is nobody's concern
+    call(row[LOOP], (own, size, told[2], row[DATA]))
+    _unite(told[4], call(row[TEST], (row[MASK],)) & row[MASK])
     return 0
 
 
@@ -180,18 +139,18 @@ def _apart(arrays, steps, inputs, operands, count):
 
 
 def _large(arrays, sizes, steps, row):
-    of_row, count = _words_at(row), _words_at(sizes)[0]
+    of_row, count = pointer(row, np.int64), pointer(sizes, np.int64)[0]
     known = of_row[INPUTS], of_row[OPERANDS]
-    if not _apart(_words_at(arrays), _words_at(steps), *known, count):
-        _call4(of_row[LOOP], arrays, sizes, steps, of_row[DATA])
+    if not _apart(pointer(arrays, np.int64), pointer(steps, np.int64), *known, count):
+        call(of_row[LOOP], (arrays, sizes, steps, of_row[DATA]))
         return 0
     words, faults = _room(), _room()
-    told = _words_at(words)
+    told = pointer(words, np.int64)
     told[0], told[1], told[2], told[3], told[4] = row, arrays, steps, count, faults
-    _words_at(faults)[0] = 0
+    pointer(faults, np.int64)[0] = 0
     _all_threads(of_row[EACH], words, (count + CHUNK - 1) // CHUNK)
-    if _words_at(faults)[0]:
-        _call1(of_row[RAISE], _words_at(faults)[0])
+    if pointer(faults, np.int64)[0]:
+        call(of_row[RAISE], (pointer(faults, np.int64)[0],))
     return 0
 
 
