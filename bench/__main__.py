@@ -1,7 +1,10 @@
-"""Trains four models on every backend that can run here: compares their losses, then their speed.
+"""Trains models on every backend that can run here: compares their losses, then their speed.
 
     python -m bench [--model mlp ...] [--backend numpy ...] [--peer torch] [--seconds 2]
                     [--json FILE] [--plot FILE]
+
+Without --model these are four small models on real data; `--model all` adds the workloads of
+`bench.workloads`, on random data. With a peer a line a model gives the peer's time over ours.
 
 First the backends must agree: the first 20 losses of each model, from one seed, may differ from the
 first column's by at most `TOLERANCE`, relatively. If they do not, the exit status is 1 and nothing
@@ -23,9 +26,10 @@ from typing import Any
 from tqdm import tqdm
 
 from bench.machine import headline, machine
-from bench.measure import CHECKED, PEERS, Failed, Unavailable, Worker
+from bench.measure import CHECKED, Failed, Unavailable, Worker
 from bench.models import TASKS, Task
-from bench.table import add_speed_ups, plot, rows_of, table
+from bench.table import PEERS, add_speed_ups, against, plot, rows_of, table
+from bench.workloads import ALL
 
 TOLERANCE = 1e-3
 SLICE = 0.25  # seconds
@@ -36,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     facts = machine()
     print(headline(facts), flush=True)
-    tasks = [TASKS[name] for name in options.model]
+    tasks = list(ALL.values()) if "all" in options.model else [ALL[name] for name in options.model]
     unavailable: dict[str, str] = {}
     with ExitStack() as stack:
         try:
@@ -50,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
     add_speed_ups(rows)
     print(table(rows, unavailable))
+    for peer in options.peer:
+        print(against(rows, peer))
     if options.json:
         document = {
             "machine": facts,
@@ -71,7 +77,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     first = ["numpy", "numba", "cupy"]
     names = first + [name for name in tg.backend_names() if name not in first]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--model", nargs="+", choices=["all", *ALL], default=list(TASKS))
     parser.add_argument("--backend", nargs="+", choices=names, default=names)
     parser.add_argument("--peer", nargs="+", choices=PEERS, default=[])
     parser.add_argument(

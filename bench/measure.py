@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.models import TASKS, Array, Task
+from bench.models import Array, Task
+from bench.workloads import ALL
 
 SEED = 1
 CHECKED = 20
 PATIENCE = 6.0  # seconds in which a model on a column should do its task's steps
-PEERS = ("torch",)
 
 
 class Unavailable(Exception):
@@ -95,11 +95,16 @@ class Worker:
 
 def serve(pipe: Any, name: str, column: str) -> None:
     try:
-        training = Training(TASKS[name], column)
+        training = Training(ALL[name], column)
         pipe.send(("losses", [training.step().item() for _ in range(CHECKED)]))
         while (seconds := pipe.recv()) is not None:
             pipe.send(("progress", training.run(seconds)))
-        result = {"times": training.times, "held_out": training.held_out, "memory": peak_memory()}
+        result = {
+            "first_step": training.first_step,
+            "times": training.times,
+            "held_out": training.held_out,
+            "memory": peak_memory(),
+        }
         pipe.send(("result", result))
     except Unavailable as reason:
         pipe.send(("unavailable", str(reason)))
@@ -140,6 +145,8 @@ class Training:
         self.synchronize()
         self.latest = time.perf_counter() - start
         self.count += 1
+        if self.count == 1:
+            self.first_step = self.latest
         if self.count in (self.task.steps // 4, self.task.steps // 2, self.task.steps):
             self.held_out[self.count] = self.evaluate()
         return loss

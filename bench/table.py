@@ -13,6 +13,7 @@ from bench.models import Task
 
 Row = dict[str, Any]
 REFERENCE = "numpy"
+PEERS = ("torch",)
 
 
 def rows_of(task: Task, results: dict[str, dict[str, Any]]) -> list[Row]:
@@ -30,6 +31,7 @@ def row(task: Task, column: str, result: dict[str, Any], steps: int) -> Row:
         "backend": column,
         "step_min": fastest,
         "step_median": median,
+        "first_step": result["first_step"],
         "unit": task.unit,
         "units_per_second": task.units(task.batch_size) / median,
         "peak_memory": result["memory"],
@@ -55,12 +57,13 @@ def milliseconds(seconds: float) -> str:
 
 def cells(r: Row) -> list[tuple[str, str]]:
     """(label, value) of each figure of a row, from top to bottom."""
-    memory, held_out, speed_up = r["peak_memory"], r["held_out"], r["speed_up"]
+    held_out, speed_up = r["held_out"], r["speed_up"]
     return [
         ("step, median", milliseconds(r["step_median"])),
         ("step, minimum", milliseconds(r["step_min"])),
+        ("first step", milliseconds(r["first_step"])),
         (f"{r['unit']}/s", f"{r['units_per_second']:,.0f}"),
-        ("peak memory", "unknown" if memory is None else f"{memory / 2**20:.0f} MiB"),
+        ("peak memory", megabytes(r)),
         (
             f"{r['figure']} after {r['steps_before_held_out']} steps",
             "-" if held_out is None else f"{held_out:.3f}",
@@ -90,6 +93,43 @@ def table(rows: list[Row], unavailable: dict[str, str]) -> str:
     text.append("")
     text += [f"{name}: cannot run here: {reason}" for name, reason in unavailable.items()]
     return "\n".join(text)
+
+
+def against(rows: list[Row], peer: str) -> str:
+    """A line a model: the fastest backend of ours, the peer, and the peer's time over ours."""
+    lines = [
+        ("model", "ours", "step", "first", "memory", peer, "step", "memory", "ratio", "of medians")
+    ]
+    ratios = []
+    for model in dict.fromkeys(r["model"] for r in rows):
+        of_model = [r for r in rows if r["model"] == model]
+        theirs = [r for r in of_model if r["backend"] == peer]
+        mine = [r for r in of_model if r["backend"] not in PEERS]
+        if not (theirs and mine):
+            continue
+        our, their = min(mine, key=lambda r: r["step_min"]), theirs[0]
+        ratios.append(their["step_min"] / our["step_min"])
+        lines.append(
+            (
+                *(model, our["backend"], milliseconds(our["step_min"])),
+                *(milliseconds(our["first_step"]), megabytes(our), ""),
+                *(milliseconds(their["step_min"]), megabytes(their), f"{ratios[-1]:.2f}"),
+                f"{their['step_median'] / our['step_median']:.2f}",
+            )
+        )
+    if not ratios:
+        return f"{peer}: nothing to compare with"
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = ["  ".join(map(str.rjust, line, widths)) for line in lines]
+    mean = statistics.geometric_mean(ratios)
+    text.append(
+        f"Minimum steps, {peer} over ours: geometric mean {mean:.2f}, least {min(ratios):.2f}"
+    )
+    return "\n".join(text)
+
+
+def megabytes(r: Row) -> str:
+    return "unknown" if r["peak_memory"] is None else f"{r['peak_memory'] / 2**20:.0f} MiB"
 
 
 def plot(rows: list[Row], title: str, path: Path) -> None:

@@ -2,16 +2,19 @@
 
 import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
 
 import pytest
 
+import tensorgrad as tg
 from bench import __main__ as bench
 from bench import overhead
 from bench.models import TASKS
-from bench.table import add_speed_ups, rows_of, table
+from bench.table import add_speed_ups, against, rows_of, table
+from bench.workloads import ALL
 
 PACKAGE = """
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -44,6 +47,7 @@ RESULT_TYPES = {
     "backend": str,
     "step_min": float,
     "step_median": float,
+    "first_step": float,
     "unit": str,
     "units_per_second": float,
     "peak_memory": int,
@@ -104,6 +108,7 @@ def test_held_out_figures_are_of_the_same_step():
     """A column that was too slow for all its steps is compared where it is."""
     fast = {"times": [0.5, 0.25, 1.0], "held_out": {100: 0.5, 200: 0.6, 400: 0.7}, "memory": None}
     slow = {"times": [8.0], "held_out": {100: 0.4, 200: 0.55}, "memory": 2**20}
+    fast["first_step"], slow["first_step"] = 2.0, 9.0
     rows = rows_of(TASKS["mlp"], {"numpy": fast, "slow": slow})
     add_speed_ups(rows)
     assert [row["steps_before_held_out"] for row in rows] == [200, 200]
@@ -116,6 +121,35 @@ def test_held_out_figures_are_of_the_same_step():
     assert "1 MiB" in text
     nothing = rows_of(TASKS["mlp"], {"numpy": fast, "slower": slow | {"held_out": {}}})
     assert [row["held_out"] for row in nothing] == [None, None]
+
+
+def test_the_peer_is_compared_with_our_fastest_backend():
+    def result(*times):
+        return {"first_step": 3.0, "times": times, "held_out": {}, "memory": 3 * 2**20}
+
+    rows = rows_of(TASKS["mlp"], {"numpy": result(2.0), "numba": result(0.5, 1.0, 9.0)})
+    assert against(rows, "torch") == "torch: nothing to compare with"
+    rows += rows_of(TASKS["mlp"], {"torch": result(1.5, 3.0, 3.0)})
+    head, line, mean = against(rows, "torch").splitlines()
+    assert head.split()[:2] == ["model", "ours"]
+    assert line.split()[:2] == ["mlp", "numba"]
+    assert line.split()[-2:] == ["3.00", "3.00"]
+    assert "geometric mean 3.00, least 3.00" in mean
+
+
+@pytest.mark.parametrize("task", ALL.values(), ids=ALL)
+def test_every_workload_is_a_training_step(task):
+    """A small batch of it: a finite loss, a gradient for every parameter, an update."""
+    count = min(task.batch_size, 2)
+    batch = [tg.tensor(array[:count]) for array in task.data(train=False)]
+    model = task.model(tg)
+    optimizer = task.optimizer(tg, model.parameters())
+    optimizer.zero_grad()
+    loss = task.loss(tg, model, *batch)
+    assert math.isfinite(loss.item())
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    optimizer.step()
 
 
 def test_backends_that_disagree(capfd):
