@@ -405,15 +405,18 @@ def test_convolution_leaves_what_it_does_not_serve():
     "how",
     [
         ((2, 2), (2, 2), (0, 0), (1, 1)),
+        ((2, 2), (3, 2), (1, 1), (1, 1)),
+        ((3, 3), (2, 2), (1, 1), (1, 1)),
         ((3, 2), (2, 1), (1, 1), (1, 1)),  # windows overlap
         ((2, 3), (1, 2), (1, 1), (3, 2)),
         ((1, 1), (3, 1), (2, 3), (1, 1)),  # and some lie in the padding alone
     ],
     ids=str,
 )
-def test_max_windows_takes_the_first_largest_and_the_last_nan(how, dtype):
+@pytest.mark.parametrize("shape", [(2, 3, 7, 8), (3, 2, 67, 90)], ids=str)
+def test_max_windows_takes_the_first_largest_and_the_last_nan(shape, how, dtype):
     rng = np.random.default_rng(0)
-    x = rng.integers(0, 3, (2, 3, 7, 8)).astype(dtype)  # many ties
+    x = rng.integers(0, 3, shape).astype(dtype)  # many ties
     x[rng.random(x.shape) < 0.1] = np.nan
     x[rng.random(x.shape) < 0.3] = -np.inf
     got, aux = backend.max_windows(x, *how)
