@@ -20,6 +20,7 @@ from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.errors import IndexRangeError
 from tensorgrad.kernels.numba import (
+    cache,
     embedding,
     lstm,
     random,
@@ -661,15 +662,45 @@ work()
 """
 
 
-def test_processes_that_fill_one_cold_cache_at_once(tmp_path):
-    processes = [run(WORK, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(3)]
+def finished(processes):
     for process in processes:
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 0, output
-    assert list(tmp_path.rglob("*.nbi"))
-    process = run(WORK, NUMBA_CACHE_DIR=str(tmp_path))  # and one that reads what they left
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
+
+
+def test_processes_that_fill_one_cold_cache_at_once_and_one_that_finds_it_damaged(tmp_path):
+    finished([run(WORK, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(3)])
+    files = sorted(path for path in tmp_path.rglob("*.nb?"))
+    assert {path.suffix for path in files} == {".nbi", ".nbc"}
+    stamps = {path: path.stat().st_mtime_ns for path in files}
+    finished([run(WORK, NUMBA_CACHE_DIR=str(tmp_path))])  # reads what they left
+    assert stamps == {path: path.stat().st_mtime_ns for path in files}
+    for number, path in enumerate(files):
+        content = bytearray(path.read_bytes())
+        if number % 3:
+            content[len(content) * (number % 3) // 3] ^= 16
+        else:
+            del content[len(content) // 2 :]
+        path.write_bytes(content)
+    finished([run(WORK, NUMBA_CACHE_DIR=str(tmp_path))])
+    assert sorted(path for path in tmp_path.rglob("*.nb?")) == files
+
+
+def test_where_no_cache_can_be_kept(tmp_path):
+    (tmp_path / "file").touch()
+    finished([run(WORK, NUMBA_CACHE_DIR=str(tmp_path / "file"))])
+
+
+def test_caches_of_other_sources_go_but_for_the_newest(tmp_path):
+    current = tmp_path / "kernels-now"
+    current.mkdir()
+    for age in range(7):
+        other = tmp_path / f"kernels-{age}"
+        other.mkdir()
+        os.utime(other, (1e9 - age, 1e9 - age))
+    cache.drop_old(current)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"kernels-now", *[f"kernels-{age}" for age in range(4)]}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -5,9 +5,12 @@ C functions, and is itself compiled to such. A word is 64 bits. Knows nothing of
 from typing import Any
 
 from llvmlite import ir
-from numba import cfunc, types
+from numba import types
+from numba.core.ccallback import CFunc
 from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
+
+from tensorgrad.kernels.numba.cache import KernelCache
 
 instruction: Any = intrinsic
 
@@ -58,14 +61,15 @@ def call(typing_context, code, words):
 def c_function(count, **options):
     """Compile a function of so many words that returns one; its `address` is an attribute.
 
-    Numba's disk cache keeps it under the function's name and file.
+    It is kept on disk under its name and line.
     """
 
     def decorate(function):
-        signature = types.int64(*[types.int64] * count)
-        try:
-            return cfunc(signature, cache=True, error_model="numpy", **options)(function)
-        except RuntimeError:  # nowhere to keep a cache: a read-only installation, no home folder
-            return cfunc(signature, error_model="numpy", **options)(function)
+        signature = (types.int64,) * count, types.int64
+        flags = {"error_model": "numpy", **options}
+        compiled: Any = CFunc(function, signature, locals={}, options=flags)
+        compiled._cache = KernelCache(function)
+        compiled.compile()
+        return compiled
 
     return decorate

@@ -4,8 +4,7 @@ Rules that every kernel keeps:
 
 - Its body is one serial function over whole rows or a flat range. Its parallel twin is a loop over
   chunks of fixed size that calls the body, so no result depends on the number of threads.
-- One top-level function per compiled variant: Numba's disk cache does not tell decorator options
-  apart.
+- One top-level function per compiled variant: the disk cache does not tell decorator options apart.
 - Compiled at first use and cached on disk. Arrays reach Numba C-contiguous, aligned and writable,
   as any other layout would compile the kernel once more.
 """
@@ -27,6 +26,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from tensorgrad.kernels.numba import memory
+from tensorgrad.kernels.numba.cache import cached
 
 _instruction: Any = intrinsic
 
@@ -46,10 +46,7 @@ def parallel(function):
 
 def _compiled(function, **options):
     options |= {"nogil": True, "fastmath": FAST, "error_model": "numpy"}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # nowhere to keep a cache: a read-only installation without a home folder
-        return njit(**options)(function)
+    return cached(njit(**options)(function))
 
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
