@@ -39,6 +39,7 @@ class NumbaBackend(NumpyBackend):
     _norms = _kernels("norms")
     _channels = _kernels("channels")
     _lstm = _kernels("lstm")
+    _attention = _kernels("attention")
     _convolution = _kernels("convolution")
     _pooling = _kernels("pooling")
     _embedding = _kernels("embedding")
@@ -156,6 +157,34 @@ class NumbaBackend(NumpyBackend):
 
     def lstm_gates_vjp(self, g: Any, cell: Array, aux: Array) -> Any:
         return self._lstm.lstm_gates_vjp(g[0], g[1], cell, aux)
+
+    # ---- attention
+
+    def attention(
+        self,
+        query: Array,
+        key: Array,
+        value: Array,
+        mask: Array | None,
+        scale: float,
+        causal: bool,
+        grouped: bool,
+    ) -> Any:
+        return self._attention.attention(query, key, value, mask, scale, causal, grouped)
+
+    def attention_vjp(
+        self,
+        g: Array,
+        query: Array,
+        key: Array,
+        value: Array,
+        mask: Array | None,
+        scale: float,
+        causal: bool,
+        needs: tuple[bool, ...],
+        aux: Any,
+    ) -> Any:
+        return self._attention.attention_vjp(g, query, key, value, mask, scale, causal, needs, aux)
 
     # ---- convolution and pooling
 

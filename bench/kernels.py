@@ -9,6 +9,7 @@ with. Knows arrays only, no Tensor; of optimizers their rules.
 from __future__ import annotations
 
 import argparse
+import itertools
 import platform
 import statistics
 import time
@@ -135,6 +136,26 @@ def lstm_gates_vjp(gh: Array, gc: Array, gates: Array, cell: Array) -> tuple[Arr
     return np.concatenate(parts, 1), d * f
 
 
+def attention_weights(q: Array, k: Array, causal: bool) -> Array:
+    scores = q @ k.swapaxes(2, 3) / np.sqrt(q.shape[3]).astype(q.dtype)
+    if causal:
+        scores = np.where(np.tri(*scores.shape[2:], dtype=bool), scores, -np.inf).astype(q.dtype)
+    return softmax(scores, -1)
+
+
+def attention(q: Array, k: Array, v: Array, causal: bool) -> Array:
+    return attention_weights(q, k, causal) @ v
+
+
+def attention_vjp(
+    g: Array, q: Array, k: Array, v: Array, causal: bool
+) -> tuple[Array, Array, Array]:
+    """Of queries, keys and values."""
+    weights = attention_weights(q, k, causal)
+    slopes = softmax_vjp(g @ v.swapaxes(2, 3), weights, -1) / np.sqrt(q.shape[3]).astype(q.dtype)
+    return slopes @ k, slopes.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ g
+
+
 def around(x: Array, padding: tuple[int, ...], value: float) -> Array:
     return np.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)), constant_values=value)
 
@@ -225,6 +246,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     yield from softmax_cases(rng, dtype)
     yield from norm_cases(rng, dtype)
     yield from lstm_cases(rng, dtype)
+    yield from attention_cases(rng, dtype)
     yield from convolution_cases(rng, dtype)
     yield from embedding_cases(rng, dtype)
     yield from optimizer_cases(rng, dtype)
@@ -333,6 +355,30 @@ def lstm_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             size,
             partial(ours.lstm_gates_vjp, g, cell, aux),
             partial(lstm_gates_vjp, *g, gates, cell),
+        )
+
+
+def attention_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    """Heads as they come out of one projection: batch, rows, heads, numbers of a head."""
+    shapes = (4, 16, 4, 16), (1, 64, 1, 64), (16, 128, 4, 32), (2, 1024, 4, 64)
+    for shape, causal in itertools.product(shapes, (False, True)):
+        size = "x".join(map(str, shape)) + (" causal" if causal else "")
+        q, k, v, g = (normal(rng, dtype, *shape).swapaxes(1, 2) for _ in range(4))
+        scale = float(shape[3] ** -0.5)
+        _, aux = numba_backend.attention(q, k, v, None, scale, causal, False)
+        needs = (True, True, True, False)
+        given = g, q, k, v, None, scale, causal, needs, aux
+        yield (
+            "attention",
+            size,
+            partial(first_of, numba_backend.attention, q, k, v, None, scale, causal, False),
+            partial(attention, q, k, v, causal),
+        )
+        yield (
+            "attention_vjp",
+            size,
+            partial(lambda given: numba_backend.attention_vjp(*given)[:3], given),
+            partial(attention_vjp, g, q, k, v, causal),
         )
 
 

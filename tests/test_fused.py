@@ -60,6 +60,13 @@ INPUTS = {
         *(rng.standard_normal((1, m, 1)) for _ in range(3)),
     ),
     "lstm_gates": lambda rng, n, m: (rng.standard_normal((n, 4 * m)), rng.standard_normal((n, m))),
+    "attention": lambda rng, n, m: (
+        *(rng.standard_normal((n, m, 3)) for _ in range(3)),
+        rng.random((n, m, m)) < 0.7,
+        0.6,
+        False,
+        False,
+    ),
     "convolution": lambda rng, n, m: (
         rng.standard_normal((n, m, 5, 4)),
         rng.standard_normal((6, m, 2, 3)),
@@ -110,13 +117,14 @@ def assert_equal_up_to_roundings(mine, wanted, dtype):
         np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
 
 
-def compare(backend, name, values, dtype):
+def compare(backend, name, values, dtype, gradients_too=True):
     values = map_arrays(lambda x: x.astype(dtype) if x.dtype.kind == "f" else x, values)
     with tg.use_backend(backend):
         mine, my_gradients = run(OPS[name].call, values)
         wanted, gradients = run(OPS[name].composition, values)
     assert_equal_up_to_roundings(mine, wanted, dtype)
-    assert_equal_up_to_roundings(my_gradients, gradients, dtype)
+    if gradients_too:
+        assert_equal_up_to_roundings(my_gradients, gradients, dtype)
 
 
 def test_every_kernel_has_inputs_here():
@@ -141,7 +149,9 @@ def test_kernel_treats_odd_numbers_as_its_composition(backend, name, value, dtyp
     for array in wide:
         array[1, 2] = array[2, 0] = array[3, -1] = value
         array[4] = value
-    compare(backend, name, values, dtype)
+    # Gradients of equal scores are differences of equal numbers, here roundings of 1e30 times 1e30.
+    roundings = name == "attention" and dtype == F64 and np.isfinite(value)
+    compare(backend, name, values, dtype, not roundings)
 
 
 @pytest.mark.parametrize(("backend", "name"), KERNELS)

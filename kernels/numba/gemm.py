@@ -24,7 +24,7 @@ FEW = 4  # rows, and columns, below which most of a tile would be idle
 
 
 @part
-def _pack_panels(b, n, packed, panel):
+def pack_panels(b, n, packed, panel):
     """Panels from `panel` on from b (K, N), the numbers of a row side by side; zeros past N."""
     terms, width = packed.shape[1:]
     for p in range(packed.shape[0]):
@@ -39,7 +39,7 @@ def _pack_panels(b, n, packed, panel):
 
 
 @part
-def _pack_panels_transposed(b, n, packed, panel):
+def pack_panels_transposed(b, n, packed, panel):
     """Panels from `panel` on from b (N, K), the terms of a column side by side; zeros past N."""
     terms, width = packed.shape[1:]
     side = width // 2
@@ -65,9 +65,9 @@ def _pack_panels_transposed(b, n, packed, panel):
 @part
 def _pack(b, n, transposed, packed, panel):
     if transposed:
-        _pack_panels_transposed(b, n, packed, panel)
+        pack_panels_transposed(b, n, packed, panel)
     else:
-        _pack_panels(b, n, packed, panel)
+        pack_panels(b, n, packed, panel)
 
 
 @Tasks

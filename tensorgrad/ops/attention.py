@@ -6,13 +6,16 @@ https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_pr
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
+from tensorgrad.fused import fused
 from tensorgrad.ops.choice import masked_fill, where
 from tensorgrad.ops.conversion import all_widened
-from tensorgrad.ops.creation import arange, zeros_of
+from tensorgrad.ops.creation import zeros_of
+from tensorgrad.ops.diagonals import lower
 from tensorgrad.ops.dropout import dropout
 from tensorgrad.ops.joining import cat
 from tensorgrad.ops.linalg import matmul, swap_last
@@ -32,8 +35,7 @@ __all__ = [
 
 def _allowed(queries: int, keys: int, like: Tensor) -> Tensor:
     """(queries, keys) bool: query i sees the keys up to i."""
-    places = arange(max(queries, keys), device=like.device)
-    return unsqueeze(places[:queries], 1) >= places[:keys]
+    return lower(zeros_of(like, (queries, keys)) + 1, 0) > 0
 
 
 def _scores(query: Tensor, key: Tensor, mask: Tensor | None, scale: float) -> Tensor:
@@ -100,29 +102,44 @@ def scaled_dot_product_attention(
     have fewer, each shared by a group. Vaswani et al. 2017; Ainslie et al. 2023.
     """
     _check_attention(query, key, value, attn_mask)
-    if is_causal:
-        if attn_mask is not None:
-            raise RuntimeError(
-                "scaled_dot_product_attention: expected attn_mask or is_causal, got both"
-            )
-        attn_mask = _allowed(query.shape[-2], key.shape[-2], query)
+    if is_causal and attn_mask is not None:
+        raise RuntimeError(
+            "scaled_dot_product_attention: expected attn_mask or is_causal, got both"
+        )
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    return _attend(query, key, value, attn_mask, dropout_p, scale, enable_gqa)
+    attend = attention if dropout_p == 0 else partial(_with_dropout, dropout_p)
+    return all_widened(attend)(query, key, value, attn_mask, scale, is_causal, enable_gqa)
 
 
-@all_widened
-def _attend(
+@fused()
+def attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
     mask: Tensor | None,
-    dropout_p: float,
     scale: float,
+    causal: bool,
+    grouped: bool,
+) -> Tensor:
+    """softmax(query @ key.T * scale + mask) @ value; zeros for a query that sees no key."""
+    return _with_dropout(0.0, query, key, value, mask, scale, causal, grouped)
+
+
+def _with_dropout(
+    dropout_p: float,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scale: float,
+    causal: bool,
     grouped: bool,
 ) -> Tensor:
     if grouped:
         key = _shared_by_heads(key, query.shape[-3])
         value = _shared_by_heads(value, query.shape[-3])
+    if causal:
+        mask = _allowed(query.shape[-2], key.shape[-2], query)
     scores = _scores(query, key, mask, scale)
     if mask is None:
         weights = softmax(scores, -1)

@@ -277,6 +277,12 @@ case("scaled_dot_product_attention groups", attention.scaled_dot_product_attenti
      normal(2, 6, 3, 4), normal(2, 2, 5, 4), normal(2, 2, 5, 4), enable_gqa=True, dtypes=NARROW,
      ref=lambda q, k, v, enable_gqa: attended(
          q, k.repeat(3, 1), v.repeat(3, 1), np.array(True)))
+case("attention", attention.attention, normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 6),
+     given(SEES), 0.5, False, False, dtypes=NARROW,
+     ref=lambda q, k, v, mask, *_: attended(q, k, v, mask))
+case("attention causal", attention.attention, normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 6),
+     None, 0.5, True, False,
+     ref=lambda q, k, v, *_: attended(q, k, v, np.tri(3, 5) > 0))
 case("multi_head_attention_forward", attention.multi_head_attention_forward, normal(3, 2, 4),
      normal(5, 2, 4), normal(5, 2, 4), 4, 2, normal(12, 4), normal(12), None, None, False, 0.0,
      normal(4, 4), normal(4), second=False)
