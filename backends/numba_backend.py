@@ -41,6 +41,7 @@ class NumbaBackend(NumpyBackend):
     _lstm = _kernels("lstm")
     _attention = _kernels("attention")
     _convolution = _kernels("convolution")
+    _order = _kernels("order")
     _pooling = _kernels("pooling")
     _embedding = _kernels("embedding")
     _optimizers = _kernels("optimizers")
@@ -149,6 +150,18 @@ class NumbaBackend(NumpyBackend):
         self, g: Array, input: Array, mean: Array, gain: Array, bias: Array | None
     ) -> Any:
         return self._channels.shift_and_scale_vjp(g, input, mean, gain, bias)
+
+    # ---- order
+
+    def first_in_order(self, input: Array, dim: int, count: int, descending: bool) -> Array:
+        found = self._order.first_in_order(input, dim, count, descending)
+        if found is NotImplemented:
+            return super().first_in_order(input, dim, count, descending)
+        return found
+
+    def median(self, input: Array) -> Array:
+        found = self._order.median(input)
+        return super().median(input) if found is NotImplemented else found
 
     # ---- recurrent cells
 

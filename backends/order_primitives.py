@@ -31,6 +31,18 @@ class OrderPrimitives:
         flipped = self.xp.argsort(self.xp.flip(input, dim), axis=dim, kind="stable")
         return input.shape[dim] - 1 - self.xp.flip(flipped, dim)
 
+    def first_in_order(self, input: Array, dim: int, count: int, descending: bool) -> Array:
+        """The first `count` places of `argsort` along `dim`."""
+        places = self.argsort(input, dim, descending)
+        return places[(slice(None),) * dim + (slice(count),)]
+
+    def median(self, input: Array) -> Array:
+        """The lower median of all elements, NaN if there is one."""
+        flat = input.reshape(-1)
+        rising = flat[self.argsort(flat, 0, False)]
+        middle, last = rising[(flat.size - 1) // 2], rising[-1]
+        return self.xp.where(last == last, middle, last)  # NaN goes last
+
     def lexsort(self, input: Array) -> Array:
         """(rows, columns) -> the order of the rows, by the first column, at ties by the next."""
         if input.dtype is dtypes.bfloat16:

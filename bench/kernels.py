@@ -245,6 +245,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     yield from linear_cases(rng, dtype)
     yield from softmax_cases(rng, dtype)
     yield from norm_cases(rng, dtype)
+    yield from order_cases(rng, dtype)
     yield from lstm_cases(rng, dtype)
     yield from attention_cases(rng, dtype)
     yield from convolution_cases(rng, dtype)
@@ -335,6 +336,18 @@ def norm_cases(rng: Any, dtype: Any) -> Iterator[Case]:
                 partial(ours.shift_and_scale, x, *numbers),
                 lambda x=x, numbers=numbers: (x - numbers[0]) * numbers[1] + numbers[2],
             )
+
+
+def order_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    for rows, length, count in (64, 65, 5), (4096, 1000, 5), (1, 1_000_000, 10), (1, 100_000, 500):
+        x = normal(rng, dtype, rows, length)
+        how = x, 1, count, True
+        yield (
+            "first_in_order",
+            f"{count} of {rows} x {length:,}",
+            partial(numba_backend.first_in_order, *how),
+            partial(numpy_backend.first_in_order, *how),
+        )
 
 
 def lstm_cases(rng: Any, dtype: Any) -> Iterator[Case]:

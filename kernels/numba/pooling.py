@@ -32,8 +32,8 @@ def _better(value, best):
     return (value > best) | (value != value)
 
 
-# Steps within a window are of 32 bits, as wide as most of the elements: with wider ones the loop does
-# not become vector code.
+# Steps within a window are of 32 bits, as most elements are: with wider ones the loop does not
+# become vector code.
 @serial
 def _whole_by_two(plane, start, row, out, places):
     """Windows of 2 x 2, a step of 2 apart, the first from place `start` on."""

@@ -31,6 +31,12 @@ __all__ = [
 ]
 
 order = primitive("argsort", "input", "dim=-1, descending=False")
+first_in_order = primitive(
+    "first_in_order",
+    "input",
+    "dim, count, descending",
+    "The first `count` places of `argsort` along `dim`.",
+)
 
 
 def _only_one(input: Any) -> ValuesIndices:
@@ -79,7 +85,7 @@ def topk(
     dtypes.refuse("topk", input.dtype, "bool complex")
     if not input.ndim:
         return _only_one(input)
-    indices = part_along(order(input, axis, largest), axis, None, k)
+    indices = first_in_order(input, axis, k, largest)
     return ValuesIndices(gather(input, axis, indices), indices)
 
 
@@ -95,7 +101,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
     dtypes.refuse("kthvalue", input.dtype, "bool complex")
     if not input.ndim:
         return _only_one(input)
-    indices = part_along(order(input, axis, False), axis, k - 1, k)
+    indices = part_along(first_in_order(input, axis, k, False), axis, k - 1, k)
     return chosen_along(input, axis, indices, keepdim)
 
 

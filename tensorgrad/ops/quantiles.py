@@ -12,6 +12,7 @@ from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore
+from tensorgrad.op import primitive
 from tensorgrad.ops.choice import where
 from tensorgrad.ops.conversion import cast, widened
 from tensorgrad.ops.creation import tensor
@@ -59,24 +60,27 @@ def _middle(input: Any, dim: int, skip_nan: bool) -> Any:
     return gather(order(input, dim, False), dim, place)
 
 
-def _median_of_all(input: Any, skip_nan: bool) -> Any:
-    size = math.prod(input.shape)
-    if not size:
-        return total(input, None, False) + math.nan
-    flat = reshape(input, (size,))
-    return reshape(gather(flat, 0, _middle(flat, 0, skip_nan)), ())
+_middle_of_all = primitive(
+    "median",
+    "input",
+    doc="The lower median of all elements, NaN if there is one.",
+    input=evenly,
+)
 
 
-@fused(name="median", input=evenly)
-def median_of_all(input: Tensor) -> Tensor:
-    """The lower median of all elements, NaN if there is one."""
-    return _median_of_all(input, False)  # type: ignore[no-any-return]
+def median_of_all(input: Any) -> Any:
+    """The lower median of all elements, NaN if there is one or none at all."""
+    return _middle_of_all(input) if input.numel() else total(input, None, False) + math.nan
 
 
 @fused(name="nanmedian", input=evenly)
 def nanmedian_of_all(input: Tensor) -> Tensor:
     """The lower median of all elements that are not NaN."""
-    return _median_of_all(input, True)  # type: ignore[no-any-return]
+    size = math.prod(input.shape)
+    if not size:
+        return total(input, None, False) + math.nan
+    flat = reshape(input, (size,))
+    return reshape(gather(flat, 0, _middle(flat, 0, True)), ())
 
 
 def _median(op: str, input: Any, dim: int | None, keepdim: bool, of_all: Any) -> Any:

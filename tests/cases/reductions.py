@@ -98,6 +98,8 @@ for name in ("any", "all"):
 case("argsort", tg.argsort, distinct(3, 5), grad=False, ref=lambda x: np.argsort(x))
 case("argsort descending", tg.argsort, distinct(3, 5), 0, True, grad=False,
      ref=lambda x, dim, descending: np.argsort(-x, dim))
+case("first_in_order", OPS["first_in_order"].call, distinct(3, 5), 1, 2, True, torch="", grad=False,
+     ref=lambda x, dim, count, descending: np.argsort(-x, dim)[:, :2])
 case("sort", tg.sort, distinct(3, 5), ref=lambda x: (np.sort(x), np.argsort(x)), dtypes=NARROW)
 case("sort descending", tg.sort, distinct(3, 5), dim=0, descending=True,
      ref=lambda x, dim, descending: (-np.sort(-x, dim), np.argsort(-x, dim)))
