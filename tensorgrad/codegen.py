@@ -17,9 +17,9 @@ _spaces: list[Space] = []  # globals of generated functions, until the tensor cl
 
 RAW = """
     if {no_tensor}:
-        _backend = _current_mode().backends.get({a}.__class__)
-        if _backend is not None:
-            return _backend.{name}({plain})
+        _methods = _current_mode().kinds.get({a}.__class__)
+        if _methods is not None and "{name}" in _methods:
+            return _methods["{name}"]({plain})
         return _coerce(({args}), ({statics}))
 """
 INTO = """
@@ -88,11 +88,12 @@ COMPUTE = """
     _mode = _current_mode()
     try:
         _kind = {first}.__class__
-        y = _mode.kinds[_kind].{name}({arrays})
+        y = _mode.kinds[_kind]["{name}"]({arrays})
         if y.__class__ is not _kind:
             y = _as_array(y, {first})
     except Exception as _error:
-        if _kind not in _mode.kinds and _mode.backends[_kind]:  # the first array of its kind
+        if "{name}" not in _mode.kinds.get(_kind, ()):  # the first array of its kind
+            _mode.backends.method(_kind, "{name}")
             return _op.call({again})
         raise _explain(_op, _error, ({args}), ({statics})) from _error
     _out = _new(_Tensor)

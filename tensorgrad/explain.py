@@ -29,12 +29,6 @@ def explain(
         return BackendError(
             f"{op.name}: expected all tensors to be on the same device, got {' and '.join(devices)}"
         )
-    backend = table[arrays[0].__class__]
-    if isinstance(error, AttributeError) and error.obj is backend and error.name == op.name:
-        return BackendError(
-            f"{op.name}: expected a backend that has this primitive, got "
-            f"{type(backend).__name__} without"
-        )
     got = _shapes(arrays) + _settings(op.statics, statics)
     rank = max(arrays[0].ndim, 1)
     if type(error).__name__ == "AxisError" or (

@@ -99,7 +99,7 @@ class Op:
         table = modes.current().backends
         for value in candidates:
             if value.__class__ in table or hasattr(value, "dtype"):
-                method = getattr(table[value.__class__], self.name)
+                method = table.method(value.__class__, self.name)
                 try:
                     if arguments is candidates and isinstance(arguments, tuple):
                         return method(*arguments, *statics)
