@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad import codegen, dtypes, graph, modes, printing
+from tensorgrad import dtypes, graph, modes, printing
 from tensorgrad.backend import Device
 from tensorgrad.errors import DTypeError, GraphError
 from tensorgrad.formats import Size
@@ -190,7 +190,6 @@ def constructed(
 
 
 graph.register_tensor_class(Tensor)
-codegen.fill_in_tensor_class()
 
 
 class _ParameterType(type):

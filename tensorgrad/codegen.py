@@ -7,13 +7,12 @@ its slow and failing paths is handed in by `tensorgrad.op`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tensorgrad import dtypes, graph, modes
-from tensorgrad.first_call import Space
+from tensorgrad.first_call import Space, define
 from tensorgrad.graph import Node, freed, new, overwritten
-
-_spaces: list[Space] = []  # globals of generated functions, until the tensor class can be filled in
 
 RAW = """
     if {no_tensor}:
@@ -133,8 +132,8 @@ CHECK_OUTPUT = """
 """
 
 
-def new_space(**names: Any) -> Space:
-    """The globals of one op's functions. `Tensor` is filled in when its class exists."""
+def fill(space: Space, **names: Any) -> None:
+    """Give one op's functions their globals, at its first call: by then there is a tensor class."""
     names |= {
         "F32": dtypes.float32,
         "F64": dtypes.float64,
@@ -146,16 +145,8 @@ def new_space(**names: Any) -> Space:
         "overwritten": overwritten,
         "refuse": dtypes.refuse,
     }
-    space: Space = {f"_{name}": value for name, value in names.items()}
     space["__name__"] = "tensorgrad.ops"  # the package silences NumPy's warnings in its modules
-    _spaces.append(space)
-    return space
-
-
-def fill_in_tensor_class() -> None:
-    """Called once by tensor.py: from here on generated functions know what a tensor is."""
-    for space in _spaces:
-        space["_Tensor"] = graph.Tensor
+    space.update({f"_{name}": value for name, value in names.items()})
 
 
 def check_names(op: str, names: list[str]) -> None:
@@ -375,6 +366,24 @@ class Writer:
         if arg not in self.rules:
             return "None"
         return f"_rule_{arg}({', '.join(['g', *rule_needs(self.rules[arg])])})"
+
+
+def define_pulls(
+    space: Space, op: str, write: Callable[[bool], str]
+) -> dict[str, Callable[..., Any]]:
+    """The methods by which a node gives gradients: as arrays, and recorded, as tensors. `write`
+    gives the body of the one or, called with True, of the other.
+    """
+    return {
+        method: define(
+            space,
+            f"{op} {method}",
+            f"{method}(_node, g)",
+            ["_node", "g"],
+            partial(write, method == "pull_tensors"),
+        )
+        for method in ("pull", "pull_tensors")
+    }
 
 
 def node_class(

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from tensorgrad import engine, modes
@@ -36,13 +35,14 @@ from tensorgrad.codegen import (
     check_names,
     check_rules,
     comma,
-    new_space,
+    define_pulls,
+    fill,
     node_class,
     parameters_of,
     rule_needs,
 )
 from tensorgrad.explain import explain
-from tensorgrad.first_call import define
+from tensorgrad.first_call import Space, define
 from tensorgrad.graph import Leaf, Multi, Pick, TensorCore, unwrap, wrap
 from tensorgrad.op import OPS, alias, as_array
 from tensorgrad.out import into
@@ -360,40 +360,38 @@ def fused(
                 f"{op.name}: expected plain parameters, one at least annotated Tensor, got "
                 f"{op.parameters}"
             )
-        space = new_space(
-            op=op,
-            Pick=Pick,
-            TensorCore=TensorCore,
-            alias=alias,
-            as_array=as_array,
-            composition=composition,
-            fault=op.fault,
-            into=into,
-            kernels=op.kernels,
-            output_tensor=wrap,
-            watch=watch,
-            wrap=wrap,
-            **{f"rule_{arg}": rule for arg, rule in rules.items()},
-        )
+        space: Space = {}
+
+        def source() -> str:
+            """What the first call needs: the call's body, the other functions and their globals."""
+            fill(
+                space,
+                op=op,
+                Pick=Pick,
+                TensorCore=TensorCore,
+                alias=alias,
+                as_array=as_array,
+                composition=composition,
+                fault=op.fault,
+                into=into,
+                kernels=op.kernels,
+                output_tensor=wrap,
+                watch=watch,
+                wrap=wrap,
+                **{f"rule_{arg}": rule for arg, rule in rules.items()},
+            )
+            pulls = define_pulls(space, op.name, op.backward_source)
+            space["_OpNode"] = node_class(op.name, outputs == 1, True, FusedNode, op=op, **pulls)
+            return op.forward_source()
+
         defaults = composition.__defaults__ or ()
         required = len(op.parameters) - len(defaults)
         heads = [p if i < required else f"{p}=None" for i, p in enumerate(op.parameters)]
         head = f"{op.name}({', '.join([*heads, 'out=None'])})"
-        op.call = define(space, op.name, head, [*op.parameters, "out"], op.forward_source)
+        op.call = define(space, op.name, head, [*op.parameters, "out"], source)
         op.call.__defaults__ = (*defaults, None)
         op.call.__doc__ = composition.__doc__
         op.call.__wrapped__ = composition  # type: ignore[attr-defined]
-        pulls = {
-            method: define(
-                space,
-                f"{op.name} {method}",
-                f"{method}(_node, g)",
-                ["_node", "g"],
-                partial(op.backward_source, method == "pull_tensors"),
-            )
-            for method in ("pull", "pull_tensors")
-        }
-        space["_OpNode"] = node_class(op.name, outputs == 1, True, FusedNode, op=op, **pulls)
         OPS[op.name] = op
         return op.call
 

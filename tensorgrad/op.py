@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tensorgrad import dtypes, graph, modes
@@ -29,12 +28,13 @@ from tensorgrad.codegen import (
     check_names,
     check_rules,
     comma,
-    new_space,
+    define_pulls,
+    fill,
     node_class,
 )
 from tensorgrad.errors import DTypeError
 from tensorgrad.explain import explain
-from tensorgrad.first_call import define
+from tensorgrad.first_call import Space, define
 from tensorgrad.graph import TensorCore, unwrap, version_of, wrap
 from tensorgrad.out import into
 from tensorgrad.saved import watch
@@ -262,48 +262,49 @@ def primitive(
     only = only_tensors.split()
     op = Op(name, names, static_names, kind, expects, only, refuses)
     op.rules = rules
-    writer = Writer(
-        name,
-        names,
-        static_names,
-        rules,
-        kind=kind,
-        refuses=refuses,
-        only_tensors=only,
-        view=view,
-        sequence=sequence,
-    )
-    space = new_space(
-        op=op,
-        coerce=op.coerce,
-        call_raw=op.call_raw,
-        lift_sequence=op.lift_sequence,
-        explain=explain,
-        into=into,
-        as_array=as_array,
-        link_view=link_view,
-        output_tensor=wrap,
-        watch=watch,
-        **{f"rule_{arg}": rule for arg, rule in rules.items()},
-    )
+    space: Space = {}
+
+    def source() -> str:
+        """What the first call needs: the call's body, the other functions and their globals."""
+        writer = Writer(
+            name,
+            names,
+            static_names,
+            rules,
+            kind=kind,
+            refuses=refuses,
+            only_tensors=only,
+            view=view,
+            sequence=sequence,
+        )
+        fill(
+            space,
+            op=op,
+            coerce=op.coerce,
+            call_raw=op.call_raw,
+            lift_sequence=op.lift_sequence,
+            explain=explain,
+            into=into,
+            as_array=as_array,
+            link_view=link_view,
+            output_tensor=wrap,
+            watch=watch,
+            **{f"rule_{arg}": rule for arg, rule in rules.items()},
+        )
+        core_head = f"{name}({comma(parameters)})"
+        op.core = define(space, f"{name} core", core_head, parameters, writer.core)
+        if rules:
+            keeps_tensors = not {"y", *names}.isdisjoint(writer.keep)
+            pulls = define_pulls(space, name, writer.pull)
+            space["_OpNode"] = node_class(
+                name, "y" in writer.keep, keeps_tensors, graph.Node, **pulls
+            )
+        return writer.call()
+
     head = [*names, statics] if statics else names
     head, called = (head, parameters) if view else ([*head, "out=None"], [*parameters, "out"])
-    op.call = define(space, name, f"{name}({', '.join(head)})", called, writer.call)
+    op.call = define(space, name, f"{name}({', '.join(head)})", called, source)
     op.call.__doc__ = doc
-    op.core = define(space, f"{name} core", f"{name}({comma(parameters)})", parameters, writer.core)
-    if rules:
-        pulls = {
-            method: define(
-                space,
-                f"{name} {method}",
-                f"{method}(_node, g)",
-                ["_node", "g"],
-                partial(writer.pull, method == "pull_tensors"),
-            )
-            for method in ("pull", "pull_tensors")
-        }
-        keeps_tensors = not {"y", *names}.isdisjoint(writer.keep)
-        space["_OpNode"] = node_class(name, "y" in writer.keep, keeps_tensors, graph.Node, **pulls)
     OPS[name] = op
     return op.call
 
