@@ -371,9 +371,7 @@ class Writer:
 def define_pulls(
     space: Space, op: str, write: Callable[[bool], str]
 ) -> dict[str, Callable[..., Any]]:
-    """The methods by which a node gives gradients: as arrays, and recorded, as tensors. `write`
-    gives the body of the one or, called with True, of the other.
-    """
+    """A node's `pull` and `pull_tensors`; `write(recording)` gives the body of each."""
     return {
         method: define(
             space,

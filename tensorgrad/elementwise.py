@@ -11,13 +11,15 @@ y0, y1, ... what becomes of x0, x1, ... where that changes:
 
 The rule's own tests of numbers and of None have been decided by then. Numbers are not part of the
 text, so that a step with another learning rate has the same one. The text may call what `Tracer`
-has as a method. Knows backends, no tensor.
+has as a method. What the rule computes of the step's number is written down as well, with its
+tests, so that a later step needs no other trace. Knows backends, no tensor.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from tensorgrad import modes
@@ -33,17 +35,22 @@ class Trace:
         arguments: Sequence[Any],
         numbers: dict[str, Any],
         targets: Iterable[int],
+        count: int | None = None,
     ) -> None:
         """arguments: the rule's by position, with ARRAY for an array; numbers: those by keyword;
-        targets: which arguments its results are the new values of.
+        targets: which arguments its results are the new values of; count: which one is the number
+        of the step, if it is to be followed. TypeError if the rule does more with it than `Count`
+        can.
         """
         tape = Tape()
         given = []
         arrays = 0
-        for value in arguments:
+        for place, value in enumerate(arguments):
             if value is ARRAY:
                 value = Symbol(f"x{arrays}", tape)
                 arrays += 1
+            elif place == count:
+                value = Count(value, "step", tape)
             given.append(value)
         token = modes.variable.set(_tracing)
         try:
@@ -55,18 +62,49 @@ class Trace:
             if symbol.__class__ is Symbol and result is not symbol:
                 tape.lines.append(f"y{symbol.name[1:]} = {tape.operand(result)}")
         self.text = "\n".join(tape.lines)
-        self.numbers = tape.numbers
+        self.numbers = [value_of(number) for number in tape.numbers]
         self.results = [None if value.__class__ is Symbol else value for value in results]
+        self.tape = tape
+
+    def renew(self, step: float) -> bool:
+        """Let the numbers be those of another step; False if the rule does another thing there."""
+        tape = self.tape
+        if tape.follow is None:
+            sources = ", ".join([tape.source(number) for number in tape.numbers])
+            tests = " and ".join(tape.tests) or "True"
+            tape.follow = _function(f"lambda step, k: [{sources}] if {tests} else None")
+        numbers = tape.follow(step, tape.constants)
+        if numbers is None:
+            return False
+        self.numbers = numbers
+        return True
+
+
+@cache
+def _function(source: str) -> Callable[[float, list[Any]], list[float] | None]:
+    return eval(source)  # type: ignore[no-any-return]
 
 
 class Tape:
-    """What is written while a rule runs."""
+    """What is written while a rule runs. `source` and `tests` are Python of the number `step`, in
+    which k[0], k[1], ... are `constants`.
+    """
 
-    __slots__ = ("lines", "numbers")
+    __slots__ = ("constants", "follow", "lines", "numbers", "tests")
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.numbers: list[float] = []
+        self.numbers: list[Any] = []
+        self.constants: list[Any] = []
+        self.tests: list[str] = []
+        self.follow: Callable[[float, list[Any]], list[float] | None] | None = None
+
+    def source(self, value: Any) -> str:
+        if value.__class__ is Count:
+            source: str = value.source
+            return source
+        self.constants.append(value)
+        return f"k[{len(self.constants) - 1}]"
 
     def operand(self, value: Any) -> str:
         if value.__class__ is Symbol:
@@ -81,7 +119,7 @@ def _left(sign: str) -> Any:
     object.
     """
 
-    def operator(self: Symbol, other: Any) -> Symbol:
+    def method(self: Symbol, other: Any) -> Symbol:
         tape = self.tape
         lines = tape.lines
         result = _new(Symbol)
@@ -95,11 +133,11 @@ def _left(sign: str) -> Any:
             numbers.append(other)
         return result
 
-    return operator
+    return method
 
 
 def _right(sign: str) -> Any:
-    def operator(self: Symbol, other: Any) -> Symbol:
+    def method(self: Symbol, other: Any) -> Symbol:
         tape = self.tape
         lines, numbers = tape.lines, tape.numbers
         result = _new(Symbol)
@@ -109,7 +147,7 @@ def _right(sign: str) -> Any:
         numbers.append(other)
         return result
 
-    return operator
+    return method
 
 
 class Symbol:
@@ -133,6 +171,66 @@ class Symbol:
 
 
 _new = object.__new__
+
+
+def value_of(number: Any) -> Any:
+    return number.value if number.__class__ is Count else number
+
+
+def _counted(sign: str, compute: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
+    def method(self: Count, other: Any) -> Any:
+        if other.__class__ is Symbol:
+            return NotImplemented
+        pair = (other, self) if swapped else (self, other)
+        left, right = [self.tape.source(value) for value in pair]
+        result = compute(*[value_of(value) for value in pair])
+        return Count(result, f"({left} {sign} {right})", self.tape)
+
+    return method
+
+
+def _tested(sign: str, compute: Callable[[Any, Any], bool]) -> Any:
+    def method(self: Count, other: Any) -> bool:
+        outcome = compute(self.value, value_of(other))
+        self.tape.tests.append(f"({self.source} {sign} {self.tape.source(other)}) is {outcome}")
+        return outcome
+
+    return method
+
+
+class Count:
+    """The number of the step in a rule that is traced, or what is computed of it: its value now,
+    and the source by which it follows the step. A test of it holds for as long as it has the same
+    outcome. There is no way to a plain number, whose origin would be lost.
+    """
+
+    __slots__ = ("source", "tape", "value")
+    __array_ufunc__ = None
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: Any, source: str, tape: Tape) -> None:
+        self.value = value
+        self.source = source
+        self.tape = tape
+
+    def __bool__(self) -> bool:
+        outcome = bool(self.value)
+        self.tape.tests.append(f"bool({self.source}) is {outcome}")
+        return outcome
+
+    def __neg__(self) -> Count:
+        return Count(-self.value, f"(-{self.source})", self.tape)
+
+    __add__, __radd__ = _counted("+", operator.add), _counted("+", operator.add, True)
+    __sub__, __rsub__ = _counted("-", operator.sub), _counted("-", operator.sub, True)
+    __mul__, __rmul__ = _counted("*", operator.mul), _counted("*", operator.mul, True)
+    __truediv__ = _counted("/", operator.truediv)
+    __rtruediv__ = _counted("/", operator.truediv, True)
+    __pow__, __rpow__ = _counted("**", operator.pow), _counted("**", operator.pow, True)
+    __mod__, __floordiv__ = _counted("%", operator.mod), _counted("//", operator.floordiv)
+    __lt__, __le__ = _tested("<", operator.lt), _tested("<=", operator.le)
+    __gt__, __ge__ = _tested(">", operator.gt), _tested(">=", operator.ge)
+    __eq__, __ne__ = _tested("==", operator.eq), _tested("!=", operator.ne)
 
 
 def _call(function: str, *arguments: Any) -> Symbol:

@@ -23,6 +23,9 @@ class Stepper:
         # The places of the rule's arguments: parameter, gradient, states.
         self.hosts = [k for k, name in enumerate(states, 2) if name in on_host]
         self.kept = [k for k in self.hosts if states[k - 2] != "step"]
+        # The place of the step's number, where nothing else makes a step's numbers differ from the
+        # last one's, and the rule can be followed.
+        self.count = self.hosts[0] if self.hosts and not self.kept else None
         self.targets = [0, *range(2, len(states) + 2)]  # what the results are new values of
         self.traced: tuple[Any, Trace] | None = None  # the last one, and what it was made of
 
@@ -66,7 +69,7 @@ class Stepper:
         given = [None if values is None else ARRAY for values in lists]
         for k in hosts:
             given[k] = lists[k][0]
-        trace = self.trace(given, (known[:1], list(numbers.values())), numbers)
+        trace = self.trace(given, numbers)
         together = [lists[k] for k, value in enumerate(given) if value is ARRAY]
         if kernel(trace.text, together, trace.numbers) is NotImplemented:
             self.by_rule(lists, numbers)
@@ -76,12 +79,27 @@ class Stepper:
             for array in lists[k]:
                 table[array.__class__].assign(array, trace.results[self.targets.index(k)])
 
-    def trace(self, given: list[Any], values: Any, numbers: dict[str, Any]) -> Trace:
-        """The rule's trace; the last one if it was of the same numbers."""
-        key = values, [value is None for value in given]
-        if self.traced is None or self.traced[0] != key:
-            self.traced = key, Trace(self.rule, given, numbers, self.targets)
+    def trace(self, given: list[Any], numbers: dict[str, Any]) -> Trace:
+        """The rule's trace; the last one if it was of the same numbers, or follows the step's."""
+        count = self.count
+        step = None if count is None else given[count]
+        hosts = [float(given[k]) for k in self.hosts if k != count and given[k] is not None]
+        key = hosts, list(numbers.values()), [value is None for value in given]
+        if (
+            self.traced is None
+            or self.traced[0] != key
+            or (step and not self.traced[1].renew(step))
+        ):
+            self.traced = key, self.trace_anew(given, numbers)
         return self.traced[1]
+
+    def trace_anew(self, given: list[Any], numbers: dict[str, Any]) -> Trace:
+        if self.count is not None:
+            try:
+                return Trace(self.rule, given, numbers, self.targets, self.count)
+            except TypeError:
+                self.count = None  # what the rule does with the step's number cannot be followed
+        return Trace(self.rule, given, numbers, self.targets)
 
 
 def these(lists: Sequence[Any], places: Iterable[int]) -> list[Any]:

@@ -1,5 +1,6 @@
 """Rules compiled from their traces, and norms, over lists of arrays: against the rules."""
 
+import math
 import re
 import subprocess
 import sys
@@ -220,6 +221,43 @@ def test_what_a_rule_cannot_be_compiled_of_is_named():
     assert param.tolist() == [1.0, 1.0, 1.0]
     Exponential([{"params": [param], "fused": False}], {"lr": 0.5}).step()
     assert param.tolist() == [0.5, 0.5, 0.5]
+
+
+WARM_UPS = {
+    "the lesser": lambda step: min(1, step / 3),
+    "a power": lambda step: (1 - 0.5**step) ** 0.5 / (7 - step),
+    "a part": lambda step: 2 * step % 3 + step // 2 - 1 / -step,
+    "every third": lambda step: 0.1 if step % 3 else 1,
+    "some": lambda step: 0.5 if step in (2, 5) or not step - 3 else 1,
+    "a function of numbers": lambda step: 1 / math.sqrt(step),
+    "a whole number": lambda step: 0.5 ** int(step),
+}
+
+
+@pytest.mark.parametrize("warm_up", WARM_UPS.values(), ids=WARM_UPS)
+def test_the_number_of_the_step_is_followed(warm_up):
+    """Where its arithmetic is plain and where it is not, past tests that turn out otherwise, and
+    when the rate changes between steps.
+    """
+
+    class WarmedUp(optim.optimizer.Optimizer):
+        elementwise = True
+
+        @staticmethod
+        def rule(param, grad, step, *, lr):
+            return (param - lr * warm_up(step) * grad,)
+
+    one, other = [tg.tensor([1.0, -2.0], requires_grad=True) for _ in range(2)]
+    optimizers = [
+        WarmedUp([one], {"lr": 0.25}),
+        WarmedUp([{"params": [other], "fused": False}], {"lr": 0.25}),
+    ]
+    for step in range(6):
+        for param, optimizer in zip((one, other), optimizers):
+            param.grad = tg.tensor([0.3, step - 2.0])
+            optimizer.param_groups[0]["lr"] = 0.25 if step < 4 else 0.125
+            optimizer.step()
+        assert one.tolist() == other.tolist(), step
 
 
 def test_a_trace_has_the_decisions_and_not_the_numbers():

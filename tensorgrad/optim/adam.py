@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.ops.choice import maximum
@@ -96,7 +95,7 @@ class Adam(Moments):
         square = exp_avg_sq
         if max_exp_avg_sq is not None:
             square = max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)
-        root = sqrt(square) / math.sqrt(1 - beta2**step) + eps
+        root = sqrt(square) / (1 - beta2**step) ** 0.5 + eps
         param = param - (lr / (1 - beta1**step)) * (exp_avg / root)
         return param, exp_avg, exp_avg_sq, max_exp_avg_sq
 
@@ -347,5 +346,5 @@ class RAdam(Moments):
         if length > 5:
             rectified = (length - 4) * (length - 2) * limit
             rectified /= (limit - 4) * (limit - 2) * length
-            mean = mean * (math.sqrt(rectified * bias) / (sqrt(exp_avg_sq) + eps))
+            mean = mean * ((rectified * bias) ** 0.5 / (sqrt(exp_avg_sq) + eps))
         return param - lr * mean, exp_avg, exp_avg_sq

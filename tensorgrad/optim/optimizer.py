@@ -186,7 +186,7 @@ class Optimizer:
         self.stepped = True
         groups = []
         for group in self.param_groups:
-            params = [param for param in group["params"] if param.grad is not None]
+            params = [p for p in group["params"] if getattr(p, "_grad", None) is not None]
             self.check_gradients(params)
             groups.append((group, params))
         for group, params in groups:
@@ -297,7 +297,6 @@ class Optimizer:
         Counters are tensors on the CPU: reading one never waits for a device.
         """
         counts = []
-        table = modes.current().backends
         for param in params:
             state = self.state[param]
             step = state.get("step")
@@ -305,7 +304,7 @@ class Optimizer:
                 step = state["step"] = tensor(0.0, device="cpu")
             array = step._array
             count = int(array) + 1
-            table[array.__class__].assign(array, count)
+            array.fill(count)
             counts.append(count)
         return counts
 
