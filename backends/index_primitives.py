@@ -154,6 +154,13 @@ class IndexPrimitives:
             out[padding_idx] = 0
         return out.astype(input.dtype, copy=False)
 
+    def distinct_rows(self, index: Array, rows: int) -> tuple[Array, Array]:
+        """The numbers in `index`, all in [0, rows), in order and each once; and the place of each
+        of `index` among these.
+        """
+        found, places = self.xp.unique(index, return_inverse=True)
+        return found, places
+
     def _along(self, index: Array, dim: int) -> tuple[Array, ...]:
         """The full index that picks `index` along `dim` and each element's own place elsewhere."""
         dim %= index.ndim

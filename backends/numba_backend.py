@@ -43,6 +43,7 @@ class NumbaBackend(NumpyBackend):
     _convolution = _kernels("convolution")
     _order = _kernels("order")
     _pooling = _kernels("pooling")
+    _bags = _kernels("bags")
     _embedding = _kernels("embedding")
     _optimizers = _kernels("optimizers")
     _random = _kernels("random")
@@ -302,10 +303,41 @@ class NumbaBackend(NumpyBackend):
             out[padding_idx] = 0
         return out
 
+    def embedding_bags(
+        self,
+        input: Array,
+        weight: Array,
+        offsets: Array,
+        padding_idx: int | None,
+        mean: bool,
+        sparse: bool,
+    ) -> Any:
+        return self._bags.bags(weight, input, offsets, padding_idx, mean)
+
+    def embedding_bags_add(
+        self,
+        values: Array,
+        index: Array,
+        offsets: Array,
+        padding_idx: int | None,
+        mean: bool,
+        rows: int,
+    ) -> Any:
+        return self._bags.add_bags(values, index, offsets, padding_idx, mean, rows)
+
+    def distinct_rows(self, index: Array, rows: int) -> tuple[Array, Array]:
+        found = self._embedding.distinct_rows(index, rows)
+        return super().distinct_rows(index, rows) if found is NotImplemented else found
+
     # ---- lists of arrays at once: see `tensorgrad.stepping`
 
     def step_elements(self, trace: str, arrays: list[list[Array]], numbers: list[float]) -> Any:
         return self._optimizers.step_elements(trace, arrays, numbers)
+
+    def step_rows(
+        self, rows: Array, trace: str, arrays: list[list[Array]], numbers: list[float]
+    ) -> Any:
+        return self._optimizers.step_rows(rows, trace, arrays, numbers)
 
     def total_norm(self, arrays: list[Array]) -> Any:
         return self._optimizers.total_norm(arrays)

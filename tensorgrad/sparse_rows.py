@@ -111,9 +111,9 @@ class SparseRows:
         """The same gradient with each row named once, in order; itself where it is so."""
         if self._coalesced:
             return self
-        rows, places = wrap(self._rows).unique(return_inverse=True)
-        data = self._backend.embedding_add(self._data, places._array, None, rows._array.shape[0])
-        return SparseRows(rows._array, data, self.shape, True)
+        rows, places = self._backend.distinct_rows(self._rows, self.shape[0])
+        data = self._backend.embedding_add(self._data, places, None, rows.shape[0])
+        return SparseRows(rows, data, self.shape, True)
 
     def dense(self) -> Any:
         """The whole table, as an array."""

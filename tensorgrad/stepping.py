@@ -55,8 +55,13 @@ class Stepper:
                     backend.assign(given[k], value)
 
     def by_trace(
-        self, kernel: Callable[..., Any], lists: Sequence[Any], numbers: dict[str, Any]
+        self,
+        kernel: Callable[..., Any],
+        lists: Sequence[Any],
+        numbers: dict[str, Any],
+        otherwise: Callable[..., None] | None = None,
     ) -> None:
+        """By the kernel; by the rule, or `otherwise`, where it serves not."""
         hosts = [k for k in self.hosts if lists[k] is not None]
         known: list[Any] = []
         if hosts:
@@ -64,7 +69,7 @@ class Stepper:
             if known.count(known[0]) != len(known):  # arrays of one history are stepped together
                 for value in dict.fromkeys(known):
                     some = [i for i, other in enumerate(known) if other == value]
-                    self.by_trace(kernel, these(lists, some), numbers)
+                    self.by_trace(kernel, these(lists, some), numbers, otherwise)
                 return
         given = [None if values is None else ARRAY for values in lists]
         for k in hosts:
@@ -72,7 +77,7 @@ class Stepper:
         trace = self.trace(given, numbers)
         together = [lists[k] for k, value in enumerate(given) if value is ARRAY]
         if kernel(trace.text, together, trace.numbers) is NotImplemented:
-            self.by_rule(lists, numbers)
+            (otherwise or self.by_rule)(lists, numbers)
             return
         table = modes.current().backends
         for k in self.kept:

@@ -33,6 +33,14 @@ def classes(rng, rows, columns):
     return target
 
 
+def bags(rng, rows, columns):
+    """Numbers of rows, a table, and where bags begin: some are empty."""
+    index = rng.integers(0, max(rows, 1), 3 * rows)
+    offsets = np.sort(rng.integers(0, 3 * rows + 1, 4))
+    offsets[0] = 0
+    return index, rng.standard_normal((rows, columns)), offsets
+
+
 # For each op with a kernel: its arguments for rows and columns; floats are differentiated.
 INPUTS = {
     "softmax": lambda rng, n, m: (rng.standard_normal((n, m)), 1),
@@ -66,6 +74,15 @@ INPUTS = {
         0.6,
         False,
         False,
+    ),
+    "embedding_bags": lambda rng, n, m: (*bags(rng, n, m), None, True, False),
+    "embedding_bags_add": lambda rng, n, m: (
+        rng.standard_normal((max(n, 1), m)),
+        rng.integers(0, 9, 2 * n),
+        np.arange(max(n, 1)) * 2,
+        3,
+        True,
+        9,
     ),
     "convolution": lambda rng, n, m: (
         rng.standard_normal((n, m, 5, 4)),

@@ -72,7 +72,7 @@ def backend_classes():
 
 
 # What a backend may do to lists of arrays at once: see `tensorgrad.stepping` and `nn.utils`.
-OVER_LISTS = {"step_elements", "total_norm"}
+OVER_LISTS = {"step_elements", "step_rows", "total_norm"}
 
 
 def public_methods(kind):

@@ -20,6 +20,7 @@ from tensorgrad.kernels.numba.runtime import (
     serial,
 )
 
+DENSE = 64  # rows of a table for each that is named, up to which a mark a row beats a sort
 ROWS = 64  # a task's rows in the look-up
 PARALLEL = 131072  # elements from which two threads beat one
 
@@ -47,7 +48,25 @@ def _take_parallel(table, index, out):
         _take(table, index[part], out[part])
 
 
-def _checked(index, size):
+@serial
+def _distinct(index, marks, words, numbers, found, places):
+    """How many numbers are found. marks: zeros, a byte for each; words: the same memory."""
+    for i in range(index.size):
+        marks[index[i]] = 1
+    count = 0
+    for word in range(words.size):
+        if words[word]:  # of eight marks most are zeros
+            for row in range(8 * word, 8 * word + 8):
+                if marks[row]:
+                    found[count] = row
+                    numbers[row] = count
+                    count += 1
+    for i in range(index.size):
+        places[i] = numbers[index[i]]
+    return count
+
+
+def checked(index, size):
     """The index as a flat array of numbers in [0, size)."""
     index = plain(index)
     if index.ndim != 1:
@@ -62,7 +81,7 @@ def scatter_rows(values, index, rows):
     """Zeros (rows, D) with values[i] of (N, D) added to row index[i] for every i."""
     if values.dtype not in FLOATS or index.dtype is not INT64 or values.ndim != 2:
         return NotImplemented
-    index, values = _checked(index, rows), plain(values)
+    index, values = checked(index, rows), plain(values)
     if index.size != values.shape[0]:
         return NotImplemented
     out = np.zeros((rows, values.shape[1]), values.dtype)
@@ -74,8 +93,20 @@ def take_rows(table, index):
     """table[index] along the first dimension, (*index.shape, D)."""
     if table.dtype not in FLOATS or index.dtype is not INT64 or table.ndim != 2:
         return NotImplemented
-    flat, table = _checked(index, table.shape[0]), plain(table)
+    flat, table = checked(index, table.shape[0]), plain(table)
     out = np.empty((flat.size, table.shape[1]), table.dtype)
     kernel = _take_parallel if out.size >= PARALLEL and can_launch() else _take
     kernel(table, flat, out)
     return out if index.ndim == 1 else out.reshape(*index.shape, table.shape[1])
+
+
+def distinct_rows(index, rows):
+    """(the numbers in `index`, all in [0, rows), in order and each once; where each of it went)."""
+    if index.dtype is not INT64 or rows > DENSE * index.size:
+        return NotImplemented
+    index = checked(index, rows)
+    words = np.zeros(-(-rows // 8), np.int64)
+    numbers = np.empty(8 * words.size, np.int64)
+    found, places = np.empty(min(rows, index.size), np.int64), np.empty(index.size, np.int64)
+    count = _distinct(index, words.view(np.int8), words, numbers, found, places)
+    return found[:count], places

@@ -15,9 +15,12 @@ from functools import cache
 import numba
 import numpy as np
 
-from tensorgrad.kernels.numba.addresses import c_function, pointer, word
+from tensorgrad.kernels.numba.addresses import c_function, call, pointer, word
 from tensorgrad.kernels.numba.many import CHUNK, layout_holds, run
-from tensorgrad.kernels.numba.runtime import FAST, FLOATS, larger, plain
+from tensorgrad.kernels.numba.runtime import FAST, FLOATS, INT64, first_outside, larger, plain
+from tensorgrad.kernels.numba.tasks import Tasks
+
+ROWS = 64  # rows of a table a task steps
 
 _exact = numba.njit(error_model="numpy", forceinline=True)
 
@@ -148,6 +151,39 @@ def step_elements(text, lists, numbers):
         for k, arrays in enumerate(lists)
     ]
     return run(code, ready, written, values)
+
+
+@Tasks
+def _step_rows(task, code, places, rows, row_bytes, width, numbers):
+    """ROWS rows. places: of each table, the second being the rows' gradients."""
+    found = np.empty(places.size, np.int64)
+    for i in range(task * ROWS, min(rows.size, (task + 1) * ROWS)):
+        for k in range(places.size):
+            found[k] = places[k] + (i if k == 1 else rows[i]) * row_bytes
+        call(code, (found.ctypes.data, numbers.ctypes.data, 0, width))
+
+
+def step_rows(rows, text, lists, numbers):
+    """Run a trace over these rows, each named once, of a table and its states, each alone in its
+    list. The second list has the gradient, whose rows are those named.
+    """
+    tables = [array for (array,) in lists]
+    dtype, width = tables[0].dtype, tables[0].shape[1:]
+    if dtype not in FLOATS or rows.dtype is not INT64 or len(width) != 1 or not rows.size:
+        return NotImplemented
+    tables[1], rows = plain(tables[1]), plain(rows)
+    for k, table in enumerate(tables):
+        shape = rows.shape + width if k == 1 else tables[0].shape
+        if table.dtype is not dtype or table.shape != shape or not table.flags.carray:
+            return NotImplemented
+    if first_outside(rows, len(tables[0]), 0 if len(tables[0]) else -1) >= 0:
+        return NotImplemented
+    code = compiled(text, len(tables), len(numbers), dtype.char)[1]
+    places = np.array([table.ctypes.data for table in tables])
+    size = width[0] * dtype.itemsize
+    values = np.array(numbers, np.float64)
+    _step_rows(-(-rows.size // ROWS), code, places, rows, size, width[0], values)
+    return None
 
 
 def total_norm(arrays):

@@ -12,7 +12,7 @@ from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import Leaf, TensorCore
-from tensorgrad.modes import no_grad
+from tensorgrad.modes import current, no_grad
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.choice import clamp, where
 from tensorgrad.ops.conversion import cast, widened
@@ -176,19 +176,27 @@ def embedding_bag(
             )
         padding_idx %= weight.shape[0]
     flat = reshape(input, -1)
-    rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
-    kept = None if padding_idx is None else flat != padding_idx
-    if per_sample_weights is not None:
-        rows = rows * unsqueeze(reshape(per_sample_weights, -1), 1)
     if offsets is None:
         bags, size = input.shape
         offsets = arange(bags, device=input.device) * size
-    elif include_last_offset:
-        bags = offsets.shape[0] - 1
-        rows, kept = _until(rows, offsets), None if kept is None else _until(kept, offsets)
-        offsets = narrow(offsets, 0, 0, bags)
-    _check_offsets(offsets, rows.shape[0])
-    return _gathered(rows, cast(offsets, dtypes.int64), kept, mode)
+    else:
+        if include_last_offset:
+            flat = _until(flat, offsets)
+            if per_sample_weights is not None:
+                per_sample_weights = _until(per_sample_weights, offsets)
+            offsets = narrow(offsets, 0, 0, offsets.shape[0] - 1)
+        _check_offsets(offsets, flat.shape[0])
+    offsets = cast(offsets, dtypes.int64)
+    if mode == "max" or scale_grad_by_freq or per_sample_weights is not None:
+        how = max_norm, norm_type, scale_grad_by_freq, sparse
+        rows = embedding(flat, weight, padding_idx, *how)
+        if per_sample_weights is not None:
+            rows = rows * unsqueeze(reshape(per_sample_weights, -1), 1)
+        return _gathered(rows, flat, offsets, padding_idx, mode)
+    if max_norm is not None:
+        _renormalize(weight, flat, max_norm, norm_type)
+    sparse = sparse and weight._node.__class__ is Leaf
+    return embedding_bags(flat, weight, offsets, padding_idx, mode == "mean", sparse)
 
 
 def _until(x: Tensor, offsets: Tensor) -> Tensor:
@@ -198,22 +206,100 @@ def _until(x: Tensor, offsets: Tensor) -> Tensor:
     return narrow(x, 0, 0, min(int(offsets[-1].item()), x.shape[0]))
 
 
-@widened
-def _gathered(rows: Tensor, offsets: Tensor, kept: Tensor | None, mode: str) -> Tensor:
-    bags, count = offsets.shape[0], rows.shape[0]
+def _bag_of_each(offsets: Any, count: int) -> Any:
+    """The number of the bag that each of `count` rows is in."""
     begins = cast(offsets == offsets, dtypes.int64)
     marks = scatter_add_along(zeros_of(offsets, (count + 1,)), offsets, begins, 0)
-    bag = narrow(cumsum(marks, 0), 0, 0, count) - 1
+    return narrow(cumsum(marks, 0), 0, 0, count) - 1
+
+
+def _kept_in_each(input: Any, bag: Any, like: Any, bags: int, padding_idx: int | None) -> Any:
+    """(bags, 1): how many rows each bag has without padding, but 1 at least."""
+    kept = cast(bag >= 0 if padding_idx is None else input != padding_idx, like.dtype)
+    sizes = scatter_add_along(zeros_of(like, (bags,)), bag, kept, 0)
+    return unsqueeze(clamp(sizes, min=1), 1)
+
+
+@widened
+def _gathered(
+    rows: Tensor, input: Tensor, offsets: Tensor, padding_idx: int | None, mode: str
+) -> Tensor:
+    bags = offsets.shape[0]
+    bag = _bag_of_each(offsets, rows.shape[0])
+    kept = None if padding_idx is None else input != padding_idx
     if mode == "max":
         return _largest_rows(rows, offsets, bag, kept)
     if kept is not None:
         rows = rows * cast(unsqueeze(kept, 1), rows.dtype)
     summed = add_rows(rows, bag, None, bags)
-    if mode == "sum":
-        return summed
-    counted = cast(bag >= 0 if kept is None else kept, rows.dtype)
-    sizes = scatter_add_along(zeros_of(counted, (bags,)), bag, counted, 0)
-    return summed / unsqueeze(clamp(sizes, min=1), 1)
+    return summed if mode == "sum" else summed / _kept_in_each(input, bag, rows, bags, padding_idx)
+
+
+def _bags_gradient(
+    g: Any,
+    input: Any,
+    weight_shape: tuple[int, ...],
+    offsets: Any,
+    padding_idx: int | None,
+    mean: bool,
+    sparse: bool,
+) -> Any:
+    if not sparse or isinstance(g, TensorCore):  # a graph of the backward is dense
+        return add_bags(g, input, offsets, padding_idx, mean, weight_shape[0])
+    if padding_idx is not None:
+        g, bag = _shares(g, input, offsets, padding_idx, mean)
+        return SparseRows.at(input, lookup(bag, g, None), weight_shape[0], padding_idx)
+    backend = current().backends[g.__class__]
+    rows, places = backend.distinct_rows(input, weight_shape[0])
+    values = add_bags(g, places, offsets, None, mean, rows.shape[0])
+    return SparseRows(rows, values, weight_shape, True)
+
+
+def _shares(
+    values: Any, index: Any, offsets: Any, padding_idx: int | None, mean: bool
+) -> tuple[Any, Any]:
+    """What each row of a bag gets of the bag's values, and the bag that each is in."""
+    bag = _bag_of_each(offsets, index.shape[0])
+    if mean:
+        values = values / _kept_in_each(index, bag, values, offsets.shape[0], padding_idx)
+    return values, bag
+
+
+@fused(weight=_bags_gradient)
+def embedding_bags(
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor,
+    padding_idx: int | None,
+    mean: bool,
+    sparse: bool,
+) -> Tensor:
+    """Sums or means of the rows of `weight` that `input` (n) names, bags beginning at `offsets`:
+    (bags, D). `sparse` concerns the gradient alone.
+    """
+    rows = lookup(input, weight, padding_idx)
+    return _gathered(rows, input, offsets, padding_idx, "mean" if mean else "sum")
+
+
+@fused(
+    name="embedding_bags_add",
+    values=lambda g, index, offsets, padding_idx, mean: embedding_bags(
+        index, g, offsets, padding_idx, mean, False
+    ),
+)
+def add_bags(
+    values: Tensor,
+    index: Tensor,
+    offsets: Tensor,
+    padding_idx: int | None,
+    mean: bool,
+    rows: int,
+) -> Tensor:
+    """Zeros (rows, D) with the values (bags, D) of each bag, or their share of a mean, added at its
+    rows: the adjoint of `embedding_bags`.
+    """
+    shares, bag = _shares(values, index, offsets, padding_idx, mean)
+    return add_rows(lookup(bag, shares, None), index, padding_idx, rows)
 
 
 def _largest_rows(rows: Tensor, offsets: Tensor, bag: Tensor, kept: Tensor | None) -> Tensor:

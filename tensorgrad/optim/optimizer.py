@@ -260,10 +260,11 @@ class Optimizer:
         states: for each state of the rule a list aligned with params, of tensors or numbers; or
         None if it is unused. Parameters with sparse gradients are stepped row by row.
         """
+        compiled = self.elementwise and group.get("fused") is not False
         sparse = [i for i, p in enumerate(params) if p._grad.__class__ is SparseRows]
         for i in sparse:
             own = [None if values is None else values[i] for values in states]
-            step_rows(self.rule, params[i], own, numbers)
+            step_rows(self.stepper, params[i], own, numbers, compiled)
         if sparse:
             dense = [i for i in range(len(params)) if i not in sparse]
             if not dense:
@@ -275,7 +276,6 @@ class Optimizer:
             None if values is None else [getattr(value, "_array", value) for value in values]
             for values in states
         ]
-        compiled = self.elementwise and group.get("fused") is not False
         self.stepper.step([arrays, grads, *lists], numbers, compiled)
         for param in params:
             written(param)

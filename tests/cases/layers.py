@@ -182,6 +182,10 @@ case("embedding_by_frequency", OPS["embedding_by_frequency"].call, integers(0, 5
      normal(5, 4), None, grad=False, torch="", ref=lambda i, w, padding: w[i])
 case("embedding_sparse", OPS["embedding_sparse"].call, integers(0, 5, 3), normal(5, 4), None,
      False, grad=False, torch="", ref=lambda i, w, padding, scaled: w[i])
+case("embedding_bags", tables.embedding_bags, given([2, 0, 1, 4, 4, 3]), normal(5, 2),
+     given([0, 2, 2, 5]), 4, True, False, dtypes=NARROW)
+case("embedding_bags_add", tables.add_bags, normal(3, 2), given([2, 0, 1, 4, 4, 3]),
+     given([0, 2, 2]), 4, True, 5, dtypes=NARROW)
 case("embedding_bag", tables.embedding_bag, integers(0, 5, 3, 4), normal(5, 2), dtypes=NARROW,
      ref=lambda i, w: w[i].mean(1))
 case("embedding_bag weighted", tables.embedding_bag, integers(0, 5, 3, 4), normal(5, 2),

@@ -1,0 +1,83 @@
+"""Sums and means of bags of a table's rows, and their gradient. Knows arrays only.
+
+Memory traffic for N rows of D in B bags: forward reads N x D and writes B x D, where the
+composition moves 4 N x D; backward reads B x D and adds to N x D, of which no copy is made. The sum
+into the table runs on one thread, as that of `embedding` does, and in the order of the rows. A step
+of a classifier of 64 texts of 70 words, 50,000 x 100 words in all, takes 0.4 of the time.
+"""
+
+import numpy as np
+
+from tensorgrad.kernels.numba.embedding import checked
+from tensorgrad.kernels.numba.runtime import FLOATS, INT64, plain, serial
+from tensorgrad.kernels.numba.tasks import Tasks
+
+BAGS = 8  # bags a task has
+
+
+@Tasks
+def _bags(task, table, index, bounds, padding, mean, out):
+    for bag in range(task * BAGS, min(out.shape[0], (task + 1) * BAGS)):
+        total, count = out[bag], 0
+        for j in range(total.size):
+            total[j] = 0
+        for i in range(bounds[bag], bounds[bag + 1]):
+            if index[i] != padding:
+                row = table[index[i]]
+                count += 1
+                for j in range(total.size):
+                    total[j] += row[j]
+        if mean and count:
+            size = out.dtype.type(count)
+            for j in range(total.size):
+                total[j] /= size
+
+
+@serial
+def _add_bags(values, index, bounds, padding, mean, out):
+    for bag in range(values.shape[0]):
+        source = values[bag]
+        share = out.dtype.type(1)
+        if mean:
+            count = 0
+            for i in range(bounds[bag], bounds[bag + 1]):
+                count += index[i] != padding
+            share /= out.dtype.type(max(count, 1))
+        for i in range(bounds[bag], bounds[bag + 1]):
+            if index[i] != padding:
+                row = out[index[i]]
+                for j in range(source.size):
+                    row[j] += source[j] * share
+
+
+def _bounds(offsets, count):
+    """Where each bag begins, and where the last one ends; None if they are not in order."""
+    if offsets.dtype is not INT64:
+        return None
+    bounds = np.empty(offsets.size + 1, np.int64)
+    bounds[:-1] = offsets
+    bounds[-1] = count
+    return None if (bounds[1:] < bounds[:-1]).any() else bounds
+
+
+def bags(table, index, offsets, padding_idx, mean):
+    """(B, D): sums or means of the rows (V, D) that index (N) names, bags beginning at offsets."""
+    bounds = _bounds(offsets, index.size)
+    if table.dtype not in FLOATS or index.dtype is not INT64 or bounds is None:
+        return NotImplemented
+    index, table = checked(index, table.shape[0]), plain(table)
+    out = np.empty((offsets.size, table.shape[1]), table.dtype)
+    padding = -1 if padding_idx is None else padding_idx
+    _bags(-(-offsets.size // BAGS), table, index, bounds, padding, int(mean), out)
+    return out
+
+
+def add_bags(values, index, offsets, padding_idx, mean, rows):
+    """Zeros (rows, D) with the values of each bag, or their share of a mean, added at its rows."""
+    bounds = _bounds(offsets, index.size)
+    if values.dtype not in FLOATS or index.dtype is not INT64 or bounds is None:
+        return NotImplemented
+    out = np.zeros((rows, values.shape[1]), values.dtype)
+    padding = -1 if padding_idx is None else padding_idx
+    _add_bags(plain(values), checked(index, rows), bounds, padding, mean, out)
+    return out
