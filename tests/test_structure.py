@@ -135,7 +135,7 @@ LAYERS = [
     "tensor_graph", "_tensor", "typed", "settings", "amp", "cuda", "accelerator", "hub",
     ("compiler", "data", "distributed", "fft", "func", "linalg", "multiprocessing", "signal",
     "special", "testing", "types"), "distributions", "utils", "nn", "optim", "io", "datasets",
-    "__init__",
+    "__init__", "warmup",
 ]  # fmt: skip
 OPS_LAYERS = [
     "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",

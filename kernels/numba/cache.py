@@ -86,33 +86,28 @@ class _Locator(_CacheLocator):
 
 
 class _Sealed(IndexDataCacheFile):
-    """Files that begin with the digest of the rest. What does not agree is not there."""
+    """A file for each compiled form of a function, named by its key: there is no index, in which
+    processes could lose each other's entries. It begins with the digest of the rest; what does not
+    agree is not there.
+    """
 
-    def _read(self, path):
-        content = Path(path).read_bytes()
+    def _path(self, key):
+        name = hashlib.sha256(str(key).encode()).hexdigest()[:16]
+        return Path(self._cache_path, self._data_name_pattern.format(number=int(name, 16)))
+
+    def load(self, key):
+        try:
+            content = self._path(key).read_bytes()
+        except OSError:
+            return None
         if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
-            raise OSError(f"{path}: expected a whole file, got a damaged one")
+            return None
         return pickle.loads(content[DIGEST:])
 
-    def _write(self, path, value):
-        content = self._dump(value)
-        with self._open_for_write(path) as file:
+    def save(self, key, data):
+        content = self._dump(data)
+        with self._open_for_write(self._path(key)) as file:
             file.write(hashlib.sha256(content).digest() + content)
-
-    def _load_index(self):
-        try:
-            return self._read(self._index_path)
-        except OSError:
-            return {}
-
-    def _save_index(self, overloads):
-        self._write(self._index_path, overloads)
-
-    def _load_data(self, name):  # its caller takes an OSError for "not there"
-        return self._read(self._data_path(name))
-
-    def _save_data(self, name, data):
-        self._write(self._data_path(name), data)
 
 
 class _Implementation(CompileResultCacheImpl):
