@@ -47,7 +47,6 @@ ABSENT = {
     "special.*bessel*": "Bessel functions of physics, without gradients in PyTorch",
     "special.airy_ai": "a function of physics, without gradients in PyTorch",
     "special.zeta": "without gradients in PyTorch; its integer orders are polygamma",
-    "nn.functional.fractional_max_pool*": "pools over windows drawn at random, a rarity",
     "max_pool2d_with_indices_backward": "a step of PyTorch's own backward pass",
 }
 
@@ -62,7 +61,9 @@ RANDOM = {
     "bernoulli", "cauchy", "empty", "empty_like", "empty_permuted", "empty_strided", "exponential",
     "geometric", "log_normal", "multinomial", "new_empty", "new_empty_strided",
     "nn.functional.alpha_dropout", "nn.functional.dropout", "nn.functional.dropout2d",
-    "nn.functional.dropout3d", "nn.functional.feature_alpha_dropout", "nn.functional.rrelu",
+    "nn.functional.dropout3d", "nn.functional.feature_alpha_dropout",
+    "nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d",
+    "nn.functional.rrelu",
     "normal", "rand_like", "randint", "randint_like", "randn", "randn_like", "uniform",
 }  # fmt: skip
 

@@ -315,3 +315,75 @@ def test_parameter_dict_as_a_dict():
     table |= other
     assert sorted(table.state_dict()) == ["a", "b", "c"]
     assert list(nn.ParameterDict.fromkeys(["x", "y"])) == ["x", "y"]
+
+
+# ---- batches of all processes, of which there is one
+
+
+def test_synchronized_batch_norm_is_batch_norm(backend):
+    x = tg.randn(4, 3, 5)
+    plain, model = nn.BatchNorm1d(3), nn.Sequential(nn.Conv1d(3, 3, 1), nn.BatchNorm1d(3))
+    synchronized = nn.SyncBatchNorm(3)
+    np.testing.assert_array_equal(host(synchronized(x)), host(plain(x)))
+    np.testing.assert_array_equal(synchronized.running_var, plain.running_var)
+    weights = [*model.parameters()]
+    before = model.eval()(x)
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    assert type(model[1]) is nn.SyncBatchNorm
+    assert not model[1].training
+    assert all(a is b for a, b in zip(weights, model.parameters()))
+    np.testing.assert_array_equal(host(model(x)), host(before))
+    with pytest.raises(ValueError, match="SyncBatchNorm: expected at least 2D input"):
+        synchronized(tg.zeros(3))
+
+
+@pytest.mark.parametrize("kind", [nn.BatchNorm2d, nn.SyncBatchNorm, nn.InstanceNorm2d])
+def test_a_state_without_the_number_of_batches(kind):
+    norm = kind(2, track_running_stats=True)
+    state = kind(2, track_running_stats=True).state_dict()
+    del state["num_batches_tracked"]
+    state["running_mean"] = tg.ones(2)
+    assert nn.Sequential(norm).load_state_dict({f"0.{k}": v for k, v in state.items()}) == ([], [])
+    assert norm.num_batches_tracked.item() == 0
+    assert norm.running_mean.tolist() == [1.0, 1.0]
+    del state["running_mean"]
+    with pytest.raises(RuntimeError, match=r"Missing key.*running_mean"):
+        norm.load_state_dict(state)
+
+
+# ---- windows at random places
+
+
+def test_fractional_pooling_draws_its_windows_anew():
+    x = tg.randn(1, 2, 40, 40)
+    pool = nn.FractionalMaxPool2d(2, output_ratio=0.6)
+    tg.manual_seed(0)
+    first, second = pool(x), pool(x)
+    assert first.shape == second.shape == (1, 2, 24, 24)
+    assert not np.array_equal(first, second)
+    tg.manual_seed(0)
+    np.testing.assert_array_equal(pool(x), first)
+    values, places = nn.FractionalMaxPool2d(3, 20, return_indices=True)(x)
+    np.testing.assert_array_equal(x.flatten(2).gather(2, places.flatten(2)), values.flatten(2))
+    with pytest.raises(ValueError, match="expected output_size or output_ratio, got neither"):
+        nn.FractionalMaxPool3d(2)
+    with pytest.raises(ValueError, match="expected output_ratio of 2 numbers between 0 and 1"):
+        nn.FractionalMaxPool2d(2, output_ratio=1.5)(x)
+
+
+@pytest.mark.parametrize("spatial", [2, 3])
+@pytest.mark.parametrize("lead", [(2, 3), (3,)])
+def test_fractional_pooling_has_pytorchs_windows(backend, spatial, lead):
+    torch = pytest.importorskip("torch")
+    random = np.random.default_rng(0)
+    x = random.normal(size=lead + (13, 11, 8)[:spatial])
+    samples = random.uniform(size=(*(1,) * (2 - len(lead)), *lead, spatial))
+    name = f"fractional_max_pool{spatial}d"
+    for kernel, output in ((2, (4, 5, 3)), ((3, 2, 2)[:spatial], (1, 5, 4)), (2, (11, 9, 6))):
+        results = []
+        for m, make in ((tg, tg.tensor), (torch, torch.tensor)):
+            results.append(getattr(m.nn.functional, name)(
+                make(x), kernel, output[:spatial], None, True, make(samples)
+            ))  # fmt: skip
+        for ours, theirs in zip(*results):
+            np.testing.assert_array_equal(ours, theirs)

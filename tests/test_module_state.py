@@ -185,3 +185,45 @@ def test_a_hook_that_is_called_in_any_case():
 def test_memory_for_other_processes():
     net = nn.BatchNorm1d(2).share_memory()
     assert all(tensor.is_shared() for tensor in (*net.parameters(), *net.buffers()))
+
+
+def test_hooks_of_all_modules_on_what_is_registered():
+    seen = []
+
+    def noted(module, name, value):
+        seen.append((type(module).__name__, name))
+
+    hooks = [
+        all_modules.register_module_parameter_registration_hook(noted),
+        all_modules.register_module_buffer_registration_hook(noted),
+        all_modules.register_module_module_registration_hook(noted),
+    ]
+    try:
+        model = nn.Sequential(nn.Linear(1, 1, bias=False))
+        model.register_buffer("count", tg.tensor(0))
+        model[0].weight = nn.Parameter(tg.ones(1, 1))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert seen[:2] == [("Linear", "weight"), ("Linear", "bias")]
+    assert seen[2:] == [("Sequential", "0"), ("Sequential", "count"), ("Linear", "weight")]
+    nn.Linear(1, 1)
+    assert len(seen) == 5
+
+
+def test_a_registration_hook_gives_another():
+    other = nn.Parameter(tg.full((1, 1), 3.0))
+    with all_modules.register_module_parameter_registration_hook(lambda *_: other):
+        layer = nn.Linear(1, 1, bias=False)
+    assert layer.weight is other
+    wrong = all_modules.register_module_module_registration_hook(lambda *_: 3)
+    with wrong, pytest.raises(TypeError, match="module registration hook: expected a Module"):
+        nn.Sequential(nn.ReLU())
+
+
+def test_compile_changes_nothing():
+    layer = nn.Linear(2, 2)
+    x = tg.ones(1, 2)
+    before = layer(x)
+    assert layer.compile(fullgraph=True) is None
+    assert layer(x).tolist() == before.tolist()

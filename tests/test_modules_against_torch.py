@@ -23,14 +23,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 # Modules of PyTorch's that this library leaves out, and why.
 ABSENT = {
     "Container": "an older name of Module",
-    "CrossMapLRN2d": "an older name of LocalResponseNorm",
-    "FractionalMaxPool2d": "pools over windows drawn at random, a rarity",
-    "FractionalMaxPool3d": "pools over windows drawn at random, a rarity",
+    "CrossMapLRN2d": "an older LocalResponseNorm, whose first channel stays in all its sums",
     "LinearCrossEntropyOptions": "chooses how PyTorch saves memory; any value is taken",
     "NLLLoss2d": "an older name of NLLLoss",
     "RNNBase": "the base of RNN, LSTM and GRU; its constructor is theirs",
     "RNNCellBase": "the base of their cells; its constructor is theirs",
-    "SyncBatchNorm": "for several processes on several devices",
 }
 NAMES = sorted(set(torch.nn.modules.__all__) - set(ABSENT))
 ENTRIES = {entry.name.removeprefix("nn."): entry for entry in module_db}

@@ -442,3 +442,12 @@ def test_summary_of_attention(batch_first):
     assert attention.multiply_adds == 15 * 4 * 64 + 3 * 2 * 5 * 5 * 8
     assert told.weights == sum(row.weights for row in told.layers)
     assert told.parameters == sum(parameter.numel() for parameter in layer.parameters())
+
+
+def test_older_names():
+    weight = nn.Parameter(tg.ones(2))
+    weight.grad = tg.tensor([3.0, 4.0])
+    assert nn.utils.clip_grad_norm([weight], 1.0).item() == 5.0
+    layer = nn.Linear(2, 1, bias=False)
+    called = nn.utils.stateless.functional_call(layer, {"weight": tg.ones(1, 2)}, tg.ones(1, 2))
+    assert called.tolist() == [[2.0]]

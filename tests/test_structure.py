@@ -149,7 +149,7 @@ OPS_LAYERS = [
     ("activation", "rectifiers", "embedding", "normalization", "distance"),
     "taps", "windows",
     ("convolution", "folding", "grids", "padding", "pooling", "unpooling"),
-    ("adaptive", "transposed"), "resampling",
+    ("adaptive", "fractional", "transposed"), "resampling",
     ("dropout", "recurrent", "loss", "spectrogram"),
     ("attention", "class_loss", "margin_loss", "ctc"),
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from tensorgrad.ops.distance import *
 from tensorgrad.ops.dropout import *
 from tensorgrad.ops.embedding import *
 from tensorgrad.ops.folding import *
+from tensorgrad.ops.fractional import *
 from tensorgrad.ops.grids import *
 from tensorgrad.ops.linear import *
 from tensorgrad.ops.loss import *
@@ -35,6 +36,7 @@ __all__ += _ops.convolution.__all__
 __all__ += _ops.transposed.__all__
 __all__ += _ops.pooling.__all__
 __all__ += _ops.adaptive.__all__
+__all__ += _ops.fractional.__all__
 __all__ += _ops.folding.__all__
 __all__ += _ops.grids.__all__
 __all__ += _ops.resampling.__all__

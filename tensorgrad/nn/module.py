@@ -17,7 +17,7 @@ from tensorgrad._tensor import Tensor
 from tensorgrad.backend import Device
 from tensorgrad.graph import HookHandle, TensorCore
 from tensorgrad.nn.hooks import EVERY, ModuleHooks, for_every_module
-from tensorgrad.nn.registry import MODULE
+from tensorgrad.nn.registry import BUFFER, MODULE, PARAMETER, REGISTERING
 from tensorgrad.nn.state import Stateful
 from tensorgrad.ops.creation import empty_like
 
@@ -205,6 +205,9 @@ class Module(Stateful):
         """`register_full_backward_hook`, under PyTorch's older name."""
         return self.register_full_backward_hook(hook)
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing, whatever the options of `tensorgrad.compile`: a module runs as it is written."""
+
     # ---- text
 
     def extra_repr(self) -> str:
@@ -246,3 +249,24 @@ def register_module_full_backward_pre_hook(hook: Callable[..., Any]) -> HookHand
 def register_module_full_backward_hook(hook: Callable[..., Any]) -> HookHandle:
     """`Module.register_full_backward_hook` for every module."""
     return for_every_module(Module, EVERY.backward, hook)
+
+
+# ---- hooks of all modules on what is registered: hook(module, name, value), which may give another
+
+
+def register_module_parameter_registration_hook(hook: Callable[..., Any]) -> HookHandle:
+    """Call `hook(module, name, param)` when a parameter is registered, in any module."""
+    return HookHandle(REGISTERING[PARAMETER], hook)
+
+
+def register_module_buffer_registration_hook(hook: Callable[..., Any]) -> HookHandle:
+    """Call `hook(module, name, buffer)` when a buffer is registered, in any module."""
+    return HookHandle(REGISTERING[BUFFER], hook)
+
+
+def register_module_module_registration_hook(hook: Callable[..., Any]) -> HookHandle:
+    """Call `hook(module, name, submodule)` when a submodule is registered, in any module."""
+    return HookHandle(REGISTERING[MODULE], hook)
+
+
+register_module_backward_hook = register_module_full_backward_hook  # PyTorch's older name

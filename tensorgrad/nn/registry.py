@@ -7,7 +7,8 @@ calls, devices or files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.graph import TensorCore
@@ -26,6 +27,14 @@ _TAKES = {
 }
 
 
+# Hooks of all modules that see what is registered: hook(module, name, value).
+REGISTERING: dict[str, OrderedDict[int, Callable[..., Any]]] = {
+    PARAMETER: OrderedDict(),
+    BUFFER: OrderedDict(),
+    MODULE: OrderedDict(),
+}
+
+
 def _role_of(value: Any) -> str | None:
     if isinstance(value, Registry):
         return MODULE
@@ -34,6 +43,12 @@ def _role_of(value: Any) -> str | None:
             return PARAMETER
         return BUFFER if isinstance(value, Buffer) else None
     return None
+
+
+def _takes(role: str | None, value: Any) -> bool:
+    if role == BUFFER and isinstance(value, TensorCore):
+        return True
+    return value is None or _role_of(value) == role
 
 
 def joined(prefix: str, name: str) -> str:
@@ -64,14 +79,12 @@ class Registry:
         if role is None and known is None:
             object.__setattr__(self, name, value)
         elif role is None or role == known:
-            if role is None and not (
-                value is None or (known == BUFFER and isinstance(value, TensorCore))
-            ):
+            if role is None and not _takes(known, value):
                 raise TypeError(
                     f"{type(self).__name__}.{name}: expected {_TAKES[known]}, got "
                     f"{type(value).__name__}"
                 )
-            fields[name] = value
+            fields[name] = self._as_hooks_have_it(known, name, value)
         else:
             self._forget(name)
             fields.pop(name, None)
@@ -109,12 +122,25 @@ class Registry:
             raise KeyError(f"{where}: expected a name without dots, not empty, got {name!r}")
         if hasattr(self, name) and self._roles.get(name) != role:
             raise KeyError(f"{where}: expected a new name, got {name!r}, which already exists")
-        self.__dict__[name] = value
+        self.__dict__[name] = self._as_hooks_have_it(role, name, value)
         self._roles[name] = role
         if persistent:
             self._transient.discard(name)
         else:
             self._transient.add(name)
+
+    def _as_hooks_have_it(self, role: str, name: str, value: Any) -> Any:
+        """The value, or what a hook of all modules gives in its place."""
+        for hook in list(REGISTERING[role].values()):
+            given = hook(self, name, value)
+            if given is not None:
+                if not _takes(role, given):
+                    raise TypeError(
+                        f"{role} registration hook: expected {_TAKES[role]}, got "
+                        f"{type(given).__name__}"
+                    )
+                value = given
+        return value
 
     def register_parameter(self, name: str, param: Tensor | None) -> None:
         """Make `param` (a Parameter, or None to keep the name free) an attribute."""

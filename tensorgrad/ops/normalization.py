@@ -143,8 +143,8 @@ def _check_channels(op: str, input: Tensor, **of_channels: Tensor | None) -> Non
                 f"{op}: expected {name} of shape [{input.shape[1]}] for input "
                 f"{list(input.shape)}, got {list(value.shape)}"
             )
-        if name in ("weight", "bias"):
-            _check_dtype(op, input, name, value)
+    for name in ("weight", "bias"):
+        _check_dtype(op, input, name, of_channels[name])
 
 
 def _refuse_one(op: str, input: Tensor, count: int) -> None:
@@ -199,6 +199,11 @@ def batch_norm(
     """
     if not input.numel():
         return input * 1 if weight is None else input * weight[0]
+    dim = (0, *range(2, input.ndim))
+    if training and eps <= 0:
+        raise ValueError(f"batch_norm: expected eps > 0 in training, got {eps}")
+    if training and input.ndim > 1:
+        _refuse_one("batch_norm", input, math.prod(input.shape[d] for d in dim))
     _check_channels(
         "batch_norm",
         input,
@@ -209,10 +214,6 @@ def batch_norm(
     )
     if not training:
         return _by_running("batch_norm", input, running_mean, running_var, weight, bias, eps)
-    if eps <= 0:
-        raise ValueError(f"batch_norm: expected eps > 0 in training, got {eps}")
-    dim = (0, *range(2, input.ndim))
-    _refuse_one("batch_norm", input, math.prod(input.shape[d] for d in dim))
     return _by_own(input, running_mean, running_var, weight, bias, dim, momentum, eps)
 
 

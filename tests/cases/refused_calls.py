@@ -174,6 +174,11 @@ bad("matrix_rank", lambda m, x: m.linalg.matrix_rank(x), floats(3), error=ShapeE
 bad("max_pool3d", lambda m, x: F(m).max_pool3d(x, 2), X, error=ShapeError,
     words="max_pool3d: expected input of 5",
     ops="largest_in_windows max_windows")
+bad("fractional_max_pool2d", lambda m, x: F(m).fractional_max_pool2d(x, 2, 3), floats(1, 2, 3, 5),
+    error=ShapeError, words="fractional_max_pool2d: expected output + kernel - 1 to be at most")
+bad("fractional_max_pool3d", lambda m, x: F(m).fractional_max_pool3d(x, 2, 3),
+    floats(1, 2, 3, 5, 5), error=ShapeError,
+    words="fractional_max_pool3d: expected output + kernel - 1 to be at most")
 bad("max_unpool1d", lambda m, x, y: F(m).max_unpool1d(x, y, 2),
     floats(1, 2, 3), ints([[0, 2]]), error=ShapeError,
     words="max_unpool1d: expected input of 3")

@@ -3,8 +3,9 @@
 https://docs.pytorch.org/docs/stable/nn.html#utilities
 """
 
-from tensorgrad.nn.utils import parametrizations, parametrize, prune, rnn
+from tensorgrad.nn.utils import parametrizations, parametrize, prune, rnn, stateless
 from tensorgrad.nn.utils.clip_grad import (
+    clip_grad_norm,
     clip_grad_norm_,
     clip_grad_value_,
     clip_grads_with_norm_,
@@ -27,6 +28,7 @@ from tensorgrad.nn.utils.init import skip_init
 from tensorgrad.nn.utils.summary import summary
 
 __all__ = [
+    "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
@@ -44,6 +46,7 @@ __all__ = [
     "rnn",
     "skip_init",
     "spectral_norm",
+    "stateless",
     "summary",
     "vector_to_parameters",
     "weight_norm",
