@@ -596,3 +596,97 @@ def test_constraints_that_depend_cannot_be_checked():
     assert vectors.check(tg.tensor([[[1.0, 2.0]], [[1.0, -1.0]]])).tolist() == [True, False]
     with pytest.raises(ValueError, match=r"at least 2 dimensions, got shape \[3\]"):
         vectors.check(tg.ones(3))
+
+
+# ---- constraints and the way to them
+
+
+@pytest.mark.parametrize("registry", ["biject_to", "transform_to"])
+@pytest.mark.parametrize(
+    "region",
+    [
+        lambda c: c.real,
+        lambda c: c.positive,
+        lambda c: c.nonnegative,
+        lambda c: c.greater_than(2.0),
+        lambda c: c.greater_than_eq(-1.0),
+        lambda c: c.less_than(3.0),
+        lambda c: c.unit_interval,
+        lambda c: c.interval(-2.0, 5.0),
+        lambda c: c.half_open_interval(1.0, 2.0),
+        lambda c: c.independent(c.positive, 1),
+        lambda c: c.real_vector,
+        lambda c: c.simplex,
+        lambda c: c.lower_cholesky,
+        lambda c: c.positive_definite,
+    ],
+)
+def test_transforms_to_constraints(registry, region):
+    x = np.random.default_rng(1).standard_normal((2, 3, 3))
+    of_theirs = region(torch.distributions.constraints)
+    ours = region(distributions.constraints)
+    try:
+        theirs = getattr(torch.distributions, registry)(of_theirs)
+    except NotImplementedError:
+        with pytest.raises(NotImplementedError, match="expected a constraint with a transform"):
+            getattr(distributions, registry)(ours)
+        return
+    transform = getattr(distributions, registry)(ours)
+    y, wanted = transform(tg.tensor(x)), theirs(torch.tensor(x))
+    np.testing.assert_allclose(y, wanted, **CLOSE)
+    assert bool(ours.check(y).all())
+    assert transform.forward_shape(x.shape) == tuple(theirs.forward_shape(x.shape))
+    assert transform.inverse_shape(y.shape) == tuple(theirs.inverse_shape(wanted.shape))
+    np.testing.assert_allclose(transform.inv(y), theirs.inv(wanted), **CLOSE)
+    if theirs.bijective:
+        np.testing.assert_allclose(
+            transform.log_abs_det_jacobian(tg.tensor(x), y),
+            theirs.log_abs_det_jacobian(torch.tensor(x), wanted),
+            **CLOSE,
+        )
+
+
+def test_a_constraint_of_the_users():
+    class Even(distributions.constraints.Constraint):
+        pass
+
+    with pytest.raises(NotImplementedError, match="expected a constraint with a transform"):
+        distributions.transform_to(Even())
+    distributions.transform_to.register(
+        Even, lambda constraint: distributions.AffineTransform(0.0, 2.0)
+    )
+    assert distributions.transform_to(Even())(tg.tensor(3.0)).item() == 6.0
+    with pytest.raises(TypeError, match="register: expected a Constraint"):
+        distributions.biject_to.register(3, lambda _: distributions.identity_transform)
+
+
+def test_paths_of_pytorchs_files():
+    from tensorgrad.distributions.bernoulli import Bernoulli
+    from tensorgrad.distributions.transformed_distribution import TransformedDistribution
+    from tensorgrad.distributions.utils import broadcast_all, probs_to_logits  # noqa: F401
+
+    assert Bernoulli is distributions.Bernoulli
+    assert TransformedDistribution is distributions.TransformedDistribution
+
+
+def test_a_subclass_expands_its_own_fields():
+    class Shifted(distributions.Normal):
+        def __init__(self, loc, scale, extra):
+            super().__init__(loc, scale)
+            self.extra = extra
+
+        def expand(self, batch_shape, _instance=None):
+            new = self._get_checked_instance(Shifted, _instance)
+            new.extra = self.extra.expand(batch_shape)
+            return super().expand(batch_shape, _instance=new)
+
+    class Further(Shifted):
+        def __init__(self):
+            super().__init__(tg.zeros(2), tg.ones(2), tg.ones(2))
+
+    wide = Shifted(tg.zeros(2), tg.ones(2), tg.tensor([1.0, 2.0])).expand((3, 2))
+    assert type(wide) is Shifted
+    assert wide.batch_shape == wide.loc.shape == wide.extra.shape == (3, 2)
+    assert wide.sample().shape == (3, 2)
+    with pytest.raises(NotImplementedError, match="expand: expected Further"):
+        Further().expand((3, 2))

@@ -11,6 +11,7 @@ from tensorgrad.distributions.categorical import (
     OneHotCategorical,
     OneHotCategoricalStraightThrough,
 )
+from tensorgrad.distributions.constraint_registry import biject_to, transform_to
 from tensorgrad.distributions.counts import Bernoulli, Binomial, Geometric, Poisson
 from tensorgrad.distributions.distribution import Distribution
 from tensorgrad.distributions.elementary import Cauchy, Exponential, Gumbel, Laplace, Uniform
@@ -31,14 +32,18 @@ from tensorgrad.distributions.transforms import (
     ComposeTransform,
     ExpTransform,
     IndependentTransform,
+    LowerCholeskyTransform,
+    PositiveDefiniteTransform,
     PowerTransform,
     SigmoidTransform,
     SoftmaxTransform,
     SoftplusTransform,
+    StickBreakingTransform,
     TanhTransform,
     Transform,
     identity_transform,
 )
+from tensorgrad.paths import also_found_in
 
 __all__ = [
     "AbsTransform",
@@ -62,6 +67,7 @@ __all__ = [
     "IndependentTransform",
     "Laplace",
     "LogNormal",
+    "LowerCholeskyTransform",
     "MixtureSameFamily",
     "Multinomial",
     "MultivariateNormal",
@@ -69,20 +75,51 @@ __all__ = [
     "OneHotCategorical",
     "OneHotCategoricalStraightThrough",
     "Poisson",
+    "PositiveDefiniteTransform",
     "PowerTransform",
     "RelaxedBernoulli",
     "RelaxedOneHotCategorical",
     "SigmoidTransform",
     "SoftmaxTransform",
     "SoftplusTransform",
+    "StickBreakingTransform",
     "StudentT",
     "TanhTransform",
     "Transform",
     "TransformedDistribution",
     "Uniform",
+    "biject_to",
     "constraints",
     "identity_transform",
     "kl_divergence",
     "register_kl",
+    "transform_to",
     "transforms",
 ]
+
+# The paths that PyTorch's files have.
+_FILES = {
+    "bernoulli": "counts",
+    "beta": "gamma",
+    "binomial": "counts",
+    "cauchy": "elementary",
+    "chi2": "gamma",
+    "dirichlet": "gamma",
+    "exponential": "elementary",
+    "geometric": "counts",
+    "gumbel": "elementary",
+    "half_normal": "normal",
+    "laplace": "elementary",
+    "log_normal": "transformed",
+    "mixture_same_family": "independent",
+    "multinomial": "categorical",
+    "one_hot_categorical": "categorical",
+    "poisson": "counts",
+    "relaxed_bernoulli": "transformed",
+    "relaxed_categorical": "transformed",
+    "studentT": "gamma",
+    "transformed_distribution": "transformed",
+    "uniform": "elementary",
+    "utils": "parameters",
+}
+also_found_in(__name__, {name: f"tensorgrad.distributions.{file}" for name, file in _FILES.items()})

@@ -141,8 +141,8 @@ class _OfCategories(Distribution):
         """The shape of `probs` and `logits`."""
         return self._categorical.param_shape
 
-    def expand(self, batch_shape: Sequence[int]) -> Any:
-        new = self._with_batch(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        new = self._with_batch(batch_shape, _instance)
         new._categorical = self._categorical.expand(batch_shape)
         return new
 

@@ -83,11 +83,12 @@ class Distribution:
         """The shape of one event of one member of the batch."""
         return self._event_shape
 
-    def expand(self, batch_shape: Sequence[int]) -> Any:
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         """The distribution with its parameters expanded to another batch shape; nothing is
-        copied.
+        copied. A subclass with fields of its own expands those, and gives them in `_instance`,
+        which `_get_checked_instance` made.
         """
-        new = self._with_batch(batch_shape)
+        new = self._with_batch(batch_shape, _instance)
         for name, constraint in self.arg_constraints.items():
             value = self.__dict__.get(name)
             if isinstance(value, TensorCore):
@@ -95,8 +96,25 @@ class Distribution:
                 new.__dict__[name] = value.expand(new._batch_shape + event)  # type: ignore[attr-defined]
         return new
 
-    def _with_batch(self, batch_shape: Sequence[int]) -> Any:
-        new = copy.copy(self)
+    def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
+        """The instance that a subclass has begun, or a new one without fields. `cls` is the class
+        whose `expand` asks: a subclass with a constructor of its own must have its own.
+        """
+        if _instance is not None:
+            return _instance
+        if type(self).__init__ is not cls.__init__:  # type: ignore[misc]
+            raise NotImplementedError(
+                f"expand: expected {type(self).__name__}, which has an __init__ of its own, to "
+                "have an expand as well"
+            )
+        return object.__new__(type(self))
+
+    def _with_batch(self, batch_shape: Sequence[int], _instance: Any) -> Any:
+        if _instance is None:
+            new = copy.copy(self)
+        else:
+            new = _instance
+            new.__dict__.update({**vars(self), **vars(new)})
         new._batch_shape = Size(batch_shape)
         return new
 

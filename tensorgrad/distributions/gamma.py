@@ -94,8 +94,8 @@ class Chi2(Gamma):
     def df(self) -> Any:
         return self.concentration * 2
 
-    def expand(self, batch_shape: Sequence[int]) -> Any:
-        new = self._with_batch(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        new = self._with_batch(batch_shape, _instance)
         new.concentration = self.concentration.expand(batch_shape)
         new.rate = self.rate.expand(batch_shape)
         return new

@@ -43,8 +43,8 @@ class Independent(Distribution):
         event = (*batch[cut:], *base_distribution.event_shape)
         super().__init__(batch[:cut], event, validate_args)
 
-    def expand(self, batch_shape: Sequence[int]) -> Any:
-        new = self._with_batch(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        new = self._with_batch(batch_shape, _instance)
         inner = self._event_shape[: self.reinterpreted_batch_ndims]
         new.base_dist = self.base_dist.expand((*batch_shape, *inner))
         return new
@@ -157,8 +157,8 @@ class MixtureSameFamily(Distribution):
     def component_distribution(self) -> Distribution:
         return self._component
 
-    def expand(self, batch_shape: Sequence[int]) -> Any:
-        new = self._with_batch(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        new = self._with_batch(batch_shape, _instance)
         new._mixture = self._mixture.expand(batch_shape)
         new._component = self._component.expand((*batch_shape, self._component.batch_shape[-1]))
         return new

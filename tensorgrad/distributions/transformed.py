@@ -79,8 +79,8 @@ class TransformedDistribution(Distribution):
         cut = len(shape) - max(whole.codomain.event_dim, base_event + change)
         super().__init__(shape[:cut], shape[cut:], validate_args)
 
-    def expand(self, batch_shape: Sequence[int]) -> Any:
-        new = self._with_batch(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        new = self._with_batch(batch_shape, _instance)
         shape = ComposeTransform(self.transforms).inverse_shape((*batch_shape, *self._event_shape))
         new.base_dist = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
         return new
@@ -263,8 +263,8 @@ class ExpRelaxedCategorical(Distribution):
         shape = self._categorical.param_shape
         super().__init__(shape[:-1], shape[-1:], validate_args)
 
-    def expand(self, batch_shape: Sequence[int]) -> Any:
-        new = self._with_batch(batch_shape)
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        new = self._with_batch(batch_shape, _instance)
         new._categorical = self._categorical.expand(batch_shape)
         return new
 

@@ -18,10 +18,15 @@ from tensorgrad.distributions.transform import (
     Transform,
     identity_transform,
 )
+from tensorgrad.distributions.vector_transforms import (
+    LowerCholeskyTransform,
+    PositiveDefiniteTransform,
+    SoftmaxTransform,
+    StickBreakingTransform,
+)
 from tensorgrad.graph import TensorCore
 from tensorgrad.ops.activation import softplus
 from tensorgrad.ops.joining import broadcast_shapes
-from tensorgrad.ops.softmaxes import softmax
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -32,10 +37,13 @@ __all__ = [
     "ComposeTransform",
     "ExpTransform",
     "IndependentTransform",
+    "LowerCholeskyTransform",
+    "PositiveDefiniteTransform",
     "PowerTransform",
     "SigmoidTransform",
     "SoftmaxTransform",
     "SoftplusTransform",
+    "StickBreakingTransform",
     "TanhTransform",
     "Transform",
     "identity_transform",
@@ -208,19 +216,6 @@ class AffineTransform(Transform):
 
     def inverse_shape(self, shape: Any) -> Any:
         return self._broadcast(shape)
-
-
-class SoftmaxTransform(Transform):
-    """y = softmax(x) over the last dimension; of its many inverses, log(y)."""
-
-    domain = constraints.real_vector
-    codomain = constraints.simplex
-
-    def _call(self, x: Any) -> Any:
-        return softmax(x, -1)
-
-    def _inverse(self, y: Any) -> Any:
-        return y.log()
 
 
 def _sign(factor: Any) -> Any:
