@@ -6,24 +6,17 @@ The public names are PyTorch's. `TENSORGRAD_BACKEND=numpy|numba|cupy` chooses wh
 unless told).
 """
 
-import importlib as _importlib
 import typing as _typing
 import warnings as _warnings
 from math import e, inf, nan, pi
 
 from numpy import dtype
 
-from tensorgrad import autograd, cuda, dtypes, formats, random, settings, typed, version
+from tensorgrad import cuda, dtypes, formats, random, settings, typed, version
+from tensorgrad import later as _later
 from tensorgrad import ops as _ops
 from tensorgrad._tensor import Tensor
 from tensorgrad.allocator import empty_cache, memory_stats
-from tensorgrad.autograd import (
-    enable_grad,
-    inference_mode,
-    is_anomaly_enabled,
-    no_grad,
-    set_grad_enabled,
-)
 from tensorgrad.backend import (
     Device as device,
 )
@@ -50,56 +43,44 @@ from tensorgrad.formats import *
 from tensorgrad.formats import Layout as layout
 from tensorgrad.formats import MemoryFormat as memory_format
 from tensorgrad.inplace_ops import FUNCTIONS as _IN_PLACE
-from tensorgrad.modes import is_grad_enabled, is_inference_mode_enabled
-from tensorgrad.ops.activation import celu, celu_, selu, selu_
-from tensorgrad.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
+from tensorgrad.modes import (
+    enable_grad,
+    inference_mode,
+    is_anomaly_enabled,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from tensorgrad.ops.arithmetic import *
 from tensorgrad.ops.binning import *
 from tensorgrad.ops.choice import *
 from tensorgrad.ops.closeness import *
 from tensorgrad.ops.complex_parts import *
 from tensorgrad.ops.conversion import *
-from tensorgrad.ops.convolution import conv1d, conv2d, conv3d
 from tensorgrad.ops.covariance import *
 from tensorgrad.ops.creation import *
-from tensorgrad.ops.ctc import ctc_loss
 from tensorgrad.ops.cutting import *
 from tensorgrad.ops.decompositions import *
 from tensorgrad.ops.diagonals import *
 from tensorgrad.ops.differences import *
-from tensorgrad.ops.distance import cosine_similarity, pairwise_distance, pdist
 from tensorgrad.ops.distinct import *
-from tensorgrad.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
-from tensorgrad.ops.einsum import *
-from tensorgrad.ops.embedding import embedding
 from tensorgrad.ops.factors import *
 from tensorgrad.ops.floats import *
-from tensorgrad.ops.folding import channel_shuffle, pixel_shuffle, pixel_unshuffle
-from tensorgrad.ops.grids import grid_sampler, grid_sampler_2d, grid_sampler_3d
 from tensorgrad.ops.indexing import *
 from tensorgrad.ops.joining import *
 from tensorgrad.ops.layouts import *
 from tensorgrad.ops.least_squares import *
 from tensorgrad.ops.linalg import *
-from tensorgrad.ops.linear import bilinear
 from tensorgrad.ops.logic import *
-from tensorgrad.ops.loss import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
 from tensorgrad.ops.lu import *
-from tensorgrad.ops.margin_loss import (
-    cosine_embedding_loss,
-    hinge_embedding_loss,
-    margin_ranking_loss,
-    triplet_margin_loss,
-)
 from tensorgrad.ops.multiplying import *
-from tensorgrad.ops.normalization import batch_norm, group_norm, layer_norm, rms_norm
 from tensorgrad.ops.norms import *
 from tensorgrad.ops.ordering import *
 from tensorgrad.ops.padding import constant_pad_nd
 from tensorgrad.ops.places import *
 from tensorgrad.ops.pointwise import *
 from tensorgrad.ops.polar import *
-from tensorgrad.ops.pooling import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from tensorgrad.ops.products import *
 from tensorgrad.ops.quantiles import *
 from tensorgrad.ops.queries import *
@@ -114,7 +95,6 @@ from tensorgrad.ops.rectifiers import (
     threshold_,
 )
 from tensorgrad.ops.reduction import *
-from tensorgrad.ops.rejection import *
 from tensorgrad.ops.sampling import *
 from tensorgrad.ops.scan import *
 from tensorgrad.ops.scattering import *
@@ -126,9 +106,7 @@ from tensorgrad.ops.special import *
 from tensorgrad.ops.spectrogram import *
 from tensorgrad.ops.statistics import *
 from tensorgrad.ops.strides import *
-from tensorgrad.ops.tapers import *
 from tensorgrad.ops.tensor_norm import *
-from tensorgrad.ops.transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tensorgrad.printing import set_printoptions
 from tensorgrad.public import functions as _public_functions
 from tensorgrad.random import *
@@ -155,9 +133,12 @@ __all__ = [
     "avg_pool1d",
     "backend_names",
     "backends",
+    "bartlett_window",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy_with_logits",
+    "binomial",
+    "blackman_window",
     "bool",
     "celu",
     "celu_",
@@ -182,6 +163,7 @@ __all__ = [
     "dropout",
     "dtype",
     "e",
+    "einsum",
     "embedding",
     "empty_cache",
     "enable_grad",
@@ -196,6 +178,8 @@ __all__ = [
     "grid_sampler_2d",
     "grid_sampler_3d",
     "group_norm",
+    "hamming_window",
+    "hann_window",
     "hardshrink",
     "hinge_embedding_loss",
     "hub",
@@ -207,6 +191,7 @@ __all__ = [
     "is_autocast_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "kaiser_window",
     "kl_div",
     "layer_norm",
     "layout",
@@ -229,6 +214,7 @@ __all__ = [
     "pi",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson",
     "poisson_nll_loss",
     "prelu",
     "random",
@@ -245,6 +231,7 @@ __all__ = [
     "set_printoptions",
     "signal",
     "special",
+    "tensordot",
     "testing",
     "threshold",
     "threshold_",
@@ -264,7 +251,6 @@ __all__ += _ops.creation.__all__
 __all__ += _ops.layouts.__all__
 __all__ += _ops.queries.__all__
 __all__ += _ops.sampling.__all__
-__all__ += _ops.rejection.__all__
 __all__ += _ops.sequences.__all__
 __all__ += _ops.shape.__all__
 __all__ += _ops.joining.__all__
@@ -299,10 +285,8 @@ __all__ += _ops.norms.__all__
 __all__ += _ops.tensor_norm.__all__
 __all__ += _ops.covariance.__all__
 __all__ += _ops.spectrogram.__all__
-__all__ += _ops.tapers.__all__
 __all__ += _ops.linalg.__all__
 __all__ += _ops.products.__all__
-__all__ += _ops.einsum.__all__
 __all__ += _ops.solving.__all__
 __all__ += _ops.factors.__all__
 __all__ += _ops.lu.__all__
@@ -319,10 +303,11 @@ __all__ += ["detach", *_IN_PLACE]
 # they happen, which is in this library's modules. Other code's warnings are left alone.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorgrad\b")
 
-# What stands above the tensor is imported when it is first named: `import tensorgrad` is quick.
+# Imported when they are first named.
 if _typing.TYPE_CHECKING:
     from tensorgrad import (
         amp,
+        autograd,
         compiler,
         data,
         datasets,
@@ -344,35 +329,40 @@ if _typing.TYPE_CHECKING:
     )
     from tensorgrad.func import vmap
     from tensorgrad.io import load, save
-
-_ELSEWHERE = {
-    "autocast": "amp",
-    "get_autocast_dtype": "amp.autocast",
-    "is_autocast_cache_enabled": "amp.autocast",
-    "is_autocast_enabled": "amp.autocast",
-    "load": "io",
-    "save": "io",
-    "vmap": "func",
-}
-_PACKAGES = (
-    "accelerator", "amp", "backends", "compiler", "data", "datasets", "distributed",
-    "distributions", "fft", "func", "hub", "linalg", "multiprocessing", "nn", "optim", "signal",
-    "special", "testing", "types", "utils",
-)  # fmt: skip
+    from tensorgrad.ops.activation import celu, celu_, selu, selu_
+    from tensorgrad.ops.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
+    from tensorgrad.ops.convolution import conv1d, conv2d, conv3d
+    from tensorgrad.ops.ctc import ctc_loss
+    from tensorgrad.ops.distance import cosine_similarity, pairwise_distance, pdist
+    from tensorgrad.ops.dropout import alpha_dropout, dropout, feature_alpha_dropout
+    from tensorgrad.ops.einsum import einsum, tensordot
+    from tensorgrad.ops.embedding import embedding
+    from tensorgrad.ops.folding import channel_shuffle, pixel_shuffle, pixel_unshuffle
+    from tensorgrad.ops.grids import grid_sampler, grid_sampler_2d, grid_sampler_3d
+    from tensorgrad.ops.linear import bilinear
+    from tensorgrad.ops.loss import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
+    from tensorgrad.ops.margin_loss import (
+        cosine_embedding_loss,
+        hinge_embedding_loss,
+        margin_ranking_loss,
+        triplet_margin_loss,
+    )
+    from tensorgrad.ops.normalization import batch_norm, group_norm, layer_norm, rms_norm
+    from tensorgrad.ops.pooling import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
+    from tensorgrad.ops.rejection import binomial, poisson
+    from tensorgrad.ops.tapers import (
+        bartlett_window,
+        blackman_window,
+        hamming_window,
+        hann_window,
+        kaiser_window,
+    )
+    from tensorgrad.ops.transposed import conv_transpose1d, conv_transpose2d, conv_transpose3d
 
 
 def __getattr__(name: str) -> _typing.Any:
-    if name in _ELSEWHERE:
-        return getattr(_importlib.import_module(f"tensorgrad.{_ELSEWHERE[name]}"), name)
-    if name in _PACKAGES:
-        return _importlib.import_module(f"tensorgrad.{name}")
-    if name == "jit":
-        raise AttributeError(
-            "tensorgrad.jit: expected a name that there is, got TorchScript's: programs run as "
-            "they are written, without a compiler"
-        )
-    raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
+    return _later.find(name, globals())
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PACKAGES, *_ELSEWHERE})
+    return sorted({*globals(), *_later.PACKAGES, *_later.NAMES})

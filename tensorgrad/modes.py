@@ -203,6 +203,11 @@ def is_inference_mode_enabled() -> bool:
     return current().inference
 
 
+def is_anomaly_enabled() -> bool:
+    """Whether `detect_anomaly` or `set_detect_anomaly` holds in this thread."""
+    return current().anomaly
+
+
 class set_detect_anomaly(set_grad_enabled):
     """Switch anomaly detection on or off: from the call on, and as a context manager until the
     block ends.

@@ -144,6 +144,7 @@ def policies() -> dict[Any, dict[str, str]]:
 
     A fused op that is in no list is one kernel, whatever its composition calls.
     """
+    importlib.import_module("tensorgrad.nn")  # with it all of them are declared
     found: dict[Any, dict[str, str]] = {
         op.call: dict.fromkeys(LISTS, KEEP) for op in OPS.values() if isinstance(op, FusedOp)
     }

@@ -16,10 +16,10 @@ from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.graph import TensorCore
 from tensorgrad.modes import (
-    current,
     detect_anomaly,
     enable_grad,
     inference_mode,
+    is_anomaly_enabled,
     no_grad,
     set_detect_anomaly,
     set_grad_enabled,
@@ -47,11 +47,6 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
-
-
-def is_anomaly_enabled() -> bool:
-    """Whether `detect_anomaly` or `set_detect_anomaly` holds in this thread."""
-    return current().anomaly
 
 
 def _sequence(values: Any) -> list[Any]:
