@@ -16,6 +16,7 @@ import numpy as np
 
 from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array
+from tensorgrad.backends.numba_activations import NumbaActivations
 from tensorgrad.backends.numpy_backend import NumpyBackend
 
 # Multiply-adds of a product up to which NumPy's BLAS uses one thread, and is faster.
@@ -31,9 +32,10 @@ def _kernels(module: str) -> Any:
     return cached_property(load)
 
 
-class NumbaBackend(NumpyBackend):
+class NumbaBackend(NumbaActivations, NumpyBackend):
     name = "numba"
 
+    _activation = _kernels("activation")
     _gemm = _kernels("gemm")
     _softmax = _kernels("softmax")
     _norms = _kernels("norms")

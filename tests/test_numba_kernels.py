@@ -29,6 +29,7 @@ from tensorgrad.kernels.numba import (
     tasks,
 )
 from tensorgrad.kernels.numba import math as kernel_math
+from tensorgrad.kernels.numba import normal as kernel_normal
 
 backend = NumbaBackend()
 reference = compose.numpy_backend
@@ -86,14 +87,15 @@ LOOPS = {}
 def apply(name, x):
     """The function over an array, in a loop that is compiled as a kernel is."""
     if name not in LOOPS:
-        function = getattr(kernel_math, name.split()[0])
+        first = name.split()[0]
+        function = getattr(kernel_math, first, None) or getattr(kernel_normal, first)
         pick = name.split()[1:]
         if not pick:
 
             def loop(x, out):
                 for i in range(x.size):
                     out[i] = function(x[i])
-        elif pick == ["cos"]:
+        elif pick == ["first"]:
 
             def loop(x, out):
                 for i in range(x.size):
@@ -140,6 +142,8 @@ def stable_sigmoid(x):
         ("log", np.log, 0, 4, 1.0),
         ("tanh", np.tanh, -25, 25, 2.7),
         ("sigmoid", stable_sigmoid, -760, 760, 2.5),
+        ("expm1", np.expm1, -760, 720, 2.2),
+        ("log1p", np.log1p, -1, 4, 1.5),
     ],
 )
 def test_error_in_units_in_the_last_place(name, exact, low, high, bound, dtype):
@@ -160,6 +164,34 @@ def test_error_in_units_in_the_last_place(name, exact, low, high, bound, dtype):
         np.testing.assert_array_equal(np.signbit(apply(name, np.array([0.0, -0.0], dtype))), [0, 1])
 
 
+def test_error_function_and_normal_distribution(dtype):
+    x = np.concatenate([np.linspace(-12, 12, 20_001), np.geomspace(1e-30, 1, 2001)]).astype(dtype)
+    exact = x.astype("f8")
+    erf = reference.erf(exact)
+    got = apply("erf", x)
+    unit = np.spacing(np.abs(erf).astype(dtype))
+    # in float64 the reference itself is some units off
+    assert (np.abs(got - erf) / unit).max() <= (1.3 if dtype == np.float32 else 6)
+    density = np.exp(-exact * exact / 2) / np.sqrt(2 * np.pi)
+    tail = reference.erfc(-exact * np.sqrt(0.5)) / 2
+    normal = np.finfo(dtype).tiny * 100
+    # in float64 the references round x * x, too
+    bound = 6 + (2 * exact * exact if dtype == np.float64 else np.zeros(x.size))
+    for name, want in ("normal first", tail), ("normal second", density), ("below", tail):
+        got = apply(name, x)
+        if name == "below" and dtype == np.float32:
+            assert np.abs(got - want).max() <= 1e-7
+            continue
+        large = want > normal
+        error = np.abs(got - want)[large] / np.spacing(want[large].astype(dtype))
+        assert (error <= bound[large]).all()
+    strange = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0], dtype)
+    np.testing.assert_array_equal(apply("erf", strange), [1, -1, np.nan, 0, 0])
+    np.testing.assert_array_equal(np.signbit(apply("erf", strange[3:])), [0, 1])
+    for name in "normal first", "below":
+        np.testing.assert_array_equal(apply(name, strange)[:3], [1, 0, np.nan])
+
+
 def test_cosine_and_sine_of_turns(dtype):
     u = np.random.default_rng(0).random(200_000).astype(dtype)
     u = np.concatenate(
@@ -167,8 +199,8 @@ def test_cosine_and_sine_of_turns(dtype):
     )
     angle = 2 * np.longdouble("3.14159265358979323846264338327950288") * u.astype(np.longdouble)
     bound = 1e-7 if dtype == np.float32 else 2.5e-16
-    assert np.abs(apply("cos_sin_turns cos", u) - np.cos(angle)).max() <= bound
-    assert np.abs(apply("cos_sin_turns sin", u) - np.sin(angle)).max() <= bound
+    assert np.abs(apply("cos_sin_turns first", u) - np.cos(angle)).max() <= bound
+    assert np.abs(apply("cos_sin_turns second", u) - np.sin(angle)).max() <= bound
 
 
 # ---- softmax and cross-entropy

@@ -14,7 +14,7 @@ import tensorgrad as tg
 from tensorgrad import optim
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.elementwise import ARRAY, Trace
-from tensorgrad.kernels.numba import many, optimizers
+from tensorgrad.kernels.numba import generated, many, optimizers
 
 backend = NumbaBackend()
 
@@ -298,7 +298,7 @@ def test_loops_are_of_vectors(name):
     trace = optimizer.stepper.traced[1]
     arrays = 1 + max(int(number) for number in re.findall(r"x(\d+)", trace.text))
     space = dict(optimizers.FUNCTIONS, real=np.float32, double=np.float64)
-    exec(optimizers.source(trace.text, arrays, len(trace.numbers)), space)
+    exec(generated.source(trace.text, arrays, len(trace.numbers)), space)
     loop = numba.njit(error_model="numpy")(space["loop"])
     pointer = types.CPointer(types.float32)
     numbers = types.CPointer(types.float64)

@@ -1,4 +1,4 @@
-"""exp, log, tanh, sigmoid, sine and cosine for use inside kernels, in a form LLVM vectorises.
+"""exp, log, tanh, sigmoid, sines and their kin for use inside kernels, in a form LLVM vectorises.
 
 Knows scalars of float32 and float64 only; must not know arrays, kernels or NumPy's ufuncs. Numba's
 own `np.exp` is a call per element (its wheels carry no vector math library), which a loop cannot be
@@ -13,6 +13,8 @@ Largest error seen over the whole range, in units in the last place (tests/test_
     log             1.0       1.0       subnormal arguments included; log 0 = -inf, negative: nan
     tanh            2.7       2.7       +-0 and +-inf exact
     sigmoid         2.5       2.5       relative error also where the result is tiny
+    expm1           1.6       2.2       -1 below, inf above
+    log1p           1.5       1.5       log 0 = -inf, below that nan
     cos_sin_turns   1e-7      2e-16     absolute, of cos(2 pi u) and sin(2 pi u) for u in [0, 1)
 
 Polynomials are minimax fits made for this file (Remez's algorithm in 200-bit arithmetic). `FLAGS`
@@ -281,6 +283,57 @@ def log(x):
 
 
 _define(log)(_by_dtype(_log32, _log64))
+
+
+# ---------------------------------------------------------------------------------- expm1 and log1p
+# 2^n (1 + p) - 1 with 2^n in two halves as above, the second taken out: the 1 becomes its inverse.
+@_inlined
+def _expm1_32(x):
+    x = F(89.0) if x > F(89.0) else x
+    x = F(-104.0) if x < F(-104.0) else x
+    n, p = _exp_parts32(x)
+    half = n >> np.int32(1)
+    first = as_float32((half + np.int32(127)) << np.int32(23))
+    second = as_float32((n - half + np.int32(127)) << np.int32(23))
+    inverse = as_float32((half - n + np.int32(127)) << np.int32(23))
+    return (p * first + (first - inverse)) * second
+
+
+@_inlined
+def _expm1_64(x):
+    x = D(710.0) if x > D(710.0) else x
+    x = D(-746.0) if x < D(-746.0) else x
+    n, p = _exp_parts64(x)
+    half = n >> np.int64(1)
+    first = as_float64((half + np.int64(1023)) << np.int64(52))
+    second = as_float64((n - half + np.int64(1023)) << np.int64(52))
+    inverse = as_float64((half - n + np.int64(1023)) << np.int64(52))
+    return (p * first + (first - inverse)) * second
+
+
+def expm1(x):
+    """e to the x, less 1, exact near 0."""
+    raise NotImplementedError("for use inside compiled kernels")
+
+
+_define(expm1)(_by_dtype(_expm1_32, _expm1_64))
+
+
+# log u for u = 1 + x as rounded, and the rounding's own share (x - (u - 1)) / u.
+@_inlined
+def _log1p(x):
+    one = type(x)(1)
+    u = x + one
+    y = log(u)
+    return y if u == np.inf or u == 0 else y + difference(x, difference(u, one)) / u
+
+
+def log1p(x):
+    """log(1 + x), exact near 0."""
+    raise NotImplementedError("for use inside compiled kernels")
+
+
+_define(log1p)(_by_dtype(_log1p, _log1p))
 
 
 # -------------------------------------------------------------------------------- cos, sin of turns

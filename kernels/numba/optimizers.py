@@ -8,14 +8,14 @@ so that every result is the rule's own to the last bit. A new trace compiles in 
 and is loaded from Numba's disk cache from then on. The norm of all gradients goes the same way.
 """
 
-import hashlib
 import math
 from functools import cache
 
 import numba
 import numpy as np
 
-from tensorgrad.kernels.numba.addresses import c_function, call, pointer, word
+from tensorgrad.kernels.numba.addresses import call
+from tensorgrad.kernels.numba.generated import chunk_function, source
 from tensorgrad.kernels.numba.many import CHUNK, layout_holds, run
 from tensorgrad.kernels.numba.runtime import FAST, FLOATS, INT64, first_outside, larger, plain
 from tensorgrad.kernels.numba.tasks import Tasks
@@ -58,65 +58,27 @@ FUNCTIONS = {
     "abs": abs,
     "clamp_to": clamp_to,
     "maximum": maximum,
-    "pointer": pointer,
     "sign": sign,
     "sqrt": math.sqrt,
     "where": where,
-    "word": word,
 }
 
 
 # ---- from a trace to a C function
 
 
-def source(text, arrays, numbers):
-    """The loop over a chunk of each array, and the C function that finds them."""
-    pointers = ", ".join(f"p{k}" for k in range(arrays))
-    found = ", ".join(f"pointer(word(row, {k}), real)" for k in range(arrays))
-    written = [k for k in range(arrays) if f"y{k} = " in text]
-    body = [f"x{k} = p{k}[i]" for k in range(arrays)]
-    body += text.splitlines()
-    body += [f"p{k}[i] = y{k}" for k in written]
-    return "\n".join(
-        [
-            f"def loop({pointers}, numbers, start, stop):",
-            *[f"    c{k} = real(numbers[{k}])" for k in range(numbers)],
-            "    for i in range(start, stop):",
-            *[f"        {line}" for line in body],
-            "def chunk(row, numbers, start, stop):",
-            f"    loop({found}, pointer(numbers, double), start, stop)",
-            "    return 0",
-        ]
-    )
-
-
-def chunk_function(code, dtype, flags):
-    """Compile a source with `loop` and `chunk`; the function and its address.
-
-    Numba keeps a compiled function under its file and name: the file is this one, whose functions
-    the generated code calls, and the name tells the source.
-    """
-    digest = hashlib.sha256(f"{dtype} {code}".encode()).hexdigest()[:16]
-    space = dict(FUNCTIONS, __name__=__name__, real=np.dtype(dtype).type, double=np.float64)
-    exec(compile(code, __file__, "exec"), space)
-    space["loop"] = numba.njit(error_model="numpy", fastmath=flags)(space["loop"])
-    chunk = space["chunk"]
-    chunk.__name__ = chunk.__qualname__ = f"chunk_{digest}"
-    function = c_function(4)(chunk)
-    return function, function.address
-
-
 @cache
 def compiled(text, arrays, numbers, dtype):
     """The C function of a trace, its address, and a bit for each array that is written."""
     written = sum(1 << k for k in range(arrays) if f"y{k} = " in text)
-    return *chunk_function(source(text, arrays, numbers), dtype, False), written
+    code = source(text, arrays, numbers)
+    return *chunk_function(code, dtype, False, FUNCTIONS, __file__), written
 
 
 @cache
 def squares(dtype):
     """The C function that adds the squares of a chunk to the number it is given."""
-    return chunk_function(SQUARES, dtype, FAST)
+    return chunk_function(SQUARES, dtype, FAST, FUNCTIONS, __file__)
 
 
 SQUARES = """
