@@ -80,11 +80,11 @@ class Walk:
         recording, free = self.create_graph, not self.retain_graph
         anomaly = modes.current().anomaly
         shared = self.shared
-        # Those whose gradient is an array of the walk's own: what comes next is added in place.
-        summed: set[Node] = set()
+        # Those whose gradient is an array of the walk's own; whether the next is added in place.
+        summed: dict[Node, bool] = {}
         queue = [(-node.time, node) for node in grads]
         heapify(queue)
-        take = grads.pop
+        take, known_of = grads.pop, grads.get
         pending: Node | None = None  # the queue's latest, which mostly is the next: not queued
         while queue or pending is not None:
             if pending is None:
@@ -123,22 +123,24 @@ class Walk:
                     continue
                 if result.shape != edge.shape:
                     result = sum_to_shape(result, edge.shape)
-                if edge not in grads:
+                known = known_of(edge)
+                if known is None:
                     grads[edge] = result
                     if pending is not None:
                         heappush(queue, (-pending.time, pending))
                     pending = edge
                     if result is g:
                         shared.add(edge)
-                elif edge in summed:
-                    increase(grads[edge], result)
-                else:
-                    grads[edge] = grads[edge] + result
+                    continue
+                in_place = summed.get(edge)
+                if in_place:
+                    increase(known, result)
+                    continue
+                grads[edge] = known + result
+                if in_place is None:
                     shared.discard(edge)
-                    if recording or result.__class__ is SparseRows:
-                        continue
-                    if result.size >= WORTH_ADDING_IN_PLACE:
-                        summed.add(edge)
+                    plain = not recording and result.__class__ is not SparseRows
+                    summed[edge] = plain and result.size >= WORTH_ADDING_IN_PLACE
 
     @staticmethod
     def hand_to_source(pick: Pick, g: Any, grads: dict[Node, Any], queue: list[Any]) -> None:
