@@ -17,6 +17,7 @@ import numpy as np
 from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array
 from tensorgrad.backends.numba_activations import NumbaActivations
+from tensorgrad.backends.numba_recurrent import NumbaRecurrent
 from tensorgrad.backends.numpy_backend import NumpyBackend
 
 # Multiply-adds of a product up to which NumPy's BLAS uses one thread, and is faster.
@@ -32,7 +33,7 @@ def _kernels(module: str) -> Any:
     return cached_property(load)
 
 
-class NumbaBackend(NumbaActivations, NumpyBackend):
+class NumbaBackend(NumbaActivations, NumbaRecurrent, NumpyBackend):
     name = "numba"
 
     _activation = _kernels("activation")
@@ -41,6 +42,8 @@ class NumbaBackend(NumbaActivations, NumpyBackend):
     _norms = _kernels("norms")
     _channels = _kernels("channels")
     _lstm = _kernels("lstm")
+    _gru = _kernels("gru")
+    _elman = _kernels("elman")
     _attention = _kernels("attention")
     _convolution = _kernels("convolution")
     _order = _kernels("order")
@@ -165,14 +168,6 @@ class NumbaBackend(NumbaActivations, NumpyBackend):
     def median(self, input: Array) -> Array:
         found = self._order.median(input)
         return super().median(input) if found is NotImplemented else found
-
-    # ---- recurrent cells
-
-    def lstm_gates(self, gates: Array, cell: Array) -> Any:
-        return self._lstm.lstm_gates(gates, cell)
-
-    def lstm_gates_vjp(self, g: Any, cell: Array, aux: Array) -> Any:
-        return self._lstm.lstm_gates_vjp(g[0], g[1], cell, aux)
 
     # ---- attention
 

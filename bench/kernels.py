@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import recurrent
 from tensorgrad.backend import CPU
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -109,31 +110,6 @@ def scale_by_root_mean_square_vjp(
     own = g * weight
     back = own - x * scale * (own * x * scale).mean(dim, keepdims=True)
     return back * scale, sum_to_shape(g * x * scale, weight.shape)
-
-
-def sigmoid(x: Array) -> Array:
-    e = np.exp(-np.abs(x))
-    return np.where(x < 0, e, x.dtype.type(1)) / (1 + e)
-
-
-def lstm_gates(gates: Array, cell: Array) -> tuple[Array, Array]:
-    i, f, g, o = np.split(gates, 4, 1)
-    new_cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(g)
-    return sigmoid(o) * np.tanh(new_cell), new_cell
-
-
-def lstm_gates_vjp(gh: Array, gc: Array, gates: Array, cell: Array) -> tuple[Array, Array]:
-    i, f, g, o = np.split(gates, 4, 1)
-    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
-    t = np.tanh(f * cell + i * g)
-    d = gc + gh * o * (1 - t * t)
-    parts = (
-        d * g * i * (1 - i),
-        d * cell * f * (1 - f),
-        d * i * (1 - g * g),
-        gh * t * o * (1 - o),
-    )
-    return np.concatenate(parts, 1), d * f
 
 
 def attention_weights(q: Array, k: Array, causal: bool) -> Array:
@@ -246,7 +222,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     yield from softmax_cases(rng, dtype)
     yield from norm_cases(rng, dtype)
     yield from order_cases(rng, dtype)
-    yield from lstm_cases(rng, dtype)
+    yield from recurrent.cases(rng, dtype)
     yield from attention_cases(rng, dtype)
     yield from convolution_cases(rng, dtype)
     yield from embedding_cases(rng, dtype)
@@ -347,27 +323,6 @@ def order_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             f"{count} of {rows} x {length:,}",
             partial(numba_backend.first_in_order, *how),
             partial(numpy_backend.first_in_order, *how),
-        )
-
-
-def lstm_cases(rng: Any, dtype: Any) -> Iterator[Case]:
-    ours = numba_backend
-    for batch, hidden in (1, 16), (16, 64), (20, 200), (32, 256), (64, 512), (256, 512):
-        size = f"{batch} x {hidden}"
-        gates, cell = normal(rng, dtype, batch, 4 * hidden), normal(rng, dtype, batch, hidden)
-        g = normal(rng, dtype, batch, hidden), normal(rng, dtype, batch, hidden)
-        aux = ours.lstm_gates(gates, cell)[2]
-        yield (
-            "lstm_gates",
-            size,
-            partial(ours.lstm_gates, gates, cell),
-            partial(lstm_gates, gates, cell),
-        )
-        yield (
-            "lstm_gates_vjp",
-            size,
-            partial(ours.lstm_gates_vjp, g, cell, aux),
-            partial(lstm_gates_vjp, *g, gates, cell),
         )
 
 

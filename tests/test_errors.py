@@ -91,7 +91,7 @@ REFUSES_NOTHING = {
     "is_conj", "is_floating_point", "is_neg", "is_same_size", "is_signed", "is_tensor", "isfinite",
     "isinf", "isnan", "isreal", "logical_not", "numel", "ravel", "resolve_conj", "resolve_neg",
     "tanhshrink",
-    "floored", "log_gamma_slope", "lstm_gates", "standard_log_gamma",
+    "floored", "gru", "log_gamma_slope", "lstm", "lstm_gates", "rnn", "standard_log_gamma",
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from bench import kernels as compose
+from bench import recurrent as compose_layers
 from tensorgrad.backend import CPU
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -24,6 +25,7 @@ from tensorgrad.kernels.numba import (
     embedding,
     lstm,
     random,
+    recurrent,
     runtime,
     softmax,
     tasks,
@@ -338,19 +340,19 @@ def test_lstm_gates(dtype):
         gates, cell = sample((rows, 4 * n), dtype), sample((rows, n), dtype, 1)
         gh, gc = sample((rows, n), dtype, 2), sample((rows, n), dtype, 3)
         exact = [array.astype("f8") for array in (gh, gc, gates, cell)]
-        want_h, want_c = compose.lstm_gates(*exact[2:])
+        want_h, want_c = compose_layers.lstm_gates(*exact[2:])
         for z, c in zip(layouts(gates), layouts(cell), strict=True):
             hidden, new_cell, aux = backend.lstm_gates(z, c)
             close(hidden, want_h)
             close(new_cell, want_c)
         for pair in (gh, gc), (gh, None), (None, gc):
             full = [np.zeros((rows, n)) if part is None else part.astype("f8") for part in pair]
-            want = compose.lstm_gates_vjp(*full, *exact[2:])
+            want = compose_layers.lstm_gates_vjp(*full, *exact[2:])
             for got, expected in zip(backend.lstm_gates_vjp(pair, cell, aux), want, strict=True):
                 close(got, expected)
         for strided in layouts(gh):
             got = backend.lstm_gates_vjp((strided, gc), cell, aux)[0]
-            close(got, compose.lstm_gates_vjp(*exact)[0])
+            close(got, compose_layers.lstm_gates_vjp(*exact)[0])
 
 
 def test_lstm_gates_of_nan_and_infinity(dtype):
@@ -360,7 +362,7 @@ def test_lstm_gates_of_nan_and_infinity(dtype):
     for start in 1.0, np.inf, np.nan, 0.0:
         cell = np.full((len(gates), 1), start, dtype)
         with np.errstate(all="ignore"):
-            want = compose.lstm_gates(gates.astype("f8"), cell.astype("f8"))
+            want = compose_layers.lstm_gates(gates.astype("f8"), cell.astype("f8"))
         for got, expected in zip(backend.lstm_gates(gates, cell), want, strict=False):
             close(got, expected)
 
@@ -371,6 +373,52 @@ def test_lstm_gates_leave_what_they_do_not_serve():
     assert backend.lstm_gates(gates[:, :8], cell) is NotImplemented
     assert backend.lstm_gates(gates[:0], cell[:0]) is NotImplemented
     assert backend.lstm_gates(gates[0], cell[0]) is NotImplemented
+
+
+# ---- recurrent layers
+
+
+def layer(kind, length, batch, n, backwards, dtype):
+    """Outputs and gradients of a layer, of all arguments."""
+    gates = {"lstm": 4, "gru": 3, "rnn": 1}[kind]
+    x = sample((length, batch, gates * n), dtype, 1)
+    weight = sample((gates * n, n), dtype, 2, 1 / n**0.5)
+    state = [sample((batch, n), dtype, 3 + part) for part in range(2 if kind == "lstm" else 1)]
+    more = {"lstm": [None], "gru": [sample(gates * n, dtype, 5)], "rnn": []}[kind]
+    rest = [False] if kind == "rnn" else []
+    *out, aux = getattr(backend, kind)(x, *state, weight, *more, *rest, None, backwards)
+    g = [sample(part.shape, dtype, 6) for part in out]
+    needs = (True,) * 5
+    return [*out, *getattr(backend, f"{kind}_vjp")(g, x.shape, weight, *rest, aux, needs)]
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_recurrent_layers_are_the_same_however_they_are_split(kind, backwards, dtype, monkeypatch):
+    """Rows over the threads, units over the threads step by step, or all on one of them."""
+    for length, batch, n in (3, 5, 70), (4, 21, 33):
+        several = layer(kind, length, batch, n, backwards, dtype)
+        for name in "OWN_CACHE", "ROWS_OF_A_TASK", "ROUND":
+            monkeypatch.setattr(recurrent, name, 1000 if name == "ROWS_OF_A_TASK" else 0)
+        by_units = layer(kind, length, batch, n, backwards, dtype)
+        monkeypatch.undo()
+        monkeypatch.setattr(recurrent, "get_num_threads", lambda: 1)
+        alone = layer(kind, length, batch, n, backwards, dtype)
+        monkeypatch.undo()
+        for a, b, c in zip(several, by_units, alone, strict=True):
+            np.testing.assert_array_equal(a, b)
+            np.testing.assert_array_equal(a, c)
+
+
+def test_recurrent_layers_leave_what_they_do_not_serve():
+    x, h, weight = sample((2, 3, 4), np.float32), sample((3, 4), np.float32), sample((4, 4), "f4")
+    how = False, None, False
+    assert backend.rnn(x.astype("f8"), h, weight, *how) is NotImplemented
+    assert backend.rnn(x[:, :0], h[:0], weight, *how) is NotImplemented
+    assert backend.rnn(*(part.astype("f2") for part in (x, h, weight)), *how) is NotImplemented
+    out, last, aux = backend.rnn(x, h, weight, *how)
+    g = out.astype("f8"), last
+    assert backend.rnn_vjp(g, x.shape, weight, False, aux, (True,) * 3) is NotImplemented
 
 
 # ---- convolution and pooling
@@ -620,6 +668,8 @@ def everything():
     gates, cell = sample((60, 4 * 201), np.float32), sample((60, 201), np.float32)
     hidden, new_cell, aux = backend.lstm_gates(gates, cell)
     results += [hidden, new_cell, *backend.lstm_gates_vjp((hidden, new_cell), cell, aux)]
+    for kind in "lstm", "gru", "rnn":
+        results += [part for part in layer(kind, 5, 21, 70, False, np.float32) if part is not None]
     for x4 in sample((8, 5, 32, 32), np.float32), sample((8, 5, 33, 30), np.float32):
         step = x4.shape[2] % 2 + 1
         how = (step, 1), (0, 1), (1, 1), 1

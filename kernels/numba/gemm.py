@@ -12,7 +12,13 @@ split into tasks: the result does not depend on the number of threads.
 import numpy as np
 from numba import get_num_threads
 
-from tensorgrad.kernels.numba.microkernel import ROWS, columns, tile, transpose_square
+from tensorgrad.kernels.numba.microkernel import (
+    ROWS,
+    columns,
+    copy_rows,
+    tile,
+    transpose_square,
+)
 from tensorgrad.kernels.numba.runtime import FLOATS, plain, serial
 from tensorgrad.kernels.numba.tasks import Tasks, part
 
@@ -111,12 +117,20 @@ def _block(a, a_by_term, packed, bias, c, n, rows, panels):
 
 @part
 def _pack_rows(a, m, row, count, k, some, block):
-    """Rows of a (K, m) from `row` on and `some` terms from k on, as tiles of ROWS rows."""
-    for r in range(0, count, ROWS):
-        there = min(ROWS, count - r)
+    """Rows of a (K, m) from `row` on and `some` terms from k on, as tiles of ROWS rows.
+
+    Two lines of the cache are read at a time: in long rows the next term is a page away.
+    """
+    whole = count - count % ROWS
+    for r in range(0, whole, 4 * ROWS):
         for i in range(some):
-            target, source = block[r * TERMS + i * ROWS :], a[(k + i) * m + row + r :]
-            for j in range(there):
+            source = (k + i) * m + row
+            for q in range(r, min(whole, r + 4 * ROWS), ROWS):
+                copy_rows(a, source + q, block, q * TERMS + i * ROWS)
+    if whole < count:
+        for i in range(some):
+            target, source = block[whole * TERMS + i * ROWS :], a[(k + i) * m + row + whole :]
+            for j in range(count - whole):
                 target[j] = source[j]
 
 
@@ -165,6 +179,16 @@ def _split(rows, panels):
     block_rows = -(-rows // (blocks * ROWS)) * ROWS
     blocks = -(-rows // block_rows)
     return block_rows, panels if blocks >= threads else -(-panels // (2 * threads))
+
+
+def panels_of(b):
+    """b (K, N) packed on all threads: (panels, K, width), zeros past N."""
+    b_plain, transposed = _layout(b)
+    terms, n = b.shape
+    width = columns(b.dtype)
+    packed = np.empty((-(-n // width), terms, width), b.dtype)
+    _pack_task(len(packed), plain(b_plain), n, transposed, packed)
+    return packed
 
 
 def product(a, b, bias=None):

@@ -1,83 +1,117 @@
-"""The gate step of an LSTM, forward and backward. Knows arrays only.
+"""An LSTM: one step's gates, and a layer over all steps, forward and backward. Knows arrays only.
 
-Memory traffic in arrays of (N, H): forward reads 5 (four gates, cell) and writes 7 (hidden, cell,
-and the four activated gates and tanh of the cell for the backward pass); backward reads 8 and
-writes 5. The composition moves over 40 and makes a fresh array a step. Each short loop below has
-one output or two, as LLVM gives up on vectorising a loop with many arrays that might overlap; a row
-of them stays in the first-level cache.
+Memory traffic of the gates in arrays of (N, H): forward reads 5 (four preactivations, cell) and
+writes 7 (hidden, cell, and the four activated gates and tanh of the cell for the backward pass);
+backward reads 8 and writes 5. The composition moves over 40 and makes a fresh array a step. Each
+short loop below has one output or two, as LLVM gives up on vectorising a loop with many arrays that
+might overlap; a row of them stays in the first-level cache.
+
+A layer adds nothing to this but the product of a step, which reads the weights (see recurrent.py),
+and a second copy of h: the output belongs to the caller.
 """
 
 import numpy as np
 from numba import prange
 
+from tensorgrad.kernels.numba import gemm, recurrent
 from tensorgrad.kernels.numba.math import sigmoid, tanh
+from tensorgrad.kernels.numba.microkernel import columns
+from tensorgrad.kernels.numba.recurrent import multiply, span
 from tensorgrad.kernels.numba.runtime import FLOATS, can_launch, parallel, plain, serial
+from tensorgrad.kernels.numba.tasks import Tasks, part
 
 CHUNK = 2048  # elements of `hidden` a task
 PARALLEL = 8192  # elements of `hidden` from which two threads beat one
 
 
-@serial
-def _gates(gates, cell, hidden, new_cell, state):
-    n = cell.shape[1]
-    for row in range(cell.shape[0]):
-        z, a = gates[row], state[row]
-        c, h, old = new_cell[row], hidden[row], cell[row]
-        for j in range(2 * n):
-            a[j] = sigmoid(z[j])
-        z_g, a_g = z[2 * n : 3 * n], a[2 * n : 3 * n]
-        for j in range(n):
-            a_g[j] = tanh(z_g[j])
-        z_o, a_o = z[3 * n :], a[3 * n : 4 * n]
-        for j in range(n):
-            a_o[j] = sigmoid(z_o[j])
-        i, f, t = a[:n], a[n : 2 * n], a[4 * n :]
-        for j in range(n):
-            c[j] = f[j] * old[j] + i[j] * a_g[j]
-        for j in range(n):
-            t[j] = tanh(c[j])
-        for j in range(n):
-            h[j] = a_o[j] * t[j]
-
-
-@parallel
-def _gates_parallel(gates, cell, hidden, new_cell, state):
-    rows = max(1, CHUNK // cell.shape[1])
-    for c in prange((cell.shape[0] + rows - 1) // rows):
-        part = slice(c * rows, (c + 1) * rows)
-        _gates(gates[part], cell[part], hidden[part], new_cell[part], state[part])
+@part
+def _activate(x, a, old, c, t, h, first, end):
+    """Units from `first` to `end` of a row: x and a (4H,) add up to the preactivations, and a takes
+    the gates.
+    """
+    n = old.size
+    i, x_i = a[first:end], x[first:end]
+    for j in range(end - first):
+        i[j] = sigmoid(i[j] + x_i[j])
+    f, x_f = a[n + first : n + end], x[n + first : n + end]
+    for j in range(end - first):
+        f[j] = sigmoid(f[j] + x_f[j])
+    g, x_g = a[2 * n + first : 2 * n + end], x[2 * n + first : 2 * n + end]
+    for j in range(end - first):
+        g[j] = tanh(g[j] + x_g[j])
+    o, x_o = a[3 * n + first : 3 * n + end], x[3 * n + first : 3 * n + end]
+    for j in range(end - first):
+        o[j] = sigmoid(o[j] + x_o[j])
+    old, c, t, h = old[first:end], c[first:end], t[first:end], h[first:end]
+    for j in range(end - first):
+        c[j] = f[j] * old[j] + i[j] * g[j]
+    for j in range(end - first):
+        t[j] = tanh(c[j])
+    for j in range(end - first):
+        h[j] = o[j] * t[j]
 
 
 @serial
-def _gates_vjp(g_hidden, g_new_cell, cell, state, g_gates, g_cell):
-    n = cell.shape[1]
-    one = cell.dtype.type(1)
+def _gates(gates, cell, hidden, new_cell, state, tanhs):
     for row in range(cell.shape[0]):
-        a, gh, gc, old = state[row], g_hidden[row], g_new_cell[row], cell[row]
-        i, f, g, o, t = a[:n], a[n : 2 * n], a[2 * n : 3 * n], a[3 * n : 4 * n], a[4 * n :]
-        z, d = g_gates[row], g_cell[row]
-        for j in range(n):  # the gradient of the new cell, whole; turned into the old cell's below
-            d[j] = gc[j] + gh[j] * o[j] * (one - t[j] * t[j])
-        z_i, z_f, z_g, z_o = z[:n], z[n : 2 * n], z[2 * n : 3 * n], z[3 * n :]
-        for j in range(n):
-            z_i[j] = d[j] * g[j] * (i[j] * (one - i[j]))
-        for j in range(n):
-            z_f[j] = d[j] * old[j] * (f[j] * (one - f[j]))
-        for j in range(n):
-            z_g[j] = d[j] * i[j] * (one - g[j] * g[j])
-        for j in range(n):
-            z_o[j] = gh[j] * t[j] * (o[j] * (one - o[j]))
-        for j in range(n):
-            d[j] *= f[j]
+        a = state[row]
+        a[:] = 0
+        _activate(
+            gates[row], a, cell[row], new_cell[row], tanhs[row], hidden[row], 0, cell.shape[1]
+        )
 
 
 @parallel
-def _gates_vjp_parallel(g_hidden, g_new_cell, cell, state, g_gates, g_cell):
+def _gates_parallel(gates, cell, hidden, new_cell, state, tanhs):
     rows = max(1, CHUNK // cell.shape[1])
     for c in prange((cell.shape[0] + rows - 1) // rows):
-        part = slice(c * rows, (c + 1) * rows)
+        some = slice(c * rows, (c + 1) * rows)
+        _gates(gates[some], cell[some], hidden[some], new_cell[some], state[some], tanhs[some])
+
+
+@part
+def _activate_vjp(gh, d, old, a, t, z, first, end):
+    """Units from `first` to `end` of a row: z (4H,) becomes the gradient of the preactivations, and
+    d, the gradient of the new cell but for what comes through h, that of the old one.
+    """
+    n = old.size
+    one = old.dtype.type(1)
+    gh, d, old, t = gh[first:end], d[first:end], old[first:end], t[first:end]
+    i, f = a[first:end], a[n + first : n + end]
+    g, o = a[2 * n + first : 2 * n + end], a[3 * n + first : 3 * n + end]
+    z_i, z_f = z[first:end], z[n + first : n + end]
+    z_g, z_o = z[2 * n + first : 2 * n + end], z[3 * n + first : 3 * n + end]
+    for j in range(end - first):
+        d[j] += gh[j] * o[j] * (one - t[j] * t[j])
+    for j in range(end - first):
+        z_i[j] = d[j] * g[j] * (i[j] * (one - i[j]))
+    for j in range(end - first):
+        z_f[j] = d[j] * old[j] * (f[j] * (one - f[j]))
+    for j in range(end - first):
+        z_g[j] = d[j] * i[j] * (one - g[j] * g[j])
+    for j in range(end - first):
+        z_o[j] = gh[j] * t[j] * (o[j] * (one - o[j]))
+    for j in range(end - first):
+        d[j] *= f[j]
+
+
+@serial
+def _gates_vjp(g_hidden, cell, state, tanhs, g_gates, g_cell):
+    """g_cell comes in as the gradient of the new cell."""
+    for row in range(cell.shape[0]):
+        _activate_vjp(
+            g_hidden[row], g_cell[row], cell[row], state[row], tanhs[row], g_gates[row],
+            0, cell.shape[1],
+        )  # fmt: skip
+
+
+@parallel
+def _gates_vjp_parallel(g_hidden, cell, state, tanhs, g_gates, g_cell):
+    rows = max(1, CHUNK // cell.shape[1])
+    for c in prange((cell.shape[0] + rows - 1) // rows):
+        some = slice(c * rows, (c + 1) * rows)
         _gates_vjp(
-            g_hidden[part], g_new_cell[part], cell[part], state[part], g_gates[part], g_cell[part]
+            g_hidden[some], cell[some], state[some], tanhs[some], g_gates[some], g_cell[some]
         )
 
 
@@ -93,22 +127,133 @@ def lstm_gates(gates, cell):
         return NotImplemented
     batch, n = cell.shape
     hidden, new_cell = np.empty((batch, n), cell.dtype), np.empty((batch, n), cell.dtype)
-    state = np.empty((batch, 5 * n), cell.dtype)
+    state, tanhs = np.empty((batch, 4 * n), cell.dtype), np.empty((batch, n), cell.dtype)
     kernel = _gates_parallel if cell.size >= PARALLEL and can_launch() else _gates
-    kernel(plain(gates), plain(cell), hidden, new_cell, state)
-    return hidden, new_cell, state
+    kernel(plain(gates), plain(cell), hidden, new_cell, state, tanhs)
+    return hidden, new_cell, (state, tanhs)
 
 
 def lstm_gates_vjp(g_hidden, g_new_cell, cell, state):
     """(gradient of the preactivations, gradient of the cell); an absent gradient is None."""
-    if g_hidden is None:
-        g_hidden = np.zeros(cell.shape, cell.dtype)
-    if g_new_cell is None:
-        g_new_cell = np.zeros(cell.shape, cell.dtype)
-    if g_hidden.dtype is not cell.dtype or g_new_cell.dtype is not cell.dtype:
+    if any(g is not None and g.dtype is not cell.dtype for g in (g_hidden, g_new_cell)):
         return NotImplemented
+    g_hidden = np.zeros(cell.shape, cell.dtype) if g_hidden is None else plain(g_hidden)
+    g_cell = recurrent.gradient(g_new_cell, cell.shape, cell.dtype)
     g_gates = np.empty((cell.shape[0], 4 * cell.shape[1]), cell.dtype)
-    g_cell = np.empty(cell.shape, cell.dtype)
     kernel = _gates_vjp_parallel if cell.size >= PARALLEL and can_launch() else _gates_vjp
-    kernel(plain(g_hidden), plain(g_new_cell), plain(cell), state, g_gates, g_cell)
+    kernel(g_hidden, plain(cell), *state, g_gates, g_cell)
     return g_gates, g_cell
+
+
+# ----------------------------------------------------------------------------------------- a layer
+@Tasks
+def _forward(
+    task, projected, weight, zero, steps, before, output_row, read_rows, write_rows,
+    hidden, cells, state, tanhs, output, batch, numbers,
+):  # fmt: skip
+    """Some steps, sequences and units. hidden and cells (total + batch, H), the others by row."""
+    n = hidden.shape[1]
+    turns, rows, panels, units = span(task, batch, len(steps), numbers)
+    for s in range(turns[0], turns[1]):
+        row = steps[s, 0] + rows[0]
+        there = min(rows[1], steps[s, 1]) - rows[0]
+        multiply(
+            hidden, read_rows, row, weight, panels, numbers[3],
+            zero, 0, state, 0, write_rows, row, there,
+        )  # fmt: skip
+        for i in range(row, row + there):
+            new = output_row + i
+            first, end = units[0], min(units[1], n)
+            _activate(
+                projected[i], state[i], cells[before[i]], cells[new], tanhs[i], hidden[new],
+                first, end,
+            )  # fmt: skip
+            h, out = hidden[new], output[i]
+            for j in range(first, end):
+                out[j] = h[j]
+
+
+@Tasks
+def _backward(
+    task, g_output, weight, steps, before, read_rows, write_rows,
+    cells, state, tanhs, g_gates, g_hidden, g_cell, numbers,
+):  # fmt: skip
+    """Some steps, sequences and units. g_hidden and g_cell (batch, H) run from the end to the
+    beginning. A turn is the product of the step after it, which needs all units' gates, and then
+    the gates of the step.
+    """
+    batch, n = g_hidden.shape
+    length = len(steps)
+    turns, rows, panels, units = span(task, batch, length + 1, numbers)
+    for turn in range(turns[0], turns[1]):
+        if turn > 0:
+            s = length - turn
+            multiply(
+                g_gates, read_rows, steps[s, 0] + rows[0], weight, panels, n,
+                g_hidden, 1, g_hidden, 0, write_rows, rows[0], min(rows[1], steps[s, 1]) - rows[0],
+            )  # fmt: skip
+        if turn < length:
+            s = length - 1 - turn
+            for r in range(rows[0], min(rows[1], steps[s, 1])):
+                i = steps[s, 0] + r
+                gh = g_hidden[r]
+                if g_output.size:
+                    more = g_output[i]
+                    for j in range(units[0], units[1]):
+                        gh[j] += more[j]
+                _activate_vjp(
+                    gh, g_cell[r], cells[before[i]], state[i], tanhs[i], g_gates[i],
+                    units[0], units[1],
+                )  # fmt: skip
+                for j in range(units[0], units[1]):
+                    gh[j] = 0
+
+
+def lstm(projected, hidden, cell, weight, projection, sizes, backwards):
+    """(h of all steps, last h, last c, what the gradient needs)."""
+    if projection is not None or not recurrent.served(projected, hidden, cell, weight):
+        return NotImplemented
+    batch, n = hidden.shape
+    where = recurrent.course(projected.shape, sizes, backwards)
+    total, length = where.total, len(where.steps)
+    how = recurrent.split(weight, batch, length)
+    groups = 1 if how.parts == 1 else 4
+    states, cells = where.states(hidden), where.states(cell)
+    state, tanhs = np.empty((total, 4 * n), hidden.dtype), np.empty((total, n), hidden.dtype)
+    output = np.empty((*projected.shape[:-1], n), hidden.dtype)
+    _forward.rounds(
+        how.rounds, how.tasks(batch),
+        plain(projected).reshape(total, 4 * n), recurrent.packed(weight, groups),
+        np.zeros((1, 4 * n), hidden.dtype),
+        where.steps, where.before, where.output,
+        where.before * n, np.arange(total) * (4 * n),
+        states, cells, state, tanhs, output.reshape(total, n), batch,
+        how.numbers(length, 4 * n // groups, columns(hidden.dtype)),
+    )  # fmt: skip
+    aux = where, states, cells, state, tanhs
+    return output, states[where.ends], cells[where.ends], aux
+
+
+def lstm_vjp(g, shape, weight, aux, needs):
+    """The gradients of projected (of `shape`), hidden, cell and weight;
+    those of the outputs may be None.
+    """
+    where, states, cells, state, tanhs = aux
+    (total, n), dtype = tanhs.shape, tanhs.dtype
+    if any(one is not None and one.dtype is not dtype for one in g):
+        return NotImplemented
+    batch, length = where.batch, len(where.steps)
+    how = recurrent.split(weight, batch, length + 1)
+    g_output = np.empty((0, n), dtype) if g[0] is None else plain(g[0]).reshape(total, n)
+    g_hidden, g_cell = (recurrent.gradient(one, (batch, n), dtype) for one in g[1:])
+    g_gates = np.empty((total, 4 * n), dtype)
+    _backward.rounds(
+        how.rounds, how.tasks(batch),
+        g_output, gemm.panels_of(weight),
+        where.steps, where.before,
+        np.arange(total) * (4 * n), np.arange(batch) * n,
+        cells, state, tanhs, g_gates, g_hidden, g_cell,
+        how.numbers(length + 1, n, columns(dtype)),
+    )  # fmt: skip
+    g_weight = gemm.product(g_gates.T, states[where.read]) if needs[3] else None
+    return g_gates.reshape(shape), g_hidden, g_cell, g_weight, None

@@ -29,6 +29,7 @@ _FEATURES = llvm.get_host_cpu_features()
 _REGISTERS_32 = bool(_FEATURES.get("avx512f") or not _FEATURES.get("sse2"))
 BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16
 ROWS = 8 if _REGISTERS_32 else 6  # sums take ROWS * VECTORS registers, of 32 or of 16
+HEIGHTS = [2, 4, 5, 6, 8] if ROWS == 8 else [2, 4, 6]
 VECTORS = 2
 
 
@@ -112,7 +113,7 @@ class Emit:
         self.call(name, ir.VoidType(), arguments)
 
 
-def _tile(context, builder, kinds, values, gathered):
+def _tile(context, builder, kinds, values, height, gathered=False):
     emit = Emit(context, builder, kinds[0].dtype)
     a, a_start, a_rows, a_row, a_step, b, b_start, steps, step, terms = values[:10]
     first, first_start, first_by_row, c, c_start, c_rows, c_row, rows, count = values[10:]
@@ -125,7 +126,7 @@ def _tile(context, builder, kinds, values, gathered):
     # Rows past the end repeat the last one: they compute its values again and store them again.
     last = builder.sub(rows, emit.number(1))
     a_from, c_from = [], []
-    for r in range(ROWS):
+    for r in range(height):
         number = emit.number(r)
         row = builder.select(builder.icmp_signed("<", number, rows), number, last)
         offset = builder.load(emit.at(a_rows, a_row, row))
@@ -140,7 +141,7 @@ def _tile(context, builder, kinds, values, gathered):
     k = builder.phi(_INT64)
     k.add_incoming(emit.number(0), entry)
     running, zero = [], ir.Constant(emit.vector, None)
-    for _ in range(ROWS * VECTORS):
+    for _ in range(height * VECTORS):
         phi = builder.phi(emit.vector)
         phi.add_incoming(zero, entry)
         running.append(phi)
@@ -151,7 +152,7 @@ def _tile(context, builder, kinds, values, gathered):
     a_at = builder.mul(k, a_step)
     vectors = [emit.load(emit.at(b_row, emit.number(j * emit.width))) for j in range(VECTORS)]
     grown = []
-    for r in range(ROWS):
+    for r in range(height):
         spread = emit.broadcast(builder.load(emit.at(a_from[r], a_at)))
         for j in range(VECTORS):
             terms_of_sum = [spread, vectors[j], running[r * VECTORS + j]]
@@ -172,12 +173,12 @@ def _tile(context, builder, kinds, values, gathered):
     masks = [emit.mask(count, j * emit.width) for j in range(VECTORS)]
     # All is read before anything is written: rows past the end must find what the last one found.
     sums = []
-    for r in range(ROWS):
+    for r in range(height):
         start = emit.at(first, first_start, builder.mul(first_by_row, c_from[r]))
         for j in range(VECTORS):
             before = emit.masked_load(emit.at(start, emit.number(j * emit.width)), masks[j])
             sums.append(builder.fadd(before, totals[r * VECTORS + j]))
-    for r in range(ROWS):
+    for r in range(height):
         pointer = emit.at(c, c_start, c_from[r])
         for j in range(VECTORS):
             place = emit.at(pointer, emit.number(j * emit.width))
@@ -185,6 +186,30 @@ def _tile(context, builder, kinds, values, gathered):
 
 
 _PLACES = (types.intp,) * 8
+
+
+def _packed_tile(a, a_rows, b, first, c, c_rows, heights):
+    n = types.intp
+    signature = types.void(a, n, a_rows, n, n, b, n, n, first, n, n, c, n, c_rows, n, n, n)
+
+    def generate(context, builder, signature, values):
+        kinds = list(signature.args)
+        kinds[7:7], values = [None, None], [*values[:7], None, None, *values[7:]]
+        rows, end = values[-2], builder.append_basic_block("end")
+        for height in heights[:-1]:
+            fits, higher = builder.append_basic_block("fits"), builder.append_basic_block("higher")
+            number = ir.Constant(_INT64, height)
+            builder.cbranch(builder.icmp_signed("<=", rows, number), fits, higher)
+            builder.position_at_end(fits)
+            _tile(context, builder, kinds, values, height)
+            builder.branch(end)
+            builder.position_at_end(higher)
+        _tile(context, builder, kinds, values, heights[-1])
+        builder.branch(end)
+        builder.position_at_end(end)
+        return context.get_dummy_value()
+
+    return signature, generate
 
 
 @_instruction
@@ -205,16 +230,21 @@ def tile(
     into blocks rounds as a sum of sums. `rows` up to ROWS and `count` columns up to the tile's are
     stored. All places count elements.
     """
-    n = types.intp
-    signature = types.void(a, n, a_rows, n, n, b, n, n, first, n, n, c, n, c_rows, n, n, n)
+    return _packed_tile(a, a_rows, b, first, c, c_rows, [ROWS])
 
-    def generate(context, builder, signature, values):
-        kinds = list(signature.args)
-        kinds[7:7], values = [None, None], [*values[:7], None, None, *values[7:]]
-        _tile(context, builder, kinds, values, gathered=False)
-        return context.get_dummy_value()
 
-    return signature, generate
+@_instruction
+def fitting_tile(
+    typing_context,
+    a, a_start, a_rows, a_row, a_step,
+    b, b_start,
+    terms,
+    first, first_start, first_by_row,
+    c, c_start, c_rows, c_row,
+    rows, count,
+):  # fmt: skip
+    """`tile` of the least height among HEIGHTS that holds `rows`: none of it is idle."""
+    return _packed_tile(a, a_rows, b, first, c, c_rows, HEIGHTS)
 
 
 @_instruction
@@ -237,7 +267,7 @@ def gathering_tile(
     )
 
     def generate(context, builder, signature, values):
-        _tile(context, builder, signature.args, list(values), gathered=True)
+        _tile(context, builder, signature.args, list(values), ROWS, gathered=True)
         return context.get_dummy_value()
 
     return signature, generate
@@ -270,6 +300,25 @@ def transpose_square(typing_context, a, a_start, a_row, b, b_start, b_row):
             rows = [builder.shuffle_vector(x, y, mask) for x, y in pairs for mask in masks]
         for r in range(width):
             emit.store(rows[r], emit.at(target, builder.mul(b_row, emit.number(r))))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@_instruction
+def copy_rows(typing_context, a, a_start, b, b_start):
+    """b[b_start + r] = a[a_start + r] for ROWS numbers, at once."""
+    signature = types.void(a, types.intp, b, types.intp)
+
+    def generate(context, builder, signature, values):
+        emit = Emit(context, builder, signature.args[0].dtype)
+        a, a_start, b, b_start = values
+        kind = ir.VectorType(emit.scalar, ROWS).as_pointer()
+        source = emit.at(emit.data(signature.args[0], a), a_start)
+        target = emit.at(emit.data(signature.args[2], b), b_start)
+        rows = builder.load(builder.bitcast(source, kind))
+        rows.align = emit.bytes
+        builder.store(rows, builder.bitcast(target, kind)).align = emit.bytes
         return context.get_dummy_value()
 
     return signature, generate

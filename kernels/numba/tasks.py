@@ -26,9 +26,15 @@ def _one_thread(code, words, tasks):
 
 
 @parallel
-def _all_threads(code, words, tasks):
+def _all_threads(code, words, first, tasks):
     for task in prange(tasks):
-        call(code, (words, task))
+        call(code, (words, first + task))
+
+
+@serial
+def _rounds(code, words, rounds, tasks):
+    for first in range(0, rounds * tasks, tasks):
+        _all_threads(code, words, first, tasks)
 
 
 def part(function: Any) -> Any:
@@ -45,8 +51,10 @@ _first: Any = ctypes.c_char.from_buffer
 class Tasks:
     """`kernel(count, *arguments)` runs body(task, *arguments) for each task below `count`.
 
-    Arguments are C-contiguous arrays, integers, and tuples of integers. Each task must write what
-    no other one reads or writes; then no result depends on the number of threads.
+    `kernel.rounds(rounds, count, *arguments)` runs rounds of `count` tasks, numbered on and on,
+    each round when all tasks of the one before have ended. Arguments are C-contiguous arrays,
+    integers, and tuples of integers. Each task must write what no other one of its round reads or
+    writes; then no result depends on the number of threads.
     """
 
     def __init__(self, body: Any) -> None:
@@ -56,6 +64,9 @@ class Tasks:
         self.__wrapped__ = body
 
     def __call__(self, count: int, *arguments: Any) -> None:
+        self.rounds(1, count, *arguments)
+
+    def rounds(self, rounds: int, count: int, *arguments: Any) -> None:
         kinds: list[Any] = []
         words: list[int] = []
         for value in arguments:
@@ -79,8 +90,10 @@ class Tasks:
         if function is None:
             function = self.compiled[key] = self._compile(key)
         table = np.array(words, np.int64)
-        launch = _all_threads if count > 1 and can_launch() else _one_thread
-        launch(function.address, table.ctypes.data, count)
+        if count > 1 and can_launch():
+            _rounds(function.address, table.ctypes.data, rounds, count)
+        else:
+            _one_thread(function.address, table.ctypes.data, rounds * count)
 
     def _compile(self, kinds: tuple[Any, ...]) -> Any:
         """The C function for arguments of these kinds. It keeps the name and file that Numba's disk

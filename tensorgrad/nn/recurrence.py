@@ -1,15 +1,14 @@
-"""How recurrent layers run over sequences: layers, directions, steps, and packed batches.
+"""How recurrent layers run over sequences: layers, directions, forms of input, packed batches.
 
-One matrix product projects the inputs of all steps of a layer; each step is then one product and
-the gates of its kind. Sequences of unequal length come packed: their batch shrinks from step to
-step. What a step computes is said in nn/recurrent.py.
+One matrix product projects the inputs of all steps of a layer; what a layer then does in one
+direction is one op, of ops/recurrent.py.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorgrad import modes
@@ -20,21 +19,19 @@ from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.nn.utils.rnn import PackedSequence
 from tensorgrad.ops.creation import empty, zeros
-from tensorgrad.ops.cutting import narrow, split_with_sizes, unbind
+from tensorgrad.ops.cutting import unbind
 from tensorgrad.ops.indexing import index_select
 from tensorgrad.ops.joining import cat, stack
 from tensorgrad.ops.linear import linear
-from tensorgrad.ops.shape import squeeze, t, transpose, unsqueeze
+from tensorgrad.ops.recurrent import State
+from tensorgrad.ops.shape import squeeze, transpose, unsqueeze
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
-# The tensors that a step hands to the next, each (N, size): h, and for the LSTM c.
-State = tuple["Tensor", ...]
-
 
 class Weights(NamedTuple):
-    """The parameters of one layer in one direction; `recurrent` is weight_hh transposed."""
+    """The parameters of one layer in one direction."""
 
     input: Tensor
     recurrent: Tensor
@@ -50,15 +47,10 @@ def uniform_by_size(parameters: Iterable[Tensor], hidden_size: int) -> None:
         init.uniform_(parameter, -bound, bound)
 
 
-def _rows(state: State, start: int, end: int) -> State:
-    """Rows of each part; itself where these are all."""
-    if start == 0 and end == state[0].shape[0]:
-        return state
-    return tuple([narrow(part, 0, start, end - start) for part in state])
-
-
-def _joined(first: State, second: State) -> State:
-    return tuple([cat([a, b]) for a, b in zip(first, second)])
+def _cast(dtype: Any, state: State, weights: Weights) -> tuple[State, Weights]:
+    """What meets the projected inputs, in their dtype: autocast casts products of its own alone."""
+    cast = {name: part.to(dtype) for name, part in weights._asdict().items() if part is not None}
+    return tuple([part.to(dtype) for part in state]), weights._replace(**cast)
 
 
 class RNNBase(Module):
@@ -161,7 +153,15 @@ class RNNBase(Module):
             return None
         return weights.bias_input + weights.bias_hidden
 
-    def _step(self, projected: Tensor, state: State, weights: Weights) -> State:
+    def _sequence(
+        self,
+        projected: Tensor,
+        initial: State,
+        weights: Weights,
+        sizes: tuple[int, ...] | None,
+        backwards: bool,
+    ) -> tuple[Tensor, ...]:
+        """All h of one layer in one direction, and the parts of its last state."""
         raise NotImplementedError
 
     # ---- layers
@@ -171,10 +171,10 @@ class RNNBase(Module):
         and direction, stacked.
         """
         packed = isinstance(input, PackedSequence)
-        sizes: list[int] | None = None
+        sizes: tuple[int, ...] | None = None
         if packed:
             input, batch_sizes, order, restore = input
-            sizes = batch_sizes.tolist()
+            sizes = tuple(batch_sizes.tolist())
         self._check_input(input, packed)
         single = not packed and input.ndim == 2
         if single:
@@ -231,7 +231,7 @@ class RNNBase(Module):
         return list(zip(*parts))
 
     def _layers(
-        self, input: Tensor, sizes: Sequence[int] | None, initial: list[State]
+        self, input: Tensor, sizes: tuple[int, ...] | None, initial: list[State]
     ) -> tuple[Tensor, State]:
         last: list[State] = []
         directions = 1 + self.bidirectional
@@ -241,11 +241,13 @@ class RNNBase(Module):
             sequences = []
             for backwards in (False, True)[:directions]:
                 number = len(last)
-                sequence, state = self._direction(
-                    input, sizes, initial[number], self._weights(number), backwards
-                )
-                sequences.append(sequence)
-                last.append(state)
+                weights, state = self._weights(number), initial[number]
+                projected = linear(input, weights.input, self._input_bias(weights))
+                if modes.current().autocast is not None:
+                    state, weights = _cast(projected.dtype, state, weights)
+                result = self._sequence(projected, state, weights, sizes, backwards)
+                sequences.append(result[0])
+                last.append(result[1:])
             input = sequences[0] if len(sequences) == 1 else cat(sequences, -1)
         return input, tuple([stack(parts) for parts in zip(*last)])
 
@@ -253,45 +255,11 @@ class RNNBase(Module):
         parts = {name.partition("_l")[0]: getattr(self, name) for name in self._all_weights[number]}
         return Weights(
             parts["weight_ih"],
-            t(parts["weight_hh"]),
+            parts["weight_hh"],
             parts.get("bias_ih"),
             parts.get("bias_hh"),
             parts.get("weight_hr"),
         )
-
-    def _direction(
-        self,
-        input: Tensor,
-        sizes: Sequence[int] | None,
-        initial: State,
-        weights: Weights,
-        backwards: bool,
-    ) -> tuple[Tensor, State]:
-        """All h of one layer in one direction, and its last state.
-
-        Forwards the sequences that end leave the batch, the shortest first; backwards they join it.
-        """
-        projected = linear(input, weights.input, self._input_bias(weights))
-        bias = weights.bias_hidden
-        if bias is not None and bias.dtype != projected.dtype:  # autocast casts products alone
-            weights = weights._replace(bias_hidden=bias.to(projected.dtype))
-        steps = unbind(projected) if sizes is None else split_with_sizes(projected, sizes)
-        steps = steps[::-1] if backwards else steps
-        state = _rows(initial, 0, steps[0].shape[0])
-        outputs, ended = [], []
-        for step in steps:
-            running, rows = state[0].shape[0], step.shape[0]
-            if rows < running:
-                ended.append(_rows(state, rows, running))
-                state = _rows(state, 0, rows)
-            elif rows > running:
-                state = _joined(state, _rows(initial, running, rows))
-            state = self._step(step, state, weights)
-            outputs.append(state[0])
-        for rest in reversed(ended):
-            state = _joined(state, rest)
-        outputs = outputs[::-1] if backwards else outputs
-        return stack(outputs) if sizes is None else cat(outputs), state
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"

@@ -1,7 +1,7 @@
 """Recurrent layers and their cells: what one step computes, and the state it hands on.
 
-https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers. How a layer runs over sequences is
-said in nn/recurrence.py.
+https://docs.pytorch.org/docs/stable/nn.html#recurrent-layers. What layers share is said in
+nn/recurrence.py, how one runs over sequences in ops/recurrent.py.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import ShapeError
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
-from tensorgrad.nn.recurrence import RNNBase, State, Weights, uniform_by_size
+from tensorgrad.nn.recurrence import RNNBase, Weights, uniform_by_size
 from tensorgrad.ops.creation import empty, zeros
-from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.linear import linear
 from tensorgrad.ops.pointwise import tanh
 from tensorgrad.ops.rectifiers import relu
-from tensorgrad.ops.recurrent import gru_gates, lstm_gates
+from tensorgrad.ops.recurrent import State, gru, gru_gates, lstm, lstm_gates, rnn
 from tensorgrad.ops.shape import squeeze, unsqueeze
 
 if TYPE_CHECKING:
@@ -67,9 +66,17 @@ class RNN(_Simple):
         )  # fmt: skip
         self.nonlinearity = nonlinearity
 
-    def _step(self, projected: Tensor, state: State, weights: Weights) -> State:
-        total = projected + matmul(state[0], weights.recurrent)
-        return (tanh(total) if self.nonlinearity == "tanh" else relu(total),)
+    def _sequence(
+        self,
+        projected: Tensor,
+        initial: State,
+        weights: Weights,
+        sizes: tuple[int, ...] | None,
+        backwards: bool,
+    ) -> tuple[Tensor, ...]:
+        rectified = self.nonlinearity == "relu"
+        (h,) = initial
+        return rnn(projected, h, weights.recurrent, rectified, sizes, backwards)
 
 
 class LSTM(RNNBase):
@@ -112,9 +119,16 @@ class LSTM(RNNBase):
     def _sizes(self) -> dict[str, int]:
         return {"h_0": self.proj_size or self.hidden_size, "c_0": self.hidden_size}
 
-    def _step(self, projected: Tensor, state: State, weights: Weights) -> State:
-        h, c = lstm_gates(projected + matmul(state[0], weights.recurrent), state[1])
-        return h if weights.projection is None else linear(h, weights.projection), c
+    def _sequence(
+        self,
+        projected: Tensor,
+        initial: State,
+        weights: Weights,
+        sizes: tuple[int, ...] | None,
+        backwards: bool,
+    ) -> tuple[Tensor, ...]:
+        h, c = initial
+        return lstm(projected, h, c, weights.recurrent, weights.projection, sizes, backwards)
 
 
 class GRU(_Simple):
@@ -147,11 +161,16 @@ class GRU(_Simple):
     def _input_bias(self, weights: Weights) -> Tensor | None:
         return weights.bias_input
 
-    def _step(self, projected: Tensor, state: State, weights: Weights) -> State:
-        recurrent = matmul(state[0], weights.recurrent)
-        if weights.bias_hidden is not None:
-            recurrent = recurrent + weights.bias_hidden
-        return (gru_gates(projected, recurrent, state[0]),)
+    def _sequence(
+        self,
+        projected: Tensor,
+        initial: State,
+        weights: Weights,
+        sizes: tuple[int, ...] | None,
+        backwards: bool,
+    ) -> tuple[Tensor, ...]:
+        (h,) = initial
+        return gru(projected, h, weights.recurrent, weights.bias_hidden, sizes, backwards)
 
 
 # ---- one step

@@ -45,6 +45,18 @@ case("batch_norm running", tg.batch_norm, normal(4, 3), Sample(normal(3).draw, F
      Sample(positive(3).draw, False), normal(3), normal(3),
      ref=lambda x, m, v, w, b: (x - m) / np.sqrt(v + 1e-5) * w + b)
 case("lstm_gates", recurrent.lstm_gates, normal(3, 8), normal(3, 2), torch="")
+case("lstm", recurrent.lstm, normal(4, 3, 8), normal(3, 2), normal(3, 2), normal(8, 2), None, None,
+     False, torch="")
+case("lstm projected", recurrent.lstm, normal(4, 3, 8), normal(3, 1), normal(3, 2), normal(8, 1),
+     normal(1, 2), None, True, torch="")
+case("gru", recurrent.gru, normal(4, 3, 6), normal(3, 2), normal(6, 2), normal(6), None, True,
+     torch="")
+case("gru packed", recurrent.gru, normal(6, 6), normal(3, 2), normal(6, 2), None, (3, 2, 1), True,
+     torch="")
+case("rnn", recurrent.rnn, normal(4, 3, 2), normal(3, 2), normal(2, 2), False, None, False,
+     torch="")
+case("rnn packed", recurrent.rnn, normal(5, 2), normal(2, 2), normal(2, 2), True, (2, 2, 1), False,
+     torch="")
 
 case("mse_loss", loss.mse_loss, normal(3, 4), normal(3, 4), ref=lambda x, t: ((x - t) ** 2).mean())
 case("mse_loss none", loss.mse_loss, normal(3, 4), normal(3, 4), reduction="none",

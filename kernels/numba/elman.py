@@ -1,0 +1,130 @@
+"""A layer of Elman's units over all steps, h = tanh or relu of the preactivations, forward and
+backward. Knows arrays only.
+
+Memory traffic in arrays of (rows, H), but for the weights: forward reads 2 and writes 2, h twice;
+backward reads 2 and writes 1.
+"""
+
+import numpy as np
+
+from tensorgrad.kernels.numba import gemm, recurrent
+from tensorgrad.kernels.numba.math import tanh
+from tensorgrad.kernels.numba.microkernel import columns
+from tensorgrad.kernels.numba.recurrent import multiply, span
+from tensorgrad.kernels.numba.runtime import larger, plain
+from tensorgrad.kernels.numba.tasks import Tasks
+
+
+@Tasks
+def _forward(
+    task, projected, weight, zero, rectified, steps, output_row, read_rows, write_rows,
+    hidden, output, batch, numbers,
+):  # fmt: skip
+    """Some steps, sequences and units. hidden (total + batch, H), the others by row."""
+    n = hidden.shape[1]
+    turns, rows, panels, units = span(task, batch, len(steps), numbers)
+    first, end = units
+    for s in range(turns[0], turns[1]):
+        row = steps[s, 0] + rows[0]
+        there = min(rows[1], steps[s, 1]) - rows[0]
+        multiply(
+            hidden, read_rows, row, weight, panels, numbers[3],
+            zero, 0, hidden, output_row * n, write_rows, row, there,
+        )  # fmt: skip
+        for i in range(row, row + there):
+            h, out = hidden[output_row + i, first:end], output[i, first:end]
+            x = projected[i, first:end]
+            if rectified:
+                for j in range(end - first):
+                    h[j] = larger(h[j] + x[j], x.dtype.type(0))
+            else:
+                for j in range(end - first):
+                    h[j] = tanh(h[j] + x[j])
+            for j in range(end - first):
+                out[j] = h[j]
+
+
+@Tasks
+def _backward(
+    task, g_output, weight, rectified, steps, output_row, read_rows, write_rows,
+    hidden, g_x, g_hidden, numbers,
+):  # fmt: skip
+    """Some steps, sequences and units. g_hidden (batch, H) runs from the end to the beginning. A
+    turn is the product of the step after it, which needs the gradients of all units, and then the
+    gradients of the step.
+    """
+    batch, n = g_hidden.shape
+    one, nothing = hidden.dtype.type(1), hidden.dtype.type(0)
+    length = len(steps)
+    turns, rows, panels, (first, end) = span(task, batch, length + 1, numbers)
+    for turn in range(turns[0], turns[1]):
+        if turn > 0:
+            s = length - turn
+            multiply(
+                g_x, read_rows, steps[s, 0] + rows[0], weight, panels, n,
+                g_hidden, 1, g_hidden, 0, write_rows, rows[0], min(rows[1], steps[s, 1]) - rows[0],
+            )  # fmt: skip
+        if turn < length:
+            s = length - 1 - turn
+            for r in range(rows[0], min(rows[1], steps[s, 1])):
+                i = steps[s, 0] + r
+                gh, h, g = g_hidden[r, first:end], hidden[output_row + i, first:end], g_x[i]
+                if g_output.size:
+                    more = g_output[i, first:end]
+                    for j in range(end - first):
+                        gh[j] += more[j]
+                g = g[first:end]
+                if rectified:
+                    for j in range(end - first):
+                        g[j] = gh[j] if h[j] > nothing else nothing
+                else:
+                    for j in range(end - first):
+                        g[j] = gh[j] * (one - h[j] * h[j])
+                for j in range(end - first):
+                    gh[j] = 0
+
+
+def rnn(projected, hidden, weight, rectified, sizes, backwards):
+    """(h of all steps, last h, what the gradient needs)."""
+    if not recurrent.served(projected, hidden, weight):
+        return NotImplemented
+    batch, n = hidden.shape
+    where = recurrent.course(projected.shape, sizes, backwards)
+    total, length = where.total, len(where.steps)
+    how = recurrent.split(weight, batch, length)
+    states, dtype = where.states(hidden), hidden.dtype
+    output = np.empty(projected.shape, dtype)
+    _forward.rounds(
+        how.rounds, how.tasks(batch),
+        plain(projected).reshape(total, n), recurrent.packed(weight, 1),
+        np.zeros((1, n), dtype), int(rectified),
+        where.steps, where.output,
+        where.before * n, np.arange(total) * n,
+        states, output.reshape(total, n), batch,
+        how.numbers(length, n, columns(dtype)),
+    )  # fmt: skip
+    return output, states[where.ends], (where, states)
+
+
+def rnn_vjp(g, shape, weight, rectified, aux, needs):
+    """The gradients of projected (of `shape`), hidden and weight;
+    those of the outputs may be None.
+    """
+    where, states = aux
+    (_, n), dtype, total = states.shape, states.dtype, where.total
+    if any(part is not None and part.dtype is not dtype for part in g):
+        return NotImplemented
+    batch, length = where.batch, len(where.steps)
+    how = recurrent.split(weight, batch, length + 1)
+    g_output = np.empty((0, n), dtype) if g[0] is None else plain(g[0]).reshape(total, n)
+    g_hidden, g_x = recurrent.gradient(g[1], (batch, n), dtype), np.empty((total, n), dtype)
+    _backward.rounds(
+        how.rounds, how.tasks(batch),
+        g_output, gemm.panels_of(weight), int(rectified),
+        where.steps, where.output,
+        np.arange(total) * n, np.arange(batch) * n,
+        states, g_x, g_hidden,
+        how.numbers(length + 1, n, columns(dtype)),
+    )  # fmt: skip
+    g_weight = gemm.product(g_x.T, states[where.read]) if needs[2] else None
+    return g_x.reshape(shape), g_hidden, g_weight
