@@ -168,10 +168,6 @@ def _seeds(
                 "element 0 of tensors does not require grad and does not have a grad_fn"
             )
         array = tensor._array
-        if g is not None and not isinstance(g, TensorCore):
-            raise TypeError(
-                f"{caller}: expected tensors or None as gradients, got {type(g).__name__}"
-            )
         if g is None:
             if array.size != 1 or array.dtype.kind == "c":
                 raise GraphError(
@@ -180,16 +176,25 @@ def _seeds(
                     f"scalar outputs, not for {array.dtype})"
                 )
             backend = modes.current().backends[array.__class__]
-            g = wrap(backend.full(array.shape, 1, array.dtype, backend.device_of(array)))
-        elif g._array.shape != array.shape:
-            raise ShapeError(
-                f"{caller}: expected a gradient of shape {list(array.shape)}, got "
-                f"{list(g._array.shape)}"
-            )
-        elif (g._array.dtype.kind == "c") != (array.dtype.kind == "c"):
-            raise DTypeError(
-                f"{caller}: expected a gradient of dtype {array.dtype}, got {g._array.dtype}"
-            )
-        g = turned(g if create_graph else g._array)
+            g = backend.full(array.shape, 1, array.dtype, backend.device_of(array))
+            g = wrap(g) if create_graph else g
+        else:
+            _check_gradient(caller, g, array)
+            g = turned(g if create_graph else g._array)
         seeds[node] = seeds[node] + g if node in seeds else g
     return seeds
+
+
+def _check_gradient(caller: str, g: Any, array: Any) -> None:
+    """Refuse what is no gradient of an output that is `array`."""
+    if not isinstance(g, TensorCore):
+        raise TypeError(f"{caller}: expected tensors or None as gradients, got {type(g).__name__}")
+    if g._array.shape != array.shape:
+        raise ShapeError(
+            f"{caller}: expected a gradient of shape {list(array.shape)}, got "
+            f"{list(g._array.shape)}"
+        )
+    if (g._array.dtype.kind == "c") != (array.dtype.kind == "c"):
+        raise DTypeError(
+            f"{caller}: expected a gradient of dtype {array.dtype}, got {g._array.dtype}"
+        )
