@@ -37,6 +37,7 @@ from tensorgrad.errors import (
     DTypeError,
     GraphError,
     IndexRangeError,
+    OutOfMemoryError,
     ShapeError,
 )
 from tensorgrad.formats import *
@@ -121,6 +122,7 @@ __all__ = [
     "DTypeError",
     "GraphError",
     "IndexRangeError",
+    "OutOfMemoryError",
     "ShapeError",
     "Tensor",
     "accelerator",
@@ -143,6 +145,7 @@ __all__ = [
     "celu",
     "celu_",
     "channel_shuffle",
+    "clear_autocast_cache",
     "compiler",
     "constant_pad_nd",
     "conv1d",
@@ -225,6 +228,9 @@ __all__ = [
     "save",
     "selu",
     "selu_",
+    "set_autocast_cache_enabled",
+    "set_autocast_dtype",
+    "set_autocast_enabled",
     "set_backend",
     "set_default_device",
     "set_grad_enabled",
@@ -323,9 +329,13 @@ if _typing.TYPE_CHECKING:
     )
     from tensorgrad.amp.autocast import (
         autocast,
+        clear_autocast_cache,
         get_autocast_dtype,
         is_autocast_cache_enabled,
         is_autocast_enabled,
+        set_autocast_cache_enabled,
+        set_autocast_dtype,
+        set_autocast_enabled,
     )
     from tensorgrad.func import vmap
     from tensorgrad.io import load, save

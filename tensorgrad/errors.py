@@ -30,6 +30,10 @@ class BackendError(RuntimeError, ValueError):
     """
 
 
+class OutOfMemoryError(RuntimeError, MemoryError):
+    """The memory of the machine, or of the GPU, is not enough."""
+
+
 class LinAlgError(RuntimeError):
     """A matrix without an inverse or a factorization, or a decomposition that does not converge."""
 

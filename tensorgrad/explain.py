@@ -10,7 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from tensorgrad import modes
-from tensorgrad.errors import BackendError, DTypeError, GraphError, IndexRangeError, ShapeError
+from tensorgrad.errors import (
+    BackendError,
+    DTypeError,
+    GraphError,
+    IndexRangeError,
+    OutOfMemoryError,
+    ShapeError,
+)
 from tensorgrad.graph import TensorCore, unwrap
 
 
@@ -20,6 +27,8 @@ def explain(
     """The exception to raise for `error`, which the backend or a composition raised in `op`."""
     if isinstance(error, BackendError | DTypeError | GraphError | IndexRangeError | ShapeError):
         return error
+    if isinstance(error, MemoryError):
+        return out_of_memory(op.name, error)
     arrays = [unwrap(value) for value in args if hasattr(unwrap(value), "dtype")]
     if not arrays:
         return error
@@ -62,6 +71,13 @@ def explain(
         expected = op.expects or "shapes that broadcast"
         return ShapeError(f"{op.name}: expected {expected}, got {got} ({error})")
     return error
+
+
+def out_of_memory(name: str, error: MemoryError) -> OutOfMemoryError:
+    """What is said of memory that is not there; of an op inside of an op, by that one."""
+    if isinstance(error, OutOfMemoryError):
+        return error
+    return OutOfMemoryError(f"{name}: expected memory for the result, got out of memory ({error})")
 
 
 def _names_no_dimension(op: Any, statics: tuple[Any, ...], rank: int) -> bool:

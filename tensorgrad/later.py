@@ -13,7 +13,10 @@ NAMES = {
     name: module
     for module, names in {
         "amp": "autocast",
-        "amp.autocast": "get_autocast_dtype is_autocast_cache_enabled is_autocast_enabled",
+        "amp.autocast": (
+            "clear_autocast_cache get_autocast_dtype is_autocast_cache_enabled is_autocast_enabled "
+            "set_autocast_cache_enabled set_autocast_dtype set_autocast_enabled"
+        ),
         "func": "vmap",
         "io": "load save",
         "ops.activation": "celu celu_ selu selu_",

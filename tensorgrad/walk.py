@@ -66,6 +66,7 @@ class Walk:
         self.retain_graph = retain_graph
         self.wanted = wanted
         self.found: dict[Node, Any] = {}  # gradients of leaves, or of the wanted nodes
+        self.gathered: dict[Any, Any] = {}  # by hooks on several tensors, each its own
         self.shared: set[Node] = set()  # those whose gradient's memory somebody else holds too
 
     def run(self, grads: dict[Node, Any]) -> None:
@@ -141,6 +142,8 @@ class Walk:
                     shared.discard(edge)
                     plain = not recording and result.__class__ is not SparseRows
                     summed[edge] = plain and result.size >= WORTH_ADDING_IN_PLACE
+        for hook, gradients in self.gathered.items():
+            hook.finish(gradients)
 
     @staticmethod
     def hand_to_source(pick: Pick, g: Any, grads: dict[Node, Any], queue: list[Any]) -> None:
@@ -199,6 +202,9 @@ class Walk:
                     )
                 g = turned(returned if self.create_graph else returned._array)
             self.shared.add(node)  # the hook may have kept what it was given
+        for hook in hooks.of("several"):
+            hook(self.gathered, turned(g) if self.create_graph else wrap(turned(g)))
+            self.shared.add(node)
         return g
 
     def call_prehooks(self, hooks: Hooks, g: Any) -> Any:

@@ -13,7 +13,7 @@ import builtins
 import contextlib
 import math
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -613,6 +613,56 @@ def _special(name: str) -> ufunc:
     return ufunc(name, compute)
 
 
+class Stream:
+    """`cupy.cuda.Stream`: what is asked for is done at once."""
+
+    null: Stream
+    entered: ClassVar[list[Stream]] = []
+
+    def __init__(self, null: bool = False, non_blocking: bool = False, priority: int = 0) -> None:
+        self.ptr = 0 if null else id(self)
+        self.done = True
+
+    def synchronize(self) -> None: ...
+
+    def wait_event(self, event: Event) -> None:
+        assert event.stream is not None
+
+    def __enter__(self) -> Stream:
+        Stream.entered.append(self)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        Stream.entered.remove(self)
+
+
+Stream.null = Stream(null=True)
+
+
+class Event:
+    """`cupy.cuda.Event`."""
+
+    def __init__(
+        self, block: bool = False, disable_timing: bool = False, interprocess: bool = False
+    ) -> None:
+        self.timed = not disable_timing
+        self.stream: Stream | None = None
+        self.done = True
+
+    def record(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def synchronize(self) -> None: ...
+
+
+def _elapsed_time(start: Event, end: Event) -> float:
+    assert start.timed
+    assert end.timed
+    assert start.stream is not None
+    assert end.stream is not None
+    return 0.5
+
+
 runtime = SimpleNamespace(
     CUDARuntimeError=CUDARuntimeError,
     getDeviceCount=_device_count,
@@ -638,6 +688,10 @@ module = _module(
         runtime=runtime,
         nvrtc=SimpleNamespace(getVersion=_library_version),
         cublas=SimpleNamespace(getVersion=_library_version),
+        Stream=Stream,
+        Event=Event,
+        get_current_stream=lambda: (Stream.entered or [Stream.null])[-1],
+        get_elapsed_time=_elapsed_time,
         Device=lambda device=None: SimpleNamespace(id=0, synchronize=lambda: None),
     ),
     **{name: ufunc(name) for name in UFUNCS.split()},

@@ -414,3 +414,61 @@ def test_the_older_names():
         assert not GradScaler().is_enabled()
     with tg.cuda.amp.autocast(enabled=False):
         assert not tg.is_autocast_enabled()
+
+
+def test_settings_without_a_block(matrix):
+    def settings():
+        assert not tg.is_autocast_enabled("cpu")
+        tg.set_autocast_dtype("cpu", tg.float16)
+        assert tg.get_autocast_dtype("cpu") == tg.float16
+        with autocast():
+            assert (matrix @ matrix).dtype == tg.float16
+        tg.set_autocast_enabled("cpu", True)
+        assert tg.is_autocast_enabled("cpu")
+        assert not tg.is_autocast_enabled("cuda")
+        assert (matrix @ matrix).dtype == tg.float16
+        tg.set_autocast_dtype("cpu", tg.bfloat16)
+        assert (matrix @ matrix).dtype == tg.bfloat16
+        with autocast(enabled=False):
+            assert (matrix @ matrix).dtype == tg.float32
+        tg.set_autocast_cache_enabled(False)
+        assert not tg.is_autocast_cache_enabled()
+        assert (matrix @ matrix).dtype == tg.bfloat16
+        tg.set_autocast_enabled("cpu", False)
+        assert (matrix @ matrix).dtype == tg.float32
+        done.append(True)
+
+    done = []
+    thread = threading.Thread(target=settings)  # whose settings are its own
+    thread.start()
+    thread.join()
+    assert done
+    assert tg.get_autocast_dtype("cpu") == tg.bfloat16
+    assert (matrix @ matrix).dtype == tg.float32
+    with pytest.raises(RuntimeError, match="set_autocast_enabled: expected device_type among"):
+        tg.set_autocast_enabled("tpu", True)
+    with pytest.raises(TypeError, match="set_autocast_dtype: expected a dtype among"):
+        tg.set_autocast_dtype("cpu", tg.float64)
+
+
+def test_casts_of_parameters_are_forgotten(matrix):
+    layer = nn.Linear(4, 4)
+    with autocast():
+        before = layer(matrix)
+        layer.weight.data.fill_(0.0)  # a change that nobody notices
+        layer.bias.data.fill_(0.0)
+        assert layer(matrix).tolist() == before.tolist()
+        tg.clear_autocast_cache()
+        assert not layer(matrix).any()
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular", "constant"])
+@pytest.mark.parametrize("spatial", [1, 2, 3])
+def test_padding_has_pytorchs_dtype(mode, spatial):
+    torch = pytest.importorskip("torch")
+    dtypes = []
+    for m in (tg, torch):
+        x = m.zeros((2, 3) + (4,) * spatial, dtype=m.bfloat16)
+        with m.autocast("cpu"):
+            dtypes.append(m.nn.functional.pad(x, (1, 1) * spatial, mode).dtype)
+    assert f"torch.{dtypes[0]}" == str(dtypes[1])

@@ -22,7 +22,6 @@ OTHERS = {
     ("matrix_exp", tg.bfloat16),  # not of 16-bit floats here
     ("matrix_power", tg.bfloat16),
     ("max_pool3d", tg.bfloat16),  # PyTorch's list has the form without indices alone
-    ("pad", tg.bfloat16),  # PyTorch's copies are float32
 }
 TABLE = [
     (case, dtype)

@@ -681,3 +681,37 @@ def test_anomaly_may_leave_nan_alone():
     with tg.autograd.set_detect_anomaly(True), pytest.raises(RuntimeError):
         (tg.sqrt(x) * 0.0).sum().backward()
     (tg.sqrt(x) * 0.0).sum().backward()
+
+
+def test_a_hook_on_several_tensors(m):
+    a, b, c, d = (m.ones(2, requires_grad=True) for _ in range(4))
+    total = (a * 2).sum() + (b * 3).sum()
+    other = (c * c).sum()
+    seen = []
+    handle = m.autograd.graph.register_multi_grad_hook(
+        (a, b, c, d),
+        lambda gradients: seen.append([g is not None and g.tolist() for g in gradients]),
+    )
+    total.backward(retain_graph=True)
+    assert seen == [[[2.0, 2.0], [3.0, 3.0], False, False]]
+    (total + other).backward(inputs=(c,), retain_graph=True)
+    assert seen[1:] == [[False, False, [2.0, 2.0], False]]
+    handle.remove()
+    total.backward()
+    assert len(seen) == 2
+
+
+def test_a_hook_on_the_first_of_several_tensors(m):
+    a, b, c = m.ones(2, requires_grad=True), m.ones(2, requires_grad=True), m.ones(2)
+    total = (a * 2 + b * 2).sum()
+    seen = []
+    hook = m.autograd.graph.register_multi_grad_hook((a, b, c), seen.append, mode="any")
+    with hook:
+        total.backward(retain_graph=True)
+        total.backward(retain_graph=True)
+    total.backward()
+    assert [g.tolist() for g in seen] == [[2.0, 2.0]] * 2
+    with pytest.raises(ValueError, match="mode"):
+        m.autograd.graph.register_multi_grad_hook((a,), seen.append, mode="some")
+    with pytest.raises((RuntimeError, AssertionError), match=r"expected|Expected"):
+        m.autograd.graph.register_multi_grad_hook((a, c), seen.append)

@@ -615,3 +615,20 @@ def test_without_a_gpu_the_real_cupy_is_refused(real: Any) -> None:
         tg.BackendError, match=r"^cupy: expected an NVIDIA GPU and its driver, got "
     ):
         CupyBackend()
+
+
+def test_streams_and_events(cuda: Any) -> None:
+    start, end = tg.cuda.Event(enable_timing=True), tg.cuda.Event(enable_timing=True)
+    side = tg.cuda.Stream()
+    assert tg.cuda.current_stream() == tg.cuda.default_stream() != side
+    start.record()
+    with tg.cuda.stream(side), tg.cuda.stream(None):
+        assert tg.cuda.current_stream() == side
+        end.record()
+    assert tg.cuda.current_stream() == tg.cuda.default_stream()
+    tg.cuda.current_stream().wait_stream(side)
+    end.wait()
+    end.synchronize()
+    assert end.query()
+    assert side.query()
+    assert start.elapsed_time(end) == 0.5

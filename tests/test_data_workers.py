@@ -332,11 +332,29 @@ def test_batches_as_they_are_ready():
     seen = [batch.item() for batch in loader]
     assert sorted(seen) == list(range(8))
     assert seen[-1] == 0  # the slow one kept no other waiting
+
+
+def test_resuming_where_batches_come_as_they_are_ready():
+    def fresh():
+        return DataLoader(Waiting(), 1, num_workers=2, prefetch_factor=1, in_order=False)
+
+    loader = fresh()
     batches = iter(loader)
-    next(batches)
-    with pytest.raises(ValueError, match="state_dict: expected a loader with in_order=True"):
-        loader.state_dict()
+    first = [next(batches).item() for _ in range(3)]
+    state = loader.state_dict()
     batches.close()
+    assert state["ahead"]  # the slow one is not among them
+    loader = fresh()
+    loader.load_state_dict(state)
+    again = iter(loader)
+    second = [next(again).item()]
+    state = loader.state_dict()
+    again.close()
+    loader = fresh()
+    loader.load_state_dict(state)
+    third = [batch.item() for batch in loader]
+    assert sorted(first + second + third) == list(range(8))
+    assert sorted(batch.item() for batch in loader) == list(range(8))
 
 
 def test_progress_through_tqdm():

@@ -109,3 +109,46 @@ def test_the_table_is_whole():
     assert len({row.name for row in ROWS}) == len(ROWS)
     used = {row.error for row in ROWS}
     assert {ShapeError, DTypeError, IndexRangeError, GraphError, BackendError} <= used
+
+
+def test_memory_that_is_not_there(backend):
+    calls = [
+        lambda: tg.zeros(1 << 46),
+        lambda: tg.empty(1 << 23, 1 << 23),
+        lambda: tg.ones(1 << 20, 1) * tg.ones(1, 1 << 26),
+        lambda: tg.nn.functional.relu(tg.zeros(1).expand(1 << 46)),
+    ]
+    for call in calls:
+        with pytest.raises(tg.OutOfMemoryError, match="expected memory for the result, got out of"):
+            call()
+    assert tg.cuda.OutOfMemoryError is tg.OutOfMemoryError
+    assert issubclass(tg.OutOfMemoryError, RuntimeError)
+
+
+def test_streams_without_a_gpu():
+    if tg.cuda.is_available():
+        pytest.skip("there is a GPU")
+    for call in (tg.cuda.Stream, tg.cuda.Event, tg.cuda.current_stream, tg.cuda.default_stream):
+        with pytest.raises(BackendError, match="expected"):
+            call()
+    with tg.cuda.stream(None):
+        pass
+
+
+@pytest.mark.parametrize("dtype", ["float64", float])
+def test_a_dtype_by_name(dtype):
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    softmin = tg.nn.functional.softmin
+    for result in (tg.softmax(x, 1, dtype=dtype), x.mean(dtype=dtype), tg.norm(x, dtype=dtype),
+                   softmin(x, 1, dtype=dtype), tg.log_softmax(x, 1, dtype=dtype)):  # fmt: skip
+        assert result.dtype == tg.float64
+    for call in (lambda: tg.softmax(x, 1, dtype="foo"), lambda: x.mean(dtype="foo"),
+                 lambda: tg.norm(x, dtype="foo"), lambda: softmin(x, 1, dtype="foo")):  # fmt: skip
+        with pytest.raises(TypeError, match=r": expected .*foo"):
+            call()
+
+
+def test_zeros_are_counted_over_dimensions_one_by_one():
+    x = tg.tensor([[[1, 0], [2, 3]], [[0, 0], [1, 0]]])
+    assert x.count_nonzero(0, 2).tolist() == x.count_nonzero((0, 2)).tolist() == [1, 3]
+    assert x.count_nonzero(dim=1).tolist() == [[2, 1], [1, 0]]

@@ -25,7 +25,7 @@ MAKING = {
     "bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window",
     "arange", "as_tensor", "asarray", "empty", "empty_like", "empty_permuted", "empty_strided",
     "eye", "from_dlpack", "from_numpy", "frombuffer", "full", "full_like", "linspace", "logspace",
-    "ones", "ones_like", "scalar_tensor", "tensor", "zeros", "zeros_like",
+    "ones", "ones_like", "range", "scalar_tensor", "tensor", "zeros", "zeros_like",
     "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn",
     "randn_like", "randperm", "binomial", "poisson",
 }  # fmt: skip

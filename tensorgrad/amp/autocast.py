@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from tensorgrad import dtypes, modes
 from tensorgrad.amp.door import Casting, door
 from tensorgrad.backend import backends
-from tensorgrad.errors import BackendError
+from tensorgrad.errors import BackendError, DTypeError
 from tensorgrad.graph import TensorCore
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -54,16 +54,74 @@ def is_autocast_enabled(device_type: str = "cuda") -> bool:
 
 
 def get_autocast_dtype(device_type: str) -> dtypes.DType:
-    """The fast dtype of this thread's innermost block for the type of device, or the default."""
+    """The fast dtype of this thread's innermost block for the type of device, or else of the blocks
+    to come.
+    """
     casting = modes.current().autocast
     default = FAST[known("get_autocast_dtype", device_type)]
-    return default if casting is None else casting.fast.get(device_type, default)
+    if casting is None:
+        return default
+    found: dtypes.DType = {**casting.chosen, **casting.fast}.get(device_type, default)
+    return found
 
 
 def is_autocast_cache_enabled() -> bool:
     """Whether casts of parameters are kept until the outermost block ends."""
     casting = modes.current().autocast
     return casting is None or casting.weights is not None
+
+
+# ---- settings without a block: they hold in this thread until the `with` block around them ends
+
+
+def _setting() -> Casting:
+    casting = modes.current().autocast
+    return Casting({}, {}, {}) if casting is None else casting
+
+
+def _set(fast: dict[str, Any], weights: dict[int, Any] | None, chosen: dict[str, Any]) -> None:
+    modes.variable.set(modes.current().but(autocast=Casting(fast, weights, chosen)))
+
+
+def set_autocast_enabled(device_type: str, enabled: bool) -> None:
+    """Cast ops on tensors of this type of device from here on, or no longer. Ops that are called
+    without autocast look at the setting, too, once it has been used.
+    """
+    known("set_autocast_enabled", device_type)
+    casting = _setting()
+    fast = {**casting.fast}
+    fast.pop(device_type, None)
+    if enabled:
+        fast[device_type] = get_autocast_dtype(device_type)
+        door.stay_open()
+    _set(fast, casting.weights, casting.chosen)
+
+
+def set_autocast_dtype(device_type: str, dtype: Any) -> None:
+    """The fast dtype from here on: where ops are cast, and in blocks to come that name none."""
+    known("set_autocast_dtype", device_type)
+    dtype = dtypes.as_dtype("set_autocast_dtype", dtype)
+    if dtype not in SUPPORTED:
+        raise DTypeError(
+            f"set_autocast_dtype: expected a dtype among {[str(known) for known in SUPPORTED]}, "
+            f"got {dtype}"
+        )
+    casting = _setting()
+    fast = {**casting.fast, device_type: dtype} if device_type in casting.fast else casting.fast
+    _set(fast, casting.weights, {**casting.chosen, device_type: dtype})
+
+
+def set_autocast_cache_enabled(enabled: bool) -> None:
+    """Keep casts of parameters, or make them anew at every use."""
+    casting = _setting()
+    _set(casting.fast, {} if enabled else None, casting.chosen)
+
+
+def clear_autocast_cache() -> None:
+    """Forget the casts of parameters that are kept."""
+    casting = modes.current().autocast
+    if casting is not None and casting.weights is not None:
+        casting.weights.clear()
 
 
 class autocast(modes.ModeContext):
@@ -108,10 +166,11 @@ class autocast(modes.ModeContext):
         fast.pop(self.device, None)
         if self.enabled:
             fast[self.device] = self.fast_dtype
+        chosen = {} if outer is None else outer.chosen
         if not self.cache_enabled:
-            return Casting(fast, None)
+            return Casting(fast, None, chosen)
         weights = None if outer is None else outer.weights
-        return Casting(fast, {} if weights is None else weights)
+        return Casting(fast, {} if weights is None else weights, chosen)
 
     def __enter__(self) -> None:
         mode = modes.current()

@@ -37,13 +37,17 @@ class Casting:
 
     `weights` are casts of parameters already made: in a forward pass each is cast once, however
     often it is used, and one gradient comes back through the cast. None: they are not kept.
+    `chosen` are fast dtypes by device type for blocks to come that name none.
     """
 
-    __slots__ = ("fast", "weights")
+    __slots__ = ("chosen", "fast", "weights")
 
-    def __init__(self, fast: dict[str, Any], weights: dict[int, Any] | None) -> None:
+    def __init__(
+        self, fast: dict[str, Any], weights: dict[int, Any] | None, chosen: dict[str, Any]
+    ) -> None:
         self.fast = fast
         self.weights = weights
+        self.chosen = chosen
 
     @contextlib.contextmanager
     def again(self) -> Iterator[None]:
@@ -51,7 +55,7 @@ class Casting:
         weights: dict[int, Any] | None = None if self.weights is None else {}
         door.open()
         try:
-            with modes.ModeContext(autocast=Casting(self.fast, weights)):
+            with modes.ModeContext(autocast=Casting(self.fast, weights, self.chosen)):
                 yield
         finally:
             door.close()
@@ -181,6 +185,7 @@ class Door:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.open_blocks = 0
+        self.for_good = False  # opened by a setting, which no end of a block takes back
         self.codes: list[tuple[FunctionType, CodeType, CodeType]] = []
 
     def open(self) -> None:
@@ -194,6 +199,12 @@ class Door:
                 for function, _, casting in self.codes:
                     function.__code__ = casting
             self.open_blocks += 1
+
+    def stay_open(self) -> None:
+        with self.lock:
+            known, self.for_good = self.for_good, True
+        if not known:
+            self.open()
 
     def close(self) -> None:
         with self.lock:

@@ -2,8 +2,7 @@
 
 https://docs.pytorch.org/docs/stable/amp.html#op-specific-behavior. Functions are named by the
 module that has them. What is in no list runs in the dtypes that come in, its insides cast as calls
-of their own, as PyTorch's composite functions do. Reflected and replicated padding is left out:
-PyTorch's CPU list returns its copies in float32.
+of their own, as PyTorch's composite functions do.
 """
 
 from __future__ import annotations
@@ -67,6 +66,7 @@ LISTS: dict[str, dict[str, list[Names]]] = {
                 "ops.lu": "inv_ex lu_solve",
                 "ops.matrix_norms": "cond",
                 "ops.multiplying": "prod",
+                "ops.padding": "_repeated",
                 "ops.polar": "polar",
                 "ops.pooling": "avg_pool3d lp_pool3d max_pool3d",
                 "ops.products": "trace",

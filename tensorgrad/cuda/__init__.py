@@ -21,10 +21,16 @@ from tensorgrad.cuda.memory import (
     memory_reserved,
     reset_peak_memory_stats,
 )
-from tensorgrad.errors import BackendError
+from tensorgrad.cuda.streams import Event, Stream, current_stream, default_stream, stream
+from tensorgrad.errors import BackendError, OutOfMemoryError
 
 __all__ = [
+    "Event",
+    "OutOfMemoryError",
+    "Stream",
     "current_device",
+    "current_stream",
+    "default_stream",
     "device",
     "device_count",
     "empty_cache",
@@ -48,6 +54,7 @@ __all__ = [
     "seed_all",
     "set_device",
     "set_rng_state",
+    "stream",
     "synchronize",
 ]
 

@@ -155,6 +155,7 @@ class DataLoader:
             self._fetch = partial(fetch_many if batched else fetch, collate_fn)
         self._epochs = 0
         self._position = 0
+        self._ahead: set[int] = set()  # numbers behind it of batches that were handed out
         self._start: Any = None
         self._resume: dict[str, Any] | None = None
         self._pool: Pool | None = None
@@ -168,39 +169,50 @@ class DataLoader:
         now = generator.get_state()
         resume, self._resume = self._resume, None
         order = iter(self._order)
-        skipped = 0
+        skipped, ahead = 0, set()
         if resume is not None:
             generator.set_state(resume["start"])
             order, skipped = iter(list(order)), resume["position"]
+            ahead = {*resume.get("ahead", ())}
             generator.set_state(now)
             now = resume["start"]
             next(itertools.islice(order, skipped, skipped), None)
-        self._start, self._position = now, skipped
+        self._start, self._position, self._ahead = now, skipped, ahead
         self._epochs += 1
-        return self._count(self._batches(order, generator))
+        # Numbers of the batches that are left, in the order in which they are asked for.
+        numbers = (number for number in itertools.count(skipped) if number not in ahead)
+        left = (indices for number, indices in enumerate(order, skipped) if number not in ahead)
+        return self._count(self._batches(left, generator), numbers)
 
-    def _count(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """The batches, noting how many have been handed out."""
+    def _count(self, batches: Iterator[tuple[int, Any]], numbers: Iterator[int]) -> Iterator[Any]:
+        """The batches, noting which have been handed out."""
         epoch = self._epochs
-        for batch in batches:
+        known: list[int] = []
+        for place, batch in batches:
             if self._epochs == epoch:
-                self._position += 1
+                while len(known) <= place:
+                    known.append(next(numbers))
+                self._ahead.add(known[place])
+                while self._position in self._ahead:
+                    self._ahead.remove(self._position)
+                    self._position += 1
             yield batch
         if self._epochs == epoch:
-            self._start, self._position = None, 0
+            self._start, self._position, self._ahead = None, 0, set()
 
-    def _batches(self, order: Iterator[Any], generator: Generator) -> Iterator[Any]:
+    def _batches(self, order: Iterator[Any], generator: Generator) -> Iterator[tuple[int, Any]]:
+        """Each batch with its place among those that `order` asks for."""
         if not self.num_workers:
             stream = isinstance(self.dataset, IterableDataset)
             source = iter(self.dataset) if stream else self.dataset
-            for indices in order:
+            for place, indices in enumerate(order):
                 try:
                     batch = self._fetch(source, indices)
                 except StopIteration:
                     if not stream:
                         raise
                     return
-                yield batch
+                yield place, batch
             return
         pool = self._pool or self._new_pool(generator)
         try:
@@ -243,15 +255,11 @@ class DataLoader:
 
     def state_dict(self) -> dict[str, Any]:
         """Where the present epoch stands: how its order was drawn, and how many batches were handed
-        out.
-
-        Raises:
-            ValueError: in the midst of an epoch whose batches come as they are ready.
+        out; where batches come as they are ready, also which came ahead of others.
         """
-        if self._position and self.num_workers and not self.in_order:
-            raise ValueError("state_dict: expected a loader with in_order=True, got one without")
         start = self._start if self._start is not None else self._now()
-        return {"start": start, "position": self._position}
+        state = {"start": start, "position": self._position}
+        return {**state, "ahead": sorted(self._ahead)} if self._ahead else state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Let the next `iter()` go on behind the batches that had been handed out. Random numbers

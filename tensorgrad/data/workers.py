@@ -217,9 +217,9 @@ class Pool:
             self.close()
             raise
 
-    def batches(self, tasks: Iterator[Any]) -> Iterator[Any]:
-        """The results of the tasks, in their order or as they are ready; so many are under way at a
-        time.
+    def batches(self, tasks: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+        """The number and the result of each task, in their order or as they are ready; so many are
+        under way at a time.
         """
         self.epoch += 1
         epoch, count = self.epoch, len(self.processes)
@@ -258,12 +258,13 @@ class Pool:
                 if isinstance(result, End) and worker in alive:
                     alive.remove(worker)
                 fill()
-            result = ready.pop(handed if self.in_order else next(iter(ready)))
+            number = handed if self.in_order else next(iter(ready))
+            result = ready.pop(number)
             handed += 1
             if isinstance(result, Failure):
                 raise raised(result)
             if not isinstance(result, End):
-                yield result
+                yield number, result
 
     def send(self, worker: int, task: Any) -> None:
         try:

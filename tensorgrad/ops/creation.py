@@ -17,6 +17,7 @@ import numpy as np
 from tensorgrad import dtypes
 from tensorgrad.backend import Device, backend_for
 from tensorgrad.errors import DTypeError, ShapeError
+from tensorgrad.explain import out_of_memory
 from tensorgrad.graph import Leaf, TensorCore, unwrap, wrap
 from tensorgrad.modes import current
 from tensorgrad.op import fitting
@@ -67,9 +68,13 @@ def making(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
                 options.pop(name, None)
             if takes_sizes and "size" in options:
                 args = (options.pop("size"),)
-        if out is None:
+        if out is not None:
+            options = {"dtype": out.dtype, **options}
+            return into(out, function.__name__, function, args, options)
+        try:
             return function(*args, **options)
-        return into(out, function.__name__, function, args, {"dtype": out.dtype, **options})
+        except MemoryError as error:
+            raise out_of_memory(function.__name__, error) from error
 
     return make
 

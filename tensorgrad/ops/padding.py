@@ -63,11 +63,21 @@ def pad(
     if mode == "circular":  # what is cropped does not come back at the other side
         input = _cropped("pad", input, pairs)
         pairs = [(max(before, 0), max(after, 0)) for before, after in pairs]
+    listed = mode == "replicate" or (mode == "reflect" and len(pad) <= 4)
+    return (_repeated if listed else _widened)(input, pairs, mode)  # type: ignore[no-any-return]
+
+
+def _widened(input: Any, pairs: list[Pair], mode: str) -> Any:
     for dim, (before, after) in enumerate(pairs):
         if before or after:
             _check_widths(mode, input.shape[dim], before, after)
             input = combine(input, dim, _border(mode, input.shape[dim], before, after))
     return input
+
+
+def _repeated(input: Any, pairs: list[Pair], mode: str) -> Any:
+    """`_widened` in the cases that PyTorch's autocast has on a list."""
+    return _widened(input, pairs, mode)
 
 
 def _check_widths(mode: str, size: int, before: int, after: int) -> None:

@@ -161,8 +161,7 @@ def mean(
     """Arithmetic mean over `dim`, of floating tensors."""
     if out is not None:
         return into(out, "mean", mean, (input, dim, keepdim), {"dtype": dtype})  # type: ignore[no-any-return]
-    if dtype is None:
-        dtype = input.dtype
+    dtype = input.dtype if dtype is None else dtypes.as_dtype("mean", dtype)
     if not dtypes.is_differentiable(dtype):
         raise DTypeError(f"mean: expected a floating point dtype, got {dtype}")
     computed = dtypes.float32 if dtype.itemsize == 2 else dtype  # the sum would overflow
@@ -363,6 +362,8 @@ def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     return cast(found, dtypes.uint8) if input.dtype == dtypes.uint8 else found
 
 
-def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
-    """How many elements over `dim` are not 0, as int64."""
-    return sum(input != 0, dim)
+def count_nonzero(input: Tensor, dim: Dim = None, *further: int) -> Tensor:
+    """How many elements over `dim` are not 0, as int64; several dimensions as a tuple or one by
+    one.
+    """
+    return sum(input != 0, (dim, *further) if further else dim)  # type: ignore[arg-type]

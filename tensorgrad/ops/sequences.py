@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
 from tensorgrad.backend import backend_for
+from tensorgrad.errors import ShapeError
 from tensorgrad.ops.creation import Where, finish, making, number, sizes
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
     from tensorgrad.dtypes import DType
 
-__all__ = ["eye", "linspace", "logspace"]
+__all__ = ["eye", "linspace", "logspace", "range"]
 
 
 def _spaced(op: str, start: Any, end: Any, steps: Any, dtype: DType, device: Where) -> Any:
@@ -34,6 +36,36 @@ def _spaced(op: str, start: Any, end: Any, steps: Any, dtype: DType, device: Whe
         end if steps > 1 else start, -gap, steps - steps // 2, dtypes.float64, place
     )
     return backend, backend.cat([near, backend.flip(far, (0,))], 0)
+
+
+@making
+def range(
+    start: Any = 0,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: DType | None = None,
+    device: Where = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, ... up to `end`, which is included, in the default dtype: `arange` is
+    what PyTorch, too, would have you use.
+    """
+    if end is None:
+        raise TypeError(f"range: expected start and end, got {start!r} alone")
+    start, end, step = (number("range", value) for value in (start, end, step))
+    if not all(math.isfinite(value) for value in (start, end, step)):
+        raise RuntimeError(f"range: expected finite numbers, got {start}, {end}, {step}")
+    if step == 0 or (end - start) / step < 0:
+        raise ShapeError(
+            f"range: expected a step that leads from start to end, got {start}, {end}, {step}"
+        )
+    dtype = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype("range", dtype)
+    count = math.floor((end - start) / step) + 1
+    if not dtypes.is_floating_point(dtype):
+        start, step = int(start), int(step)
+    backend, place = backend_for(device)
+    return finish(backend.arange(start, step, count, dtype, place), requires_grad)
 
 
 @making

@@ -91,8 +91,7 @@ def _converted(op: Any, name: str, input: Any, dim: int, dtype: DType | None, ou
     """`op` of the input converted to `dtype`, computed in float32 where that is narrower."""
     if out is not None:
         return into(out, name, _converted, (op, name, input, dim, dtype, None))
-    if dtype is None:
-        dtype = input.dtype
+    dtype = input.dtype if dtype is None else dtypes.as_dtype(name, dtype)
     if not dtypes.is_differentiable(dtype):
         raise DTypeError(f"{name}: expected a floating point dtype, got {dtype}")
     computed = dtypes.float32 if dtype.itemsize == 2 else dtype
