@@ -20,6 +20,8 @@ from tensorgrad.backends.numba_activations import NumbaActivations
 from tensorgrad.backends.numba_recurrent import NumbaRecurrent
 from tensorgrad.backends.numpy_backend import NumpyBackend
 
+# Elements from which choices of our own are faster than NumPy's.
+MANY_CHOICES = 8192
 # Multiply-adds of a product up to which NumPy's BLAS uses one thread, and is faster.
 SMALL_PRODUCT = 65_536
 
@@ -37,6 +39,7 @@ class NumbaBackend(NumbaActivations, NumbaRecurrent, NumpyBackend):
     name = "numba"
 
     _activation = _kernels("activation")
+    _choice = _kernels("choice")
     _gemm = _kernels("gemm")
     _softmax = _kernels("softmax")
     _norms = _kernels("norms")
@@ -81,6 +84,15 @@ class NumbaBackend(NumbaActivations, NumbaRecurrent, NumpyBackend):
             if bias is not None:
                 out += bias
         return out if input.ndim == 2 else out.reshape(*input.shape[:-1], weight.shape[0])
+
+    # ---- choices
+
+    def where(self, condition: Array, input: Array, other: Array) -> Array:
+        if condition.size >= MANY_CHOICES:
+            out = self._choice.where(condition, input, other)
+            if out is not NotImplemented:
+                return out
+        return np.where(condition, input, other)
 
     # ---- special functions
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import recurrent
+from bench import elementwise, recurrent
 from tensorgrad.backend import CPU
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -227,7 +227,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     yield from convolution_cases(rng, dtype)
     yield from embedding_cases(rng, dtype)
     yield from optimizer_cases(rng, dtype)
-    yield from special_cases(dtype)
+    yield from elementwise.cases(dtype, numba_backend)
     yield from random_cases(dtype)
 
 
@@ -457,12 +457,6 @@ def by_rule(stepper: Stepper, lists: list[Any], numbers: dict[str, Any]) -> Arra
 
 def norm(arrays: list[Array]) -> Array:
     return np.sqrt(sum(np.vdot(array, array) for array in arrays))
-
-
-def special_cases(dtype: Any) -> Iterator[Case]:
-    for n in 20, 1000, 100_000, 1_000_000:
-        x = np.linspace(-4, 4, n).astype(dtype)
-        yield "erf", f"{n:,}", partial(numba_backend.erf, x), partial(numpy_backend.erf, x)
 
 
 def random_cases(dtype: Any) -> Iterator[Case]:

@@ -114,7 +114,13 @@ class Tasks:
                 place += 1 + ndim
         code = f"def task(words, number):\n    body(number, {', '.join(found)})\n    return 0\n"
         space: dict[str, Any] = {"word": word, "pointer": pointer, "carray": carray}
-        space |= {"f": np.float32, "d": np.float64, "l": np.int64, "__name__": self.body.__module__}
+        space |= {
+            "f": np.float32,
+            "d": np.float64,
+            "l": np.int64,
+            "b": np.int8,
+            "__name__": self.body.__module__,
+        }
         space["body"] = part(self.body)
         exec(compile(code, inspect.getfile(self.body), "exec"), space)
         function = space["task"]
