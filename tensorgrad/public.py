@@ -110,9 +110,10 @@ def misfit(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 def is_argument(value: Any, arguments: Any) -> bool:
     """Whether a value that lacks an attribute is what the caller gave, at any depth."""
-    if isinstance(arguments, tuple | list):
-        return any(is_argument(value, part) for part in arguments)
-    return value is arguments
+    if value is arguments:
+        return True
+    inside = arguments if isinstance(arguments, tuple | list) else ()
+    return any(is_argument(value, part) for part in inside)
 
 
 def with_dim(space: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ what it raises there must be a base class of what is raised here.
 """
 
 import importlib.util
+import re
 
 import numpy as np
 import pytest
@@ -152,3 +153,47 @@ def test_zeros_are_counted_over_dimensions_one_by_one():
     x = tg.tensor([[[1, 0], [2, 3]], [[0, 0], [1, 0]]])
     assert x.count_nonzero(0, 2).tolist() == x.count_nonzero((0, 2)).tolist() == [1, 3]
     assert x.count_nonzero(dim=1).tolist() == [[2, 1], [1, 0]]
+
+
+def bad_inputs():
+    weight = [tg.nn.Parameter(tg.ones(2))]
+    optim, data, nn = tg.optim, tg.data, tg.nn
+    sgd = optim.SGD(weight)
+    return {
+        "Adam: expected an iterable of tensors or dicts, got NoneType": lambda: optim.Adam(None),
+        "add_param_group: expected parameters in an order": lambda: optim.SGD([{"params": 3}]),
+        "SGD: expected numbers as options, got {'lr': 'a'": lambda: optim.SGD(weight, lr="a"),
+        "LambdaLR: expected an Optimizer": lambda: optim.lr_scheduler.LambdaLR(3, min),
+        "CyclicLR: expected an Optimizer": lambda: optim.lr_scheduler.CyclicLR(None, 0.1, 1),
+        "ChainedScheduler: expected schedulers": lambda: optim.lr_scheduler.ChainedScheduler([3]),
+        "StepLR: expected an Optimizer": lambda: optim.lr_scheduler.StepLR(sgd.state_dict(), 1),
+        "DataLoader: expected a data set with items": lambda: data.DataLoader(None),
+        "DataLoader: expected a function": lambda: data.DataLoader([1], collate_fn=3),
+        "DataLoader: expected a Generator": lambda: data.DataLoader([1], generator=3),
+        "DataLoader: expected a whole number": lambda: data.DataLoader([1], num_workers="a"),
+        "Independent: expected a distribution": lambda: tg.distributions.Independent(3, 1),
+        "Dirichlet: expected a tensor": lambda: tg.distributions.Dirichlet(2.0),
+        "NegativeSamplingLoss: expected how often": lambda: nn.NegativeSamplingLoss(4, 10),
+        "BatchNorm1d: expected a tensor, got NoneType": lambda: nn.BatchNorm1d(2)(None),
+        "LSTM: expected a tensor, got list": lambda: nn.LSTM(2, 2)([1.0]),
+        "Flatten: expected a tensor, got str": lambda: nn.Sequential(nn.Flatten())("a"),
+    }
+
+
+@pytest.mark.parametrize("words", bad_inputs())
+def test_bad_input_of_classes(words):
+    with pytest.raises(TypeError, match=re.escape(words)):
+        bad_inputs()[words]()
+
+
+def test_what_a_users_module_lacks_is_told_as_it_is():
+    class Broken(tg.nn.Module):
+        def forward(self, mask):
+            return mask.shape
+
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'shape'"):
+        Broken()(None)
+    with pytest.raises(KeyError, match="add_param_group: expected 'params'"):
+        tg.optim.SGD([{"lr": 0.1}])
+    with pytest.raises(ValueError, match="GroupNorm: expected num_channels divisible by 0"):
+        tg.nn.GroupNorm(0, 4)

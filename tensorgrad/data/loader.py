@@ -101,6 +101,16 @@ class DataLoader:
         in_order: bool = True,
     ) -> None:
         stream = isinstance(dataset, IterableDataset)
+        if not stream and not hasattr(dataset, "__getitem__"):
+            raise TypeError(
+                f"DataLoader: expected a data set with items, got {type(dataset).__name__}"
+            )
+        if collate_fn is not None and not callable(collate_fn):
+            raise TypeError(
+                f"DataLoader: expected a function as collate_fn, got {type(collate_fn).__name__}"
+            )
+        if generator is not None and not isinstance(generator, Generator):
+            raise TypeError(f"DataLoader: expected a Generator, got {type(generator).__name__}")
         check_workers(num_workers, prefetch_factor, persistent_workers, timeout)
         check_context(num_workers, multiprocessing_context)
         if sampler is not None and shuffle:
@@ -274,6 +284,8 @@ class DataLoader:
 
 
 def check_workers(count: int, prefetch: int | None, persistent: bool, timeout: float) -> None:
+    if not isinstance(count, int):
+        raise TypeError(f"DataLoader: expected a whole number of workers, got {count!r}")
     if count < 0:
         raise ValueError(f"DataLoader: expected num_workers >= 0, got {count}")
     if timeout < 0:

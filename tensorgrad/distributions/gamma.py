@@ -15,6 +15,7 @@ from tensorgrad.distributions import constraints
 from tensorgrad.distributions.distribution import Distribution
 from tensorgrad.distributions.parameters import broadcast_all
 from tensorgrad.errors import ShapeError
+from tensorgrad.graph import TensorCore
 from tensorgrad.ops.choice import where
 from tensorgrad.ops.embedding import one_hot
 from tensorgrad.ops.joining import stack
@@ -172,6 +173,9 @@ class Dirichlet(Distribution):
     has_rsample = True
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
+        if not isinstance(concentration, TensorCore):
+            kind = type(concentration).__name__
+            raise TypeError(f"Dirichlet: expected a tensor as concentration, got {kind}")
         if concentration.ndim < 1:
             raise ShapeError("Dirichlet: expected a concentration of 1 dimension at least, got 0")
         self.concentration: Any = concentration

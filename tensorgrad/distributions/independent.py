@@ -31,6 +31,10 @@ class Independent(Distribution):
         reinterpreted_batch_ndims: int,
         validate_args: bool | None = None,
     ) -> None:
+        if not isinstance(base_distribution, Distribution):
+            raise TypeError(
+                f"Independent: expected a distribution, got {type(base_distribution).__name__}"
+            )
         batch = base_distribution.batch_shape
         if not 0 <= reinterpreted_batch_ndims <= len(batch):
             raise ShapeError(

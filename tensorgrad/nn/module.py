@@ -20,6 +20,7 @@ from tensorgrad.nn.hooks import EVERY, ModuleHooks, for_every_module
 from tensorgrad.nn.registry import BUFFER, MODULE, PARAMETER, REGISTERING
 from tensorgrad.nn.state import Stateful
 from tensorgrad.ops.creation import empty_like
+from tensorgrad.public import is_argument
 
 Self = TypeVar("Self", bound="Module")
 
@@ -48,9 +49,20 @@ class Module(Stateful):
         raise NotImplementedError(f"{type(self).__name__}: expected the subclass to define forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._hooks is None:
-            return self.forward(*args, **kwargs)
-        return self._hooks.run(self, args, kwargs)
+        try:
+            if self._hooks is None:
+                return self.forward(*args, **kwargs)
+            return self._hooks.run(self, args, kwargs)
+        except AttributeError as error:
+            if not self._is_no_tensor(error, (args, list(kwargs.values()))):
+                raise
+            kind = type(error.obj).__name__
+            raise TypeError(f"{type(self).__name__}: expected a tensor, got {kind}") from error
+
+    def _is_no_tensor(self, error: AttributeError, given: Any) -> bool:
+        """Whether a layer of this library failed since an argument is no tensor."""
+        own = type(self).__module__.startswith("tensorgrad.")
+        return own and hasattr(Tensor, error.name or "") and is_argument(error.obj, given)
 
     # ---- what is done to all parts
 

@@ -127,7 +127,7 @@ class GroupNorm(_Scaled):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if num_channels % num_groups:
+        if num_groups < 1 or num_channels % num_groups:
             raise ValueError(
                 f"GroupNorm: expected num_channels divisible by {num_groups} groups, got "
                 f"{num_channels}"

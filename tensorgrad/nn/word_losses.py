@@ -60,6 +60,8 @@ def huffman_paths(counts: list[float]) -> list[list[tuple[int, int]]]:
 
 
 def _known(name: str, counts: Any) -> list[float]:
+    if not hasattr(counts, "__iter__"):
+        raise TypeError(f"{name}: expected how often each word occurs, got {counts!r}")
     known: list[float] = counts.tolist() if isinstance(counts, TensorCore) else list(counts)  # type: ignore[attr-defined]
     if len(known) < 2 or min(known) < 0 or max(known) <= 0:
         raise ValueError(

@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from tensorgrad.optim.optimizer import Group, Optimizer
-from tensorgrad.optim.scheduler import LRScheduler, set_option
+from tensorgrad.optim.scheduler import LRScheduler, checked, set_option
 
 Rates = float | Sequence[float]
 
 
 def for_groups(name: str, optimizer: Optimizer, value: Rates) -> list[float]:
     """One number for each group."""
-    count = len(optimizer.param_groups)
+    count = len(checked(name, optimizer).param_groups)
     if not isinstance(value, list | tuple):
         return [value] * count  # type: ignore[list-item]
     if len(value) != count:

@@ -14,7 +14,7 @@ from typing import Any
 from tensorgrad.optim.cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from tensorgrad.optim.optimizer import Group, Optimizer
 from tensorgrad.optim.plateau import ReduceLROnPlateau
-from tensorgrad.optim.scheduler import ChainedScheduler, LRScheduler, SequentialLR
+from tensorgrad.optim.scheduler import ChainedScheduler, LRScheduler, SequentialLR, checked
 
 __all__ = [
     "ChainedScheduler",
@@ -83,7 +83,7 @@ class MultiplicativeLR(LRScheduler):
 
 
 def one_each(name: str, optimizer: Optimizer, functions: Lambdas) -> list[Callable[[int], float]]:
-    count = len(optimizer.param_groups)
+    count = len(checked(name, optimizer).param_groups)
     if not isinstance(functions, list | tuple):
         return [functions] * count
     if len(functions) != count:

@@ -65,8 +65,9 @@ class Optimizer:
         cls.numbers = list(names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
 
     def __init__(self, params: Params, defaults: Group) -> None:
-        if isinstance(params, Tensor):
-            raise TypeError(f"{self._name}: expected an iterable of tensors or dicts, got a tensor")
+        if isinstance(params, Tensor) or not hasattr(params, "__iter__"):
+            kind = "a tensor" if isinstance(params, Tensor) else type(params).__name__
+            raise TypeError(f"{self._name}: expected an iterable of tensors or dicts, got {kind}")
         self.defaults = defaults
         self.stepped = False  # a schedule asks
         self.stepper = Stepper(self.rule, self.states, self.on_host)
@@ -110,9 +111,12 @@ class Optimizer:
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"add_param_group: expected a dict, got {type(param_group).__name__}")
+        if "params" not in param_group:
+            raise KeyError(f"add_param_group: expected 'params', got {list(param_group)}")
         params = param_group["params"]
-        if isinstance(params, set):
-            raise TypeError("add_param_group: expected parameters in an order, got a set")
+        if isinstance(params, set) or not hasattr(params, "__iter__"):
+            kind = "a set" if isinstance(params, set) else type(params).__name__
+            raise TypeError(f"add_param_group: expected parameters in an order, got {kind}")
         params = [params] if isinstance(params, Tensor) else list(params)
         if named := [param for param in params if isinstance(param, tuple)]:
             if len(named) != len(params):
@@ -153,7 +157,12 @@ class Optimizer:
                 f"{self._name}: expected lr of one element, got shape {list(group['lr'].shape)} "
                 "(Tensor lr must be 1-element)"
             )
-        self.check(group)
+        try:
+            self.check(group)
+        except TypeError as error:
+            plain = {k: v for k, v in group.items() if k not in ("params", "param_names")}
+            odd = {k: v for k, v in plain.items() if not isinstance(v, int | float | Tensor)}
+            raise TypeError(f"{self._name}: expected numbers as options, got {odd}") from error
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:

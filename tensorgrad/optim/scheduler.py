@@ -29,6 +29,13 @@ def number(value: Any) -> float:
     return float(value)
 
 
+def checked(name: str, optimizer: Any) -> Optimizer:
+    """The optimizer, or TypeError where it is none."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{name}: expected an Optimizer, got {type(optimizer).__name__}")
+    return optimizer
+
+
 class LRScheduler:
     """Base of all schedules: `get_lr` gives the groups' rates for the epoch `last_epoch`.
 
@@ -36,9 +43,7 @@ class LRScheduler:
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"{self._name}: expected an Optimizer, got {type(optimizer).__name__}")
-        self.optimizer = optimizer
+        self.optimizer = checked(self._name, optimizer)
         for place, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", number(group["lr"]))
@@ -163,9 +168,9 @@ class ChainedScheduler(LRScheduler):
     def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None) -> None:
         if not schedulers:
             raise ValueError("ChainedScheduler: expected at least one scheduler, got none")
-        optimizer = optimizer or schedulers[0].optimizer
+        optimizer = optimizer or getattr(schedulers[0], "optimizer", None)
         check_schedules(self._name, schedulers, optimizer)
-        self.optimizer = optimizer
+        self.optimizer = checked(self._name, optimizer)
         self.schedulers = list(schedulers)
         self._last_lr = self.rates()
 
