@@ -125,7 +125,7 @@ def convolution_vjp(g, input, weight, stride, padding, dilation, groups, needs):
     """Gradients of input, weight and bias, None where `needs` asks for none."""
     if not _served(input, weight, None, stride, padding, dilation, groups):
         return NotImplemented
-    if g.dtype is not input.dtype:
+    if g.dtype is not input.dtype or (needs[0] and not _all_finite(weight)):
         return NotImplemented
     how = stride, padding, dilation, groups
     g = plain(g)
@@ -134,12 +134,17 @@ def convolution_vjp(g, input, weight, stride, padding, dilation, groups, needs):
         g_input = _input_gradient(g, input.shape, weight, None, *how)
     if needs[1]:
         g_weight = _weight_gradient(g, input, weight, *how)
-        if not np.isfinite(g_weight).all():  # 0 times infinity, where windows cross the border
+        if not _all_finite(g_weight):
             return NotImplemented
     if needs[2]:
         g_bias = np.empty(weight.shape[0], g.dtype)
         gathered.sum_planes(len(g_bias), g.reshape(*g.shape[:2], -1), g_bias)
     return g_input, g_weight, g_bias
+
+
+def _all_finite(weight):
+    """Whether zeros may stand for what lies beyond the border: infinity times zero is nan."""
+    return bool(np.isfinite(weight).all())
 
 
 def _phase(phase, size, positions, kernel, stride, padding, dilation):
@@ -245,6 +250,8 @@ def transposed_convolution(input, weight, bias, stride, padding, dilation, group
     if not _served(like, weight, None, *how, groups):
         return NotImplemented
     if not input.size or positions_of(size, weight.shape[2:], *how) != input.shape[2:]:
+        return NotImplemented
+    if not _all_finite(weight):
         return NotImplemented
     return _input_gradient(plain(input), shape, weight, bias, *how, groups)
 
