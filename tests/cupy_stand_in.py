@@ -426,6 +426,11 @@ def searchsorted(a, v, side="left", sorter=None):
     return fresh(np.searchsorted(a._host, on_host(v), side))
 
 
+def unique(ar, return_index=False, return_inverse=False, return_counts=False, axis=None):
+    found = np.unique(ar._host, return_index, return_inverse, return_counts, axis)
+    return tuple(map(fresh, found)) if isinstance(found, tuple) else fresh(found)
+
+
 def take_along_axis(a, indices, axis):
     return fresh(np.take_along_axis(a._host, on_host(indices), axis))
 
@@ -564,7 +569,7 @@ FUNCTIONS = (
     *(array, asarray, asnumpy, ascontiguousarray, full, empty, zeros, zeros_like, arange, where),
     *(sum, prod, amax, amin, any, all, argmax, argmin, argsort, cumsum, flip, broadcast_to),
     *(concatenate, stack, nonzero, take, ones, tril, triu, roll),
-    *(ones_like, eye, cumprod, lexsort, searchsorted, take_along_axis, bincount),
+    *(ones_like, eye, cumprod, lexsort, searchsorted, unique, take_along_axis, bincount),
     *(isin, may_share_memory),
 )
 

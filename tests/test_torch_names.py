@@ -34,6 +34,7 @@ def test_second_paths_lead_to_the_same_objects():
 
 
 def test_switches_are_set_and_read():
+    tg.backends.cudnn.deterministic = False  # whatever other programs in this process have left
     tg.backends.cudnn.benchmark = True
     with tg.backends.cudnn.flags(benchmark=False, deterministic=True):
         assert not tg.backends.cudnn.benchmark

@@ -119,10 +119,11 @@ case("max_pool1d indices", tg.max_pool1d, distinct(1, 3, 8), 3, stride=2, paddin
 case("max_pool2d", tg.max_pool2d, distinct(2, 3, 4, 6), 2, dtypes=NARROW,
      ref=lambda x, k: x.reshape(2, 3, 2, 2, 3, 2).max((3, 5)))
 case("fractional_max_pool2d", lambda x: functional.fractional_max_pool2d(
-    x, 2, (3, 2), _random_samples=tg.tensor([[[0.3, 0.8], [0.0, 0.5]]] * 2)), distinct(2, 2, 5, 6))
+    x, 2, (3, 2), _random_samples=tg.tensor([[[0.3, 0.8], [0.0, 0.5]]] * 2)), distinct(2, 2, 5, 6),
+    torch="")
 case("fractional_max_pool3d", lambda x: functional.fractional_max_pool3d(
     x, (2, 1, 2), (2, 3, 2), _random_samples=tg.tensor([[[0.3, 0.8, 0.1], [0.0, 0.5, 0.9]]])),
-    distinct(1, 2, 4, 3, 5))
+    distinct(1, 2, 4, 3, 5), torch="")
 case("max_pool2d stride padding", tg.max_pool2d, distinct(1, 2, 5, 6), 3, stride=2, padding=1)
 case("max_pool2d dilation", tg.max_pool2d, distinct(2, 6, 6), 2, 1, dilation=2)
 case("max_pool2d ceil", tg.max_pool2d, distinct(2, 5, 6), 3, stride=2, padding=1, ceil_mode=True)
