@@ -46,9 +46,8 @@ def define(
 
 def settled(function: FunctionType) -> FunctionType:
     """The function with the code that it has from its first call on, if it is one of these."""
-    settle = function.__globals__.get("_settle_call")
-    if settle is not None and function.__code__.co_name == "stub":
-        settle()
+    if function.__code__.co_name == "stub":
+        function.__globals__["_settle_call"]()
     return function
 
 

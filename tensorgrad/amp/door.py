@@ -165,11 +165,11 @@ def code_that_calls(call: Callable[..., Any], free: int) -> CodeType:
     names = "".join(f"_{i}, " for i in range(free))
     source = (
         f"def around({names}):\n"
-        "  def stub(*args, **kwargs):\n"
+        "  def casting(*args, **kwargs):\n"
         f"    {names or None}\n"
         f"    call = {PLACE!r}\n"
         "    return call(*args, **kwargs)\n"
-        "  return stub\n"
+        "  return casting\n"
     )
     found: dict[str, Any] = {}
     exec(source, found)
