@@ -7,7 +7,6 @@ and handed back, and its words say why.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -53,23 +52,14 @@ def get_num_threads() -> int:
 def set_num_threads(number: int, /) -> None:
     """Let Numba's kernels, in this thread, and BLAS run on that many threads, as far as there are.
 
-    BLAS is governed through `threadpoolctl`; where that is not installed a warning says so. No
-    result of a kernel depends on the number.
+    No result of a kernel depends on the number.
     """
     import numba
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     count = _positive("set_num_threads", number)
     numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
-    try:
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-    except ImportError:
-        warnings.warn(
-            "set_num_threads: expected threadpoolctl for the threads of BLAS, got none: they stay "
-            "as they are (pip install threadpoolctl)",
-            stacklevel=2,
-        )
-    else:
-        threadpool_limits(count, user_api="blas")
+    threadpool_limits(count, user_api="blas")
 
 
 def get_num_interop_threads() -> int:

@@ -147,10 +147,15 @@ def test_the_system_gets_its_pages_back():
         with open("/proc/self/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    np.ones(64 * LARGE, np.uint8)
+    np.empty(30 * LARGE, np.uint8)
+    tg.empty_cache()  # the C library has such sizes in its heap from here on
+    arrays = [np.ones(16 * LARGE, np.uint8) for _ in range(4)]
+    above = [np.ones(blocks.SMALLEST // 2, np.uint8) for _ in range(4)]
+    del arrays
     before = resident()
     tg.empty_cache()
     assert before - resident() > 60 * LARGE
+    del above
 
 
 # ---- the cap

@@ -248,6 +248,8 @@ def _memory():
 def empty_cache():
     """Give all kept blocks back to the system."""
     ctypes.PYFUNCTYPE(None, ctypes.c_int64)(_empty.address)(ctypes.addressof(state))  # with the GIL
+    with contextlib.suppress(AttributeError):  # glibc keeps freed memory below memory in use
+        ctypes.pythonapi.malloc_trim(ctypes.c_size_t(0))
 
 
 def is_installed():
