@@ -6,11 +6,11 @@
 Without --model these are four small models on real data; `--model all` adds the workloads of
 `bench.workloads`, on random data. With a peer a line a model gives the peer's time over ours.
 
-First the backends must agree: the first 20 losses of each model, from one seed, may differ from the
-first column's by at most `TOLERANCE`, relatively. If they do not, the exit status is 1 and nothing
-is timed. Then each model is trained on the columns in turn, in short slices, so that whatever else
-the machine does falls on all of them. A step is timed from the batch at hand to the updated
-weights. The held-out figure is taken after the same number of steps on every column.
+One model after another. First its backends must agree: its first 20 losses, from one seed, may
+differ from the first column's by at most `TOLERANCE`, relatively. If they do not, the model is not
+timed and the exit status is 1. Then the model is trained on the columns in turn, in short slices,
+so that whatever else the machine does falls on all of them. A step is timed from the batch at hand
+to the updated weights. The held-out figure is taken after the same number of steps on every column.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ from bench.workloads import ALL
 
 TOLERANCE = 1e-3
 SLICE = 0.25  # seconds
-BAR = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,17 +40,28 @@ def main(arguments: list[str] | None = None) -> int:
     facts = machine()
     print(headline(facts), flush=True)
     tasks = list(ALL.values()) if "all" in options.model else [ALL[name] for name in options.model]
+    columns = [*options.backend, *options.peer]
     unavailable: dict[str, str] = {}
-    with ExitStack() as stack:
-        try:
-            workers = start(tasks, [*options.backend, *options.peer], unavailable, stack)
-            agreement = [compare(first, other) for first, *others in workers for other in others]
-            if not report(agreement):
-                return 1
-            rows = measure(workers, options.seconds)
-        except Failed as failure:
-            print(failure, file=sys.stderr)
-            return 1
+    agreement: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    try:
+        # Silent where nobody watches: disable=None.
+        with tqdm(total=len(tasks), leave=False, disable=None) as bar:
+            for task in tasks:
+                bar.set_postfix_str(task.name)
+                with ExitStack() as stack:
+                    first, *others = start(task, columns, unavailable, stack)
+                    found = [compare(first, other) for other in others]
+                    if all(a["agrees"] for a in found):
+                        rows += measure([first, *others], options.seconds)
+                agreement += found
+                bar.update()
+    except Failed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    agreed = report(agreement)
+    if not rows:
+        return 1
     add_speed_ups(rows)
     print(table(rows, unavailable))
     for peer in options.peer:
@@ -68,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.json.write_text(json.dumps(document, indent=2) + "\n")
     if options.plot:
         plot(rows, headline(facts), options.plot)
-    return 0
+    return 0 if agreed else 1
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -104,26 +114,20 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def start(
-    tasks: list[Task], columns: list[str], unavailable: dict[str, str], stack: ExitStack
-) -> list[list[Worker]]:
-    """Each model's workers after their first steps; who cannot run goes to `unavailable`."""
-    workers: list[list[Worker]] = []
-    with tqdm(total=len(tasks) * len(columns), desc="first steps", leave=False) as bar:
-        for task in tasks:
-            running = []
-            for column in columns:
-                bar.set_postfix_str(f"{task.name} on {column}")
-                if column not in unavailable:
-                    try:
-                        running.append(Worker(task, column))
-                        stack.callback(running[-1].stop)
-                    except Unavailable as reason:
-                        unavailable[column] = str(reason)
-                bar.update()
-            if not running:
-                raise Failed("; ".join(f"{name}: {reason}" for name, reason in unavailable.items()))
-            workers.append(running)
-    return workers
+    task: Task, columns: list[str], unavailable: dict[str, str], stack: ExitStack
+) -> list[Worker]:
+    """A model's workers after their first steps; who cannot run goes to `unavailable`."""
+    running: list[Worker] = []
+    for column in columns:
+        if column not in unavailable:
+            try:
+                running.append(Worker(task, column))
+                stack.callback(running[-1].stop)
+            except Unavailable as reason:
+                unavailable[column] = str(reason)
+    if not running:
+        raise Failed("; ".join(f"{name}: {reason}" for name, reason in unavailable.items()))
+    return running
 
 
 def compare(first: Worker, other: Worker) -> dict[str, Any]:
@@ -153,24 +157,16 @@ def report(agreement: list[dict[str, Any]]) -> bool:
         print(f"  {pair}: {a['difference']:.1e}{verdict}")
     if all(a["agrees"] for a in agreement):
         return True
-    print("The backends do not agree, so nothing is timed.")
+    print("What does not agree is not timed.")
     return False
 
 
-def measure(workers: list[list[Worker]], seconds: float) -> list[dict[str, Any]]:
-    """Train each model on its columns in turn until each has had its seconds and its steps."""
-    rows = []
-    with tqdm(total=sum(map(len, workers)), desc="timing", leave=False, bar_format=BAR) as bar:
-        for running in workers:
-            bar.set_postfix_str(running[0].task.name)
-            while waiting := [worker for worker in running if worker.progress(seconds) < 1]:
-                for worker in waiting:
-                    before = worker.progress(seconds)
-                    worker.run(min(SLICE, seconds))
-                    # Fractions of one may sum to a little more, of which tqdm warns.
-                    bar.update(min(worker.progress(seconds) - before, bar.total - bar.n))
-            rows += rows_of(running[0].task, {worker.column: worker.finish() for worker in running})
-    return rows
+def measure(running: list[Worker], seconds: float) -> list[dict[str, Any]]:
+    """Train on the columns in turn until each has had its seconds and its steps."""
+    while waiting := [worker for worker in running if worker.progress(seconds) < 1]:
+        for worker in waiting:
+            worker.run(min(SLICE, seconds))
+    return rows_of(running[0].task, {worker.column: worker.finish() for worker in running})
 
 
 if __name__ == "__main__":
