@@ -19,9 +19,12 @@ from tensorgrad.backends.array_backend import Array
 from tensorgrad.backends.numba_activations import NumbaActivations
 from tensorgrad.backends.numba_recurrent import NumbaRecurrent
 from tensorgrad.backends.numpy_backend import NumpyBackend
+from tensorgrad.backends.reduction_primitives import Dim
 
 # Elements from which choices of our own are faster than NumPy's.
 MANY_CHOICES = 8192
+# Elements from which reductions of our own, on all threads, are faster than NumPy's.
+MANY_REDUCED = 131_072
 # Multiply-adds of a product up to which NumPy's BLAS uses one thread, and is faster.
 SMALL_PRODUCT = 65_536
 
@@ -55,7 +58,27 @@ class NumbaBackend(NumbaActivations, NumbaRecurrent, NumpyBackend):
     _embedding = _kernels("embedding")
     _optimizers = _kernels("optimizers")
     _random = _kernels("random")
+    _reductions = _kernels("reductions")
     _special = _kernels("special")
+
+    # ---- reductions
+
+    def _reduced(self, name: str, input: Array, dim: Dim, keepdim: bool) -> Array:
+        if input.size >= MANY_REDUCED:
+            kernels = self._reductions
+            out = kernels.reduced(input, kernels.KINDS[name], dim, keepdim)
+            if out is not NotImplemented:
+                return out
+        return getattr(super(), name)(input, dim, keepdim)
+
+    def sum(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self._reduced("sum", input, dim, keepdim)
+
+    def amax(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self._reduced("amax", input, dim, keepdim)
+
+    def amin(self, input: Array, dim: Dim, keepdim: bool) -> Array:
+        return self._reduced("amin", input, dim, keepdim)
 
     # ---- products: our own threads multiply, so that NumPy's BLAS keeps none of its own spinning
     # beside them. A product that BLAS runs on one thread stays there.

@@ -222,6 +222,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     yield from softmax_cases(rng, dtype)
     yield from norm_cases(rng, dtype)
     yield from order_cases(rng, dtype)
+    yield from reduction_cases(rng, dtype)
     yield from recurrent.cases(rng, dtype)
     yield from attention_cases(rng, dtype)
     yield from convolution_cases(rng, dtype)
@@ -324,6 +325,15 @@ def order_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             partial(numba_backend.first_in_order, *how),
             partial(numpy_backend.first_in_order, *how),
         )
+
+
+def reduction_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    for shape, dim in ((4096, 1024), None), ((4096, 1024), 1), ((4096, 1024), 0), ((300, 300), 1):
+        x = normal(rng, dtype, *shape)
+        size = f"{'x'.join(map(str, shape))} over {'all' if dim is None else dim}"
+        for name in "sum", "amax":
+            ours, theirs = getattr(numba_backend, name), getattr(numpy_backend, name)
+            yield name, size, partial(ours, x, dim, False), partial(theirs, x, dim, False)
 
 
 def attention_cases(rng: Any, dtype: Any) -> Iterator[Case]:

@@ -296,6 +296,23 @@ ELSEWHERE = """
 """
 
 
+def test_only_what_nobody_else_sees_becomes_a_gradient_without_a_copy() -> None:
+    own = NumpyBackend().own
+    result = np.ones((4, 6))
+    assert own(result, False) is result
+    assert own(result, True) is not result
+    seen = result.reshape(24)
+    assert own(seen, False) is not seen  # `result` sees it too
+    reshaped = np.ones((4, 6)).reshape(24)
+    assert own(reshaped, False) is reshaped
+    part = np.ones((4, 6))[:2]
+    assert own(part, False).base is None
+    expanded = np.broadcast_to(np.float64(1), (3,))
+    assert own(expanded, False).flags.writeable
+    of_bytes = np.frombuffer(bytes(16), np.int64)
+    assert own(of_bytes, False).flags.writeable
+
+
 def test_an_installed_backend_has_a_device_of_its_own(install: Install) -> None:
     install("elsewhere", ELSEWHERE)
     with tg.use_backend("numpy"), tg.use_backend("elsewhere"):
