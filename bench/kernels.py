@@ -362,12 +362,13 @@ def attention_cases(rng: Any, dtype: Any) -> Iterator[Case]:
 
 def convolution_cases(rng: Any, dtype: Any) -> Iterator[Case]:
     ours = numba_backend
-    shapes = [(64, 1, 16, 8, 1, 1), (64, 16, 32, 8, 1, 1), (64, 16, 32, 8, 1, 0)]
-    shapes += [(64, 16, 32, 8, 2, 1), (32, 64, 64, 32, 1, 1), (32, 64, 64, 32, 2, 0)]
-    for batch, channels, to, side, step, around_it in shapes:
-        size = f"{batch}x{channels}x{side}x{side} to {to} s{step}p{around_it}"
+    shapes = [(64, 1, 16, 8, 3, 1, 1), (64, 16, 32, 8, 3, 1, 1), (64, 16, 32, 8, 3, 1, 0)]
+    shapes += [(64, 16, 32, 8, 3, 2, 1), (32, 64, 64, 32, 3, 1, 1), (32, 64, 64, 32, 3, 2, 0)]
+    shapes += [(32, 3, 32, 32, 5, 1, 2), (32, 32, 64, 16, 5, 1, 2), (32, 64, 128, 16, 4, 2, 1)]
+    for batch, channels, to, side, width, step, around_it in shapes:
+        size = f"{batch}x{channels}x{side}x{side} to {to} k{width}s{step}p{around_it}"
         x = normal(rng, dtype, batch, channels, side, side)
-        weight, bias = normal(rng, dtype, to, channels, 3, 3), normal(rng, dtype, to)
+        weight, bias = normal(rng, dtype, to, channels, width, width), normal(rng, dtype, to)
         how = (step, step), (around_it, around_it), (1, 1), 1
         g = convolution(x, weight, bias, *how)
         yield (

@@ -6,19 +6,17 @@ import pytest
 
 from bench import kernels as compose
 from tensorgrad.kernels.numba import convolution
-from tensorgrad.kernels.numba import winograd_transforms as transforms
-
-STRIDE, DILATION = (1, 1), (1, 1)
+from tensorgrad.kernels.numba.winograd_transforms import FORMS
 
 
 def sample(shape, seed=0, scale=1.0):
     return (np.random.default_rng(seed).standard_normal(shape) * scale).astype("f4")
 
 
-def case(x, channels, padding):
-    weight = sample((channels, x.shape[1], 3, 3), 1, (9 * x.shape[1]) ** -0.5)
-    how = STRIDE, padding, DILATION, 1
-    grid = convolution.positions_of(x.shape[2:], (3, 3), *how[:3])
+def case(x, channels, padding, side=3, stride=1):
+    weight = sample((channels, x.shape[1], side, side), 1, (side**2 * x.shape[1]) ** -0.5)
+    how = (stride, stride), padding, (1, 1), 1
+    grid = convolution.positions_of(x.shape[2:], (side, side), *how[:3])
     assert convolution._minimal(weight, grid, *how)
     return weight, sample(channels, 2), how
 
@@ -27,21 +25,30 @@ def root_mean_square(error):
     return float(np.sqrt(np.mean(np.square(error.astype("f8")))))
 
 
-# Sizes that fill no tile, no vector and no panel; more padding than a window's edge.
+# Sizes that fill no tile, no vector and no panel; more padding than a window's edge; the window's
+# side and the stride.
 CASES = [
-    ((2, 16, 6, 6), 16, (0, 0)),
-    ((1, 16, 5, 5), 17, (1, 1)),
-    ((3, 19, 9, 14), 33, (1, 1)),
-    ((2, 40, 13, 37), 50, (2, 0)),
-    ((2, 64, 8, 8), 100, (1, 2)),
-    ((1, 70, 33, 18), 64, (1, 1)),
+    ((2, 16, 6, 6), 16, (0, 0), 3, 1),
+    ((1, 16, 5, 5), 17, (1, 1), 3, 1),
+    ((3, 19, 9, 14), 33, (1, 1), 3, 1),
+    ((2, 40, 13, 37), 50, (2, 0), 3, 1),
+    ((2, 64, 8, 8), 100, (1, 2), 3, 1),
+    ((1, 70, 33, 18), 64, (1, 1), 3, 1),
+    ((2, 17, 7, 19), 35, (0, 1), 2, 1),
+    ((2, 33, 9, 14), 35, (2, 4), 5, 1),
+    ((1, 32, 8, 8), 40, (0, 0), 5, 1),
+    ((2, 17, 17, 14), 35, (0, 1), 3, 2),
+    ((2, 17, 17, 14), 35, (1, 0), 4, 2),
+    ((2, 66, 12, 15), 20, (2, 1), 4, 2),
+    ((2, 17, 17, 24), 35, (2, 3), 5, 2),
+    ((1, 17, 15, 22), 35, (4, 1), 6, 2),
 ]
 
 
-@pytest.mark.parametrize(("shape", "channels", "padding"), CASES, ids=str)
-def test_equals_the_composition_but_for_rounding(shape, channels, padding):
+@pytest.mark.parametrize(("shape", "channels", "padding", "side", "stride"), CASES, ids=str)
+def test_equals_the_composition_but_for_rounding(shape, channels, padding, side, stride):
     x = sample(shape)
-    weight, bias, how = case(x, channels, padding)
+    weight, bias, how = case(x, channels, padding, side, stride)
     exact = [array.astype("f8") for array in (x, weight, bias)]
     want = compose.convolution(*exact, *how)
     g = sample(want.shape, 3)
@@ -76,10 +83,11 @@ def test_what_is_not_finite_reaches_its_own_windows_only():
     assert convolution.convolution_vjp(g, x, weight, *how, needs) is NotImplemented
 
 
-def test_the_number_of_threads_changes_no_bit():
+@pytest.mark.parametrize(("side", "stride"), [(3, 1), (4, 2)])
+def test_the_number_of_threads_changes_no_bit(side, stride):
     x = sample((4, 32, 20, 20))
-    weight, bias, how = case(x, 48, (1, 1))
-    g = sample((4, 48, 20, 20), 3)
+    weight, bias, how = case(x, 48, (1, 1), side, stride)
+    g = sample((4, 48, 20 // stride, 20 // stride), 3)
 
     def everything():
         back = convolution.convolution_vjp(g, x, weight, *how, (True, True, True))
@@ -95,21 +103,14 @@ def test_the_number_of_threads_changes_no_bit():
         numba.set_num_threads(before)
 
 
-def test_the_points_make_an_exact_algorithm():
-    """In one dimension, on numbers in place of vectors: two outputs sums of products, 1e-15."""
+@pytest.mark.parametrize("form", FORMS.values(), ids=lambda form: f"{form.outputs}-{form.window}")
+def test_the_points_make_an_exact_algorithm(form):
+    """In one dimension, on numbers in place of vectors: sums of products, to 1e-14."""
     rng = np.random.default_rng(0)
-    inputs, window, gradient = (
-        rng.standard_normal(6),
-        rng.standard_normal(3),
-        rng.standard_normal(4),
-    )
-    places = np.array(transforms.of_window(window)) * np.array(transforms.of_input(inputs))
-    np.testing.assert_allclose(
-        transforms.of_output(places), np.correlate(inputs, window, "valid"), atol=1e-14
-    )
-    places = np.array(transforms.of_output_gradient(gradient)) * np.array(
-        transforms.of_input(inputs)
-    )
-    np.testing.assert_allclose(
-        transforms.of_window_gradient(places), np.correlate(inputs, gradient, "valid"), atol=1e-14
-    )
+    inputs, window, gradient = map(rng.standard_normal, (form.size, form.window, form.outputs))
+    places = np.array(form.of_window(window)) * np.array(form.of_input(inputs))
+    want = np.correlate(inputs, window, "valid")
+    np.testing.assert_allclose(form.of_output(places), want, atol=1e-14)
+    places = np.array(form.of_gradient(gradient)) * np.array(form.of_input(inputs))
+    want = np.correlate(inputs, gradient, "valid")
+    np.testing.assert_allclose(form.of_window_gradient(places), want, atol=1e-14)

@@ -1,8 +1,9 @@
 """Convolution over one or two spatial dimensions: forward, input and weight gradients, transposed.
 
-Chooses who computes. Windows of 3 x 3 with stride 1 over many channels are for `winograd`; all
-other convolutions, and their gradients by the input, are sums of terms that are read at fixed
-distances from a position, which `gathered` does. Knows arrays, not how a tile is multiplied.
+Chooses who computes. Square windows of 2 to 6, with stride 1 or 2, over many channels are for
+`winograd`; all other convolutions, and their gradients by the input, are sums of terms that are
+read at fixed distances from a position, which `gathered` does. Knows arrays, not how a tile is
+multiplied.
 """
 
 import numpy as np
@@ -14,6 +15,8 @@ from tensorgrad.kernels.numba.pooling import positions_of
 from tensorgrad.kernels.numba.runtime import FLOATS, plain
 
 PARALLEL = 500_000  # multiply-adds from which two threads beat one
+# By side of the window and stride the channels, in and out, from which on minimal filtering wins.
+MINIMAL = {(2, 1): 16, (3, 1): 16, (5, 1): 32, (3, 2): 16, (4, 2): 16, (5, 2): 16, (6, 2): 16}
 SUMS = 8  # tasks of a weight gradient: fixed, as their sums are added up
 
 
@@ -33,17 +36,16 @@ def _served(input, weight, bias, stride, padding, dilation, groups):
 
 
 def _minimal(weight, positions, stride, padding, dilation, groups):
-    """Whether Winograd's filtering is for it: from 16 channels on both sides on, as measured, and
-    where the output fills a tile.
-    """
+    """Whether Winograd's filtering is for it, where the output fills a tile."""
     return (
-        min(positions) >= 4
-        and weight.shape[2:] == (3, 3)
-        and tuple(stride) == tuple(dilation) == (1, 1)
+        weight.dtype == np.float32
         and groups == 1
-        and min(weight.shape[:2]) >= 16
-        and max(padding) <= 2
-        and weight.dtype == np.float32
+        and tuple(dilation) == (1, 1)
+        and stride[0] == stride[1]
+        and weight.shape[2] == weight.shape[3]
+        and min(weight.shape[:2]) >= MINIMAL.get((weight.shape[2], stride[0]), np.inf)
+        and min(positions) >= 4
+        and max(padding) <= weight.shape[2] - stride[0]
     )
 
 
@@ -103,7 +105,8 @@ def convolution(input, weight, bias, stride, padding, dilation, groups):
     grid = positions_of(input.shape[2:], kernel, stride, padding, dilation)
     if _minimal(weight, grid, stride, padding, dilation, groups):
         out = np.empty((samples, channels, *grid), input.dtype)
-        if winograd.convolve(plain(input), plain(weight), False, bias, tuple(padding), out):
+        of = plain(input), plain(weight)
+        if winograd.convolve(*of, False, bias, stride[0], tuple(padding), out):
             return out
     planes, grid, steps = _forward(input, kernel, stride, padding, dilation, groups)
     packed = _packed(weight, groups, len(steps), np.arange(len(steps)), channels // groups)
@@ -169,10 +172,10 @@ def _input_gradient(g, shape, weight, bias, stride, padding, dilation, groups):
     kernel, positions, per_group = weight.shape[2:], g.shape[2:], channels // groups
     out = np.empty(shape, g.dtype)
     bias = np.zeros(channels, g.dtype) if bias is None else plain(bias)
-    if _minimal(weight, g.shape[2:], stride, padding, dilation, groups):
-        inner = 2 - padding[0], 2 - padding[1]
-        if winograd.convolve(g, plain(weight), True, bias, inner, out):
-            return out
+    if _minimal(weight, g.shape[2:], stride, padding, dilation, groups) and winograd.convolve(
+        g, plain(weight), True, bias, stride[0], tuple(padding), out
+    ):
+        return out
     window = kernel[0] * kernel[1]
     of_group = weight.shape[0] // groups
     for phase_down in range(stride[0]):
@@ -222,7 +225,7 @@ def _weight_gradient(g, input, weight, stride, padding, dilation, groups):
     shape = weight.shape
     out = np.empty(shape, g.dtype)
     if _minimal(weight, g.shape[2:], stride, padding, dilation, groups):
-        winograd.weight_gradient(g, plain(input), tuple(padding), out)
+        winograd.weight_gradient(g, plain(input), stride[0], tuple(padding), out)
         return out
     planes, grid, steps = _forward(input, shape[2:], stride, padding, dilation, groups)
     width = columns(g.dtype)

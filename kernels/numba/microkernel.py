@@ -273,12 +273,24 @@ def gathering_tile(
     return signature, generate
 
 
+def _turn(builder, rows):
+    """The columns of a square of vectors, by perfect shuffles of the rows' halves, as many as the
+    width has bits: each is one instruction.
+    """
+    width = len(rows)
+    half = width // 2
+    low = [lane // 2 + width * (lane % 2) for lane in range(width)]
+    masks = [low, [lane + half for lane in low]]
+    masks = [ir.Constant(ir.VectorType(_INT32, width), mask) for mask in masks]
+    for _ in range(width.bit_length() - 1):
+        pairs = zip(rows[:half], rows[half:], strict=True)
+        rows = [builder.shuffle_vector(x, y, mask) for x, y in pairs for mask in masks]
+    return rows
+
+
 @_instruction
 def transpose_square(typing_context, a, a_start, a_row, b, b_start, b_row):
-    """b[column, row] = a[row, column] for a square of as many rows as a vector has elements.
-
-    Perfect shuffles of the rows' halves, as many as the width has bits: each is one instruction.
-    """
+    """b[column, row] = a[row, column] for a square of as many rows as a vector has elements."""
     n = types.intp
     signature = types.void(a, n, n, b, n, n)
 
@@ -287,19 +299,42 @@ def transpose_square(typing_context, a, a_start, a_row, b, b_start, b_row):
         a, a_start, a_row, b, b_start, b_row = values
         source = emit.at(emit.data(signature.args[0], a), a_start)
         target = emit.at(emit.data(signature.args[3], b), b_start)
-        width = emit.width
-        rows = []
-        for r in range(width):
-            rows.append(emit.load(emit.at(source, builder.mul(a_row, emit.number(r)))))
-        half = width // 2
-        low = [lane // 2 + width * (lane % 2) for lane in range(width)]
-        masks = [low, [lane + half for lane in low]]
-        masks = [ir.Constant(ir.VectorType(_INT32, width), mask) for mask in masks]
-        for _ in range(width.bit_length() - 1):
-            pairs = zip(rows[:half], rows[half:], strict=True)
-            rows = [builder.shuffle_vector(x, y, mask) for x, y in pairs for mask in masks]
-        for r in range(width):
-            emit.store(rows[r], emit.at(target, builder.mul(b_row, emit.number(r))))
+        places = [emit.number(r) for r in range(emit.width)]
+        rows = [emit.load(emit.at(source, builder.mul(a_row, r))) for r in places]
+        for r, turned in zip(places, _turn(builder, rows), strict=True):
+            emit.store(turned, emit.at(target, builder.mul(b_row, r)))
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@_instruction
+def transpose_part(
+    typing_context, a, a_start, a_row, a_rows, a_count, b, b_start, b_row, b_rows, b_count
+):
+    """`transpose_square` of what there is: a has a_rows rows of a_count numbers, the others count
+    as 0, and of b so many rows and numbers are written.
+    """
+    n = types.intp
+    signature = types.void(a, n, n, n, n, b, n, n, n, n)
+
+    def generate(context, builder, signature, values):
+        emit = Emit(context, builder, signature.args[0].dtype)
+        a, a_start, a_row, a_rows, a_count, b, b_start, b_row, b_rows, b_count = values
+        source = emit.at(emit.data(signature.args[0], a), a_start)
+        target = emit.at(emit.data(signature.args[5], b), b_start)
+
+        def lines(start, step, rows, count):
+            for r in range(emit.width):
+                number = emit.number(r)
+                inside = builder.icmp_signed("<", number, rows)
+                some = builder.select(inside, count, emit.number(0))
+                yield emit.at(start, builder.mul(step, number)), emit.mask(some, 0)
+
+        rows = [emit.masked_load(*line) for line in lines(source, a_row, a_rows, a_count)]
+        places = lines(target, b_row, b_rows, b_count)
+        for turned, (place, mask) in zip(_turn(builder, rows), places, strict=True):
+            emit.masked_store(turned, place, mask)
         return context.get_dummy_value()
 
     return signature, generate
