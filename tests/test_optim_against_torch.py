@@ -48,13 +48,6 @@ def test_every_optimizer_is_there():
     assert len(KNOWN) >= 14
 
 
-@pytest.fixture
-def exact_muon(monkeypatch):
-    """PyTorch's Muon in double precision: its iteration otherwise goes through bfloat16."""
-    monkeypatch.setattr(torch.Tensor, "bfloat16", lambda self: self)
-
-
-@pytest.mark.usefixtures("exact_muon")
 @pytest.mark.parametrize(
     ("name", "options"), [(n, o) for n, _, o in OPTIONS], ids=[f"{n}-{i}" for n, i, _ in OPTIONS]
 )

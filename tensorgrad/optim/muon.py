@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
 from tensorgrad.ops.choice import maximum
+from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.norms import p_norm
 from tensorgrad.ops.shape import transpose
@@ -25,9 +26,8 @@ class Muon(Optimizer):
 
     orthogonal: ns_steps iterations x = a x + (b (x x^T) + c (x x^T)^2) x of ns_coefficients (a, b,
     c) on x = step / |step|. adjust_lr_fn: "original" (None) lr' = lr * sqrt(max(1, rows /
-    columns)), "match_rms_adamw" lr' = 0.2 * lr * sqrt(max(rows, columns)). PyTorch iterates in
-    bfloat16, which is quick on a GPU's tensor cores; here the iteration keeps the parameter's
-    dtype, quicker and more exact on a CPU. Jordan et al. 2024;
+    columns)), "match_rms_adamw" lr' = 0.2 * lr * sqrt(max(rows, columns)). As in PyTorch x is
+    rounded to bfloat16 whatever the parameter's dtype. Jordan et al. 2024;
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Muon.html
     """
 
@@ -97,12 +97,23 @@ class Muon(Optimizer):
 
 
 def orthogonal(step: Any, coefficients: Coefficients, steps: int, eps: float) -> Any:
-    """U V^T, nearly, of step = U S V^T, by Newton and Schulz's iteration."""
+    """U V^T, nearly, of step = U S V^T, by Newton and Schulz's iteration.
+
+    Each line is computed in float32 and rounded once, as PyTorch's products of bfloat16 are. The
+    roundings decide the result's second digit: without them a run parts from PyTorch's in its
+    first step.
+    """
     a, b, c = coefficients
     tall = step.shape[0] > step.shape[1]
-    x = transpose(step, 0, 1) if tall else step
-    x = x / maximum(p_norm(x), eps)
+    x = rounded(cast(transpose(step, 0, 1) if tall else step, dtypes.float32))
+    x = rounded(x / maximum(rounded(p_norm(x)), eps))
     for _ in range(steps):
-        gram = matmul(x, transpose(x, 0, 1))
-        x = a * x + matmul(b * gram + c * matmul(gram, gram), x)
-    return transpose(x, 0, 1) if tall else x
+        gram = rounded(matmul(x, transpose(x, 0, 1)))
+        update = rounded(b * gram + c * matmul(gram, gram))
+        x = rounded(a * x + matmul(update, x))
+    return cast(transpose(x, 0, 1) if tall else x, step.dtype)
+
+
+def rounded(x: Any) -> Any:
+    """A float32 array with the precision of bfloat16."""
+    return cast(cast(x, dtypes.bfloat16), dtypes.float32)
