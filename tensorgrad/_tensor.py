@@ -79,12 +79,12 @@ class Tensor(TensorGraph):
         return moving.convert(self, device, dtype, copy)
 
     def type(self, dtype: Any = None, non_blocking: Any = False, **kwargs: Any) -> Any:
-        """This tensor in another dtype; without one the name of its type, "tensorgrad.FloatTensor"
-        or the like.
+        """This tensor in another dtype; without one the name of its type, "torch.FloatTensor" or
+        the like: PyTorch's word, since programs compare it with a string that they write out.
         """
         place = ".cuda" if self.is_cuda else ""
         if dtype is None:
-            return f"tensorgrad{place}.{conversion.type_name(self.dtype)}"
+            return f"torch{place}.{conversion.type_name(self.dtype)}"
         return self.to(conversion.dtype_of_type(dtype))
 
     def type_as(self, other: Tensor) -> Tensor:

@@ -1,5 +1,8 @@
 """Element types: `numpy.dtype` objects under PyTorch's names, and PyTorch's promotion table.
 
+NumPy takes no subclass of its dtypes and no attribute for them, so that of what PyTorch has on a
+dtype only `itemsize` is there; a tensor has `is_floating_point()` and `is_complex()`.
+
 Knows nothing of tensors; an operand of `result_type` is anything with `dtype` and `ndim`, or a
 Python number.
 """

@@ -111,7 +111,7 @@ def set_default_tensor_type(t: Any) -> None:
 
 
 def typename(obj: Any) -> str:
-    """A tensor's type by its first name, `tensorgrad.FloatTensor`; of anything else the class."""
+    """A tensor's type by its first name, "torch.FloatTensor"; of anything else the class."""
     if isinstance(obj, Tensor):
         return str(obj.type())
     kind = obj if hasattr(obj, "__qualname__") else type(obj)

@@ -4,6 +4,7 @@ values, random ones, init and containers.
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -251,9 +252,94 @@ def test_wrong_use_is_refused(call, error):
         call()
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: nn.Conv2d("a", 3, 3),
+            "Conv2d: expected in_channels to be a whole number, got 'a'",
+        ),
+        (lambda: nn.Conv2d(1, 3, 2.5), "Conv2d: expected kernel_size to be a whole number or 2 of"),
+        (lambda: nn.Conv2d(1, 3, (2, 2.5)), "Conv2d: expected kernel_size to be a whole number or"),
+        (
+            lambda: nn.ConvTranspose1d(1, 3, 2, None),
+            "ConvTranspose1d: expected stride to be a whole",
+        ),
+        (lambda: nn.Linear(3.5, 2), "Linear: expected in_features to be a whole number, got 3.5"),
+        (
+            lambda: nn.Linear(2, None),
+            "Linear: expected out_features to be a whole number, got None",
+        ),
+        (lambda: nn.Dropout("x"), "Dropout: expected p to be a number, got 'x'"),
+        (lambda: nn.GRUCell([3], 2), "GRUCell: expected input_size to be a whole number, got list"),
+        (
+            lambda: nn.Embedding(4, 3, 2.5),
+            "Embedding: expected padding_idx to be a whole number or",
+        ),
+        (
+            lambda: nn.Embedding(4, 3, _weight="x"),
+            "Embedding: expected weight to be a tensor or None",
+        ),
+        (
+            lambda: nn.TransformerEncoderLayer(8, "2"),
+            "TransformerEncoderLayer: expected nhead to be",
+        ),
+        (
+            lambda: nn.ZeroPad2d("ab"),
+            "ZeroPad2d: expected padding to be a whole number or 4 of them",
+        ),
+        (lambda: nn.PReLU(init=None), "PReLU: expected init to be a number, got None"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(make, words):
+    with pytest.raises(TypeError, match=f"^{re.escape(words)}"):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: nn.Linear(-1, 2), "Linear: expected in_features >= 0, got -1"),
+        (lambda: nn.GRUCell(-1, 2), "GRUCell: expected input_size >= 0, got -1"),
+        (lambda: nn.LSTMCell(3, -2), "LSTMCell: expected hidden_size >= 0, got -2"),
+        (lambda: nn.Conv1d(1, -3, 2), "Conv1d: expected out_channels >= 0, got -3"),
+        (lambda: nn.BatchNorm2d(-1), "BatchNorm2d: expected num_features >= 0, got -1"),
+        (lambda: nn.Embedding(4, -3, padding_idx=-1), "Embedding: expected embedding_dim >= 0"),
+    ],
+)
+def test_sizes_below_0_are_named(make, words):
+    with pytest.raises(RuntimeError, match=f"^{re.escape(words)}"):
+        make()
+
+
+def test_a_layer_of_ones_own_is_named():
+    class Doubled(nn.Linear):
+        def __init__(self, features):
+            super().__init__(features, 2 * features)
+
+    with pytest.raises(TypeError, match="Doubled: expected in_features to be a whole number"):
+        Doubled(2.5)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        Doubled(None)  # the program's own fault is told as it is
+
+
+def test_numpys_whole_numbers_as_sizes():
+    two = np.int64(2)
+    x = tg.ones(two, two, 6, 6)
+    layers = nn.Sequential(
+        nn.Conv2d(two, np.int32(4), np.int64(3)), nn.MaxPool2d(two), nn.LayerNorm((two, two)),
+        nn.ZeroPad2d(np.uint8(1)), nn.AdaptiveAvgPool2d(two), nn.Flatten(), nn.Linear(two * 8, two),
+    )  # fmt: skip
+    assert layers(x).shape == (2, 2)
+    assert "Conv2d(2, 4, kernel_size=(3, 3), stride=(1, 1))" in repr(layers)
+
+
 def test_older_names_and_unused_channels_are_told():
-    with pytest.warns(FutureWarning, match="expected min_val and max_val"):
+    with pytest.warns(FutureWarning, match="expected min_val and max_val") as warned:
         assert nn.Hardtanh(min_value=-2.0, max_value=3.0)(tg.tensor([-9.0, 9])).tolist() == [-2, 3]
+    with pytest.warns(UserWarning, match="expected num_layers > 1 beside dropout") as of_dropout:
+        nn.LSTM(2, 2, dropout=0.5)
+    assert [warning.filename for warning in (*warned, *of_dropout)] == [__file__] * 2
     with pytest.warns(UserWarning, match="expected 2 channels"):
         nn.InstanceNorm1d(2)(tg.ones(1, 3, 4))
 

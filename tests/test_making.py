@@ -266,8 +266,8 @@ def test_a_conversion_hands_its_gradient_back_in_the_old_dtype():
 
 def test_old_type_names():
     x = tg.ones(2)
-    assert x.type() == "tensorgrad.FloatTensor"
-    assert x.type("tensorgrad.LongTensor").dtype == tg.int64
+    assert x.type() == tg.typename(x) == "torch.FloatTensor"
+    assert x.type("torch.LongTensor").dtype == tg.int64
     with pytest.raises(ValueError, match="type: expected a dtype or one of"):
         x.type("Nonsense")
 

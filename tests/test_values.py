@@ -152,3 +152,36 @@ def test_the_plan_covers_what_it_says():
     assert len(ON_ARRAYS) >= 180
     assert sum(case.grad for case in CASES) >= 850
     assert math.isfinite(sum(len(arrays(draw(case))) for case in CASES))
+
+
+# ---- NumPy's whole numbers in place of Python's
+
+
+def in_numpy_numbers(value):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return np.int64(value)
+    if type(value) in (list, tuple):
+        return type(value)([in_numpy_numbers(part) for part in value])
+    return value
+
+
+def has_whole_numbers(case):
+    given = [*case.inputs, *case.kwargs.values()]
+    return any(repr(in_numpy_numbers(value)) != repr(value) for value in given)
+
+
+COUNTED = list(filter(has_whole_numbers, CASES))
+
+
+@pytest.mark.parametrize("case", COUNTED, ids=lambda case: case.id)
+def test_numpys_whole_numbers_are_taken(case):
+    with tg.use_backend("numpy"):
+        tg.manual_seed(0)
+        expected = case.function(*tensors_of(case, F32, "contiguous"), **case.kwargs)
+        inputs = map(in_numpy_numbers, tensors_of(case, F32, "contiguous"))
+        tg.manual_seed(0)
+        kwargs = {name: in_numpy_numbers(value) for name, value in case.kwargs.items()}
+        actual = case.function(*inputs, **kwargs)
+    for mine, wanted in zip(arrays(actual), arrays(expected), strict=True):
+        assert (mine.dtype, mine.shape) == (wanted.dtype, wanted.shape)
+        np.testing.assert_array_equal(mine, wanted)

@@ -78,7 +78,7 @@ class Hardtanh(_InPlace):
                 "Hardtanh: expected min_val and max_val, got their older names min_value and "
                 "max_value",
                 FutureWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         self.min_val = min_val if min_value is None else min_value
         self.max_val = max_val if max_value is None else max_value

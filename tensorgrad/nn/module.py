@@ -20,7 +20,7 @@ from tensorgrad.nn.hooks import EVERY, ModuleHooks, for_every_module
 from tensorgrad.nn.registry import BUFFER, MODULE, PARAMETER, REGISTERING
 from tensorgrad.nn.state import Stateful
 from tensorgrad.ops.creation import empty_like
-from tensorgrad.public import is_argument
+from tensorgrad.public import constructor, is_argument
 
 Self = TypeVar("Self", bound="Module")
 
@@ -39,6 +39,11 @@ class Module(Stateful):
 
     training: bool
     _hooks: ModuleHooks | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("tensorgrad.") and "__init__" in vars(cls):
+            setattr(cls, "__init__", constructor(vars(cls)["__init__"]))  # noqa: B010
 
     def __init__(self) -> None:
         super().__init__()

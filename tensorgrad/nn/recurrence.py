@@ -123,7 +123,7 @@ class RNNBase(Module):
             warnings.warn(
                 f"{name}: expected num_layers > 1 beside dropout, which acts between layers, got "
                 f"dropout={rate} and one layer",
-                stacklevel=4,
+                stacklevel=6,
             )
         if not 0 <= self.proj_size < self.hidden_size:
             raise ValueError(

@@ -114,7 +114,7 @@ def type_name(dtype: dtypes.DType) -> str:
 
 def dtype_of_type(kind: Any) -> dtypes.DType:
     """The dtype that a dtype, a typed tensor such as `FloatTensor`, or its name
-    "tensorgrad.FloatTensor" stands for.
+    "torch.FloatTensor" stands for.
     """
     if isinstance(kind, type) and hasattr(kind, "dtype"):
         kind = kind.dtype

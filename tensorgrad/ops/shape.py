@@ -196,7 +196,12 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     """Dimensions moved to other places, the others in order; a view."""
     rank = input.ndim
     places = [
-        tuple([one_dim("movedim", d, rank) for d in ((dims,) if isinstance(dims, int) else dims)])
+        tuple(
+            [
+                one_dim("movedim", d, rank)
+                for d in (dims if isinstance(dims, tuple | list) else (dims,))
+            ]
+        )
         for dims in (source, destination)
     ]
     if len(places[0]) != len(places[1]) or any(len(set(dims)) < len(dims) for dims in places):

@@ -6,6 +6,7 @@ Works on the last dimensions of a tensor, as many as `kernel` has numbers; those
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
@@ -39,7 +40,12 @@ def each(op: str, name: str, value: Sizes, count: int) -> Tuple:
     """One number for every spatial dimension, or one each."""
     if isinstance(value, int):
         return (value,) * count
-    values = tuple(int(v) for v in value)
+    try:
+        values = tuple([index(number) for number in value])
+    except TypeError as error:
+        raise TypeError(
+            f"{op}: expected {name} to be a whole number or {count} of them, got {value!r}"
+        ) from error
     if len(values) == 1:
         return values * count
     if len(values) != count:

@@ -7,17 +7,22 @@ library: it is given their arrays.
 from __future__ import annotations
 
 import functools
-from typing import Any, NoReturn
+import sys
+from typing import Any
 
 from tensorgrad._tensor import Tensor
+from tensorgrad.nn.module import Module
 
 try:
     import tensorboardX
+    from tensorboardX.proto.event_pb2 import Event
 except ImportError as error:
     raise ImportError(
         "utils.tensorboard: expected the package tensorboardX, got none; install it with "
         "pip install tensorboardX"
     ) from error
+
+from tensorgrad.utils.model_graph import model_graph
 
 __all__ = ["SummaryWriter"]
 
@@ -49,12 +54,22 @@ class SummaryWriter:
         )
         self.log_dir: str = self._writer.logdir
 
-    def add_graph(self, model: Any, *args: Any, **kwargs: Any) -> NoReturn:
-        """Raises NotImplementedError: a model's graph is not drawn."""
-        raise NotImplementedError(
-            "add_graph: expected something other than a graph, got "
-            f"{type(model).__name__} (nn.utils.summary(model, input_size) tells its layers)"
-        )
+    def add_graph(
+        self,
+        model: Module,
+        input_to_model: Any = None,
+        verbose: bool = False,
+        use_strict_trace: bool = True,
+    ) -> None:
+        """Draw the ops of a call of the model, which is in eval mode then, within its modules.
+
+        input_to_model: a tensor, or a tuple of all arguments. verbose: print the graph as well.
+        use_strict_trace is PyTorch's; any output is taken.
+        """
+        graph = model_graph(model, input_to_model)
+        if verbose:
+            sys.stdout.write(str(graph))
+        self._writer._get_file_writer().add_event(Event(graph_def=graph.SerializeToString()))
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._writer, name)

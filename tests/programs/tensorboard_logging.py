@@ -1,4 +1,4 @@
-"""Scalars, histograms, images and hyperparameters written for TensorBoard while training."""
+"""Scalars, histograms, images and the model's graph written for TensorBoard while training."""
 
 import os
 import time
@@ -29,6 +29,7 @@ def main(prepare):
         history.append(loss.item())
     writer.add_image("noise", torch.rand(3, 8, 8), 0)
     writer.add_text("config", "one layer")
+    writer.add_graph(model, x)
     writer.flush()
     writer.close()
     with SummaryWriter("runs/second") as second:
