@@ -370,6 +370,15 @@ def test_sparse_leaves_zeros_in_every_column(backend):
     assert abs(values[values != 0].std() - 2) < 0.2
 
 
+def test_fans_for_layers_of_ones_own():
+    weight = tg.empty(6, 3, 2, 2)
+    assert init._calculate_fan_in_and_fan_out(weight) == (12, 24)
+    assert init._calculate_correct_fan(weight, "fan_out") == 24
+    with pytest.raises(ValueError, match="expected at least 2 dimensions"):
+        init._calculate_fan_in_and_fan_out(weight[0, 0, 0])
+    assert init.eye(tg.empty(2, 3)).tolist() == [[1, 0, 0], [0, 1, 0]]
+
+
 # ---- containers
 
 

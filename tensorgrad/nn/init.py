@@ -17,7 +17,7 @@ from tensorgrad.ops.ordering import argsort
 from tensorgrad.ops.pointwise import exp
 from tensorgrad.ops.reduction import any
 from tensorgrad.ops.sampling import rand, randn
-from tensorgrad.ops.sequences import eye
+from tensorgrad.ops.sequences import eye as identity
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -116,7 +116,7 @@ def eye_(tensor: Tensor) -> Tensor:
     """A matrix with ones on the diagonal and zeros elsewhere."""
     if tensor.ndim != 2:
         raise ValueError(f"eye_: expected 2 dimensions, got shape {list(tensor.shape)}")
-    tensor.detach().copy_(eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
+    tensor.detach().copy_(identity(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
     return tensor
 
 
@@ -163,6 +163,23 @@ def _fans(op: str, tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
+def _fan(op: str, tensor: Tensor, mode: str) -> int:
+    fans = dict(zip(("fan_in", "fan_out"), _fans(op, tensor), strict=True))
+    if mode.lower() not in fans:
+        raise ValueError(f"{op}: expected mode 'fan_in' or 'fan_out', got {mode!r}")
+    return fans[mode.lower()]
+
+
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    """(inputs, outputs) of one unit, by the name that programs with layers of their own call."""
+    return _fans("fan_in and fan_out", tensor)
+
+
+def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
+    """The one of both that `mode`, "fan_in" or "fan_out", names."""
+    return _fan("fan_in and fan_out", tensor, mode)
+
+
 def xavier_uniform_(
     tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -178,10 +195,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
 
 
 def _kaiming_std(op: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    fans = dict(zip(("fan_in", "fan_out"), _fans(op, tensor), strict=True))
-    if mode.lower() not in fans:
-        raise ValueError(f"{op}: expected mode 'fan_in' or 'fan_out', got {mode!r}")
-    return calculate_gain(nonlinearity, a) / math.sqrt(fans[mode.lower()])
+    return calculate_gain(nonlinearity, a) / math.sqrt(_fan(op, tensor, mode))
 
 
 def kaiming_uniform_(
@@ -240,4 +254,4 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 uniform, normal, constant = uniform_, normal_, constant_
 xavier_uniform, xavier_normal = xavier_uniform_, xavier_normal_
 kaiming_uniform, kaiming_normal = kaiming_uniform_, kaiming_normal_
-orthogonal, sparse, dirac = orthogonal_, sparse_, dirac_
+orthogonal, sparse, dirac, eye = orthogonal_, sparse_, dirac_, eye_
