@@ -14,12 +14,11 @@ from tensorboardX.proto.graph_pb2 import GraphDef
 from tensorgrad import dtypes, modes
 from tensorgrad._tensor import Tensor
 from tensorgrad.graph import Leaf, Node, Pick
-from tensorgrad.nn.module import Module
 
 __all__ = []
 
 
-def model_graph(model: Module, inputs: Any) -> Any:
+def model_graph(model: Any, inputs: Any) -> Any:
     """The GraphDef of `model(*inputs)`, called in eval mode."""
     given = [_as_leaf(value) for value in (inputs if isinstance(inputs, tuple) else (inputs,))]
     root = type(model).__name__
@@ -57,7 +56,7 @@ class _Claim:
         self.scopes = scopes
         self.scope = scope
 
-    def __call__(self, module: Module, args: Any, output: Any) -> None:
+    def __call__(self, module: Any, args: Any, output: Any) -> None:
         for node in _nodes_between(_ends(args), _ends(output)):
             self.scopes.setdefault(node, self.scope)
 

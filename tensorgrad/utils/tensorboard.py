@@ -11,7 +11,6 @@ import sys
 from typing import Any
 
 from tensorgrad._tensor import Tensor
-from tensorgrad.nn.module import Module
 
 try:
     import tensorboardX
@@ -56,7 +55,7 @@ class SummaryWriter:
 
     def add_graph(
         self,
-        model: Module,
+        model: Any,
         input_to_model: Any = None,
         verbose: bool = False,
         use_strict_trace: bool = True,
