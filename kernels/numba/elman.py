@@ -10,7 +10,13 @@ import numpy as np
 from tensorgrad.kernels.numba import gemm, recurrent
 from tensorgrad.kernels.numba.math import tanh
 from tensorgrad.kernels.numba.microkernel import columns
-from tensorgrad.kernels.numba.recurrent import multiply, span
+from tensorgrad.kernels.numba.recurrent import (
+    add_units,
+    copy_units,
+    multiply_gradients,
+    multiply_states,
+    span,
+)
 from tensorgrad.kernels.numba.runtime import larger, plain
 from tensorgrad.kernels.numba.tasks import Tasks
 
@@ -25,23 +31,19 @@ def _forward(
     turns, rows, panels, units = span(task, batch, len(steps), numbers)
     first, end = units
     for s in range(turns[0], turns[1]):
-        row = steps[s, 0] + rows[0]
-        there = min(rows[1], steps[s, 1]) - rows[0]
-        multiply(
-            hidden, read_rows, row, weight, panels, numbers[3],
-            zero, 0, hidden, output_row * n, write_rows, row, there,
+        row, there = multiply_states(
+            s, steps, rows, hidden, read_rows, weight, panels, numbers[3],
+            zero, 0, hidden, output_row * n, write_rows,
         )  # fmt: skip
         for i in range(row, row + there):
-            h, out = hidden[output_row + i, first:end], output[i, first:end]
-            x = projected[i, first:end]
+            h, x = hidden[output_row + i, first:end], projected[i, first:end]
             if rectified:
                 for j in range(end - first):
                     h[j] = larger(h[j] + x[j], x.dtype.type(0))
             else:
                 for j in range(end - first):
                     h[j] = tanh(h[j] + x[j])
-            for j in range(end - first):
-                out[j] = h[j]
+            copy_units(hidden[output_row + i], output[i], units)
 
 
 @Tasks
@@ -53,27 +55,23 @@ def _backward(
     turn is the product of the step after it, which needs the gradients of all units, and then the
     gradients of the step.
     """
-    batch, n = g_hidden.shape
+    batch = len(g_hidden)
     one, nothing = hidden.dtype.type(1), hidden.dtype.type(0)
     length = len(steps)
-    turns, rows, panels, (first, end) = span(task, batch, length + 1, numbers)
+    turns, rows, panels, units = span(task, batch, length + 1, numbers)
+    first, end = units
     for turn in range(turns[0], turns[1]):
         if turn > 0:
-            s = length - turn
-            multiply(
-                g_x, read_rows, steps[s, 0] + rows[0], weight, panels, n,
-                g_hidden, 1, g_hidden, 0, write_rows, rows[0], min(rows[1], steps[s, 1]) - rows[0],
-            )  # fmt: skip
+            multiply_gradients(
+                length - turn, steps, rows, g_x, read_rows, weight, panels, g_hidden, write_rows
+            )
         if turn < length:
             s = length - 1 - turn
             for r in range(rows[0], min(rows[1], steps[s, 1])):
                 i = steps[s, 0] + r
-                gh, h, g = g_hidden[r, first:end], hidden[output_row + i, first:end], g_x[i]
-                if g_output.size:
-                    more = g_output[i, first:end]
-                    for j in range(end - first):
-                        gh[j] += more[j]
-                g = g[first:end]
+                add_units(g_output, i, g_hidden[r], units)
+                gh, h = g_hidden[r, first:end], hidden[output_row + i, first:end]
+                g = g_x[i, first:end]
                 if rectified:
                     for j in range(end - first):
                         g[j] = gh[j] if h[j] > nothing else nothing
@@ -116,7 +114,7 @@ def rnn_vjp(g, shape, weight, rectified, aux, needs):
         return NotImplemented
     batch, length = where.batch, len(where.steps)
     how = recurrent.split(weight, batch, length + 1)
-    g_output = np.empty((0, n), dtype) if g[0] is None else plain(g[0]).reshape(total, n)
+    g_output = recurrent.output_gradient(g[0], total, n, dtype)
     g_hidden, g_x = recurrent.gradient(g[1], (batch, n), dtype), np.empty((total, n), dtype)
     _backward.rounds(
         how.rounds, how.tasks(batch),

@@ -11,7 +11,13 @@ import numpy as np
 from tensorgrad.kernels.numba import gemm, recurrent
 from tensorgrad.kernels.numba.math import sigmoid, tanh
 from tensorgrad.kernels.numba.microkernel import columns
-from tensorgrad.kernels.numba.recurrent import multiply, span
+from tensorgrad.kernels.numba.recurrent import (
+    add_units,
+    copy_units,
+    multiply_gradients,
+    multiply_states,
+    span,
+)
 from tensorgrad.kernels.numba.runtime import plain
 from tensorgrad.kernels.numba.tasks import Tasks, part
 
@@ -72,19 +78,18 @@ def _forward(
     """Some steps, sequences and units. hidden (total + batch, H), the others by row."""
     n = hidden.shape[1]
     turns, rows, panels, units = span(task, batch, len(steps), numbers)
+    units = units[0], min(units[1], n)
     for s in range(turns[0], turns[1]):
-        row = steps[s, 0] + rows[0]
-        there = min(rows[1], steps[s, 1]) - rows[0]
-        multiply(
-            hidden, read_rows, row, weight, panels, numbers[3],
-            bias, 0, state, 0, write_rows, row, there,
+        row, there = multiply_states(
+            s, steps, rows, hidden, read_rows, weight, panels, numbers[3],
+            bias, 0, state, 0, write_rows,
         )  # fmt: skip
         for i in range(row, row + there):
-            h, out = hidden[output_row + i], output[i]
-            first, end = units[0], min(units[1], n)
-            _activate(projected[i], state[i], hidden[before[i]], candidates[i], h, first, end)
-            for j in range(first, end):
-                out[j] = h[j]
+            h = hidden[output_row + i]
+            _activate(
+                projected[i], state[i], hidden[before[i]], candidates[i], h, units[0], units[1]
+            )
+            copy_units(h, output[i], units)
 
 
 @Tasks
@@ -96,25 +101,19 @@ def _backward(
     turn is the product of the step after it, which needs all units' gates, and then the gates of
     the step.
     """
-    batch, n = g_hidden.shape
-    length = len(steps)
+    batch, length = len(g_hidden), len(steps)
     turns, rows, panels, units = span(task, batch, length + 1, numbers)
     for turn in range(turns[0], turns[1]):
         if turn > 0:
-            s = length - turn
-            multiply(
-                g_h, read_rows, steps[s, 0] + rows[0], weight, panels, n,
-                g_hidden, 1, g_hidden, 0, write_rows, rows[0], min(rows[1], steps[s, 1]) - rows[0],
-            )  # fmt: skip
+            multiply_gradients(
+                length - turn, steps, rows, g_h, read_rows, weight, panels, g_hidden, write_rows
+            )
         if turn < length:
             s = length - 1 - turn
             for r in range(rows[0], min(rows[1], steps[s, 1])):
                 i = steps[s, 0] + r
                 gh = g_hidden[r]
-                if g_output.size:
-                    more = g_output[i]
-                    for j in range(units[0], units[1]):
-                        gh[j] += more[j]
+                add_units(g_output, i, gh, units)
                 _activate_vjp(
                     gh, hidden[before[i]], state[i], candidates[i], g_x[i], g_h[i],
                     units[0], units[1],
@@ -156,7 +155,7 @@ def gru_vjp(g, shape, weight, aux, needs):
         return NotImplemented
     batch, length = where.batch, len(where.steps)
     how = recurrent.split(weight, batch, length + 1)
-    g_output = np.empty((0, n), dtype) if g[0] is None else plain(g[0]).reshape(total, n)
+    g_output = recurrent.output_gradient(g[0], total, n, dtype)
     g_hidden = recurrent.gradient(g[1], (batch, n), dtype)
     g_x, g_h = np.empty((total, 3 * n), dtype), np.empty((total, 3 * n), dtype)
     _backward.rounds(

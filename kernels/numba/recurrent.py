@@ -22,7 +22,8 @@ from numba import get_num_threads
 
 from tensorgrad.kernels.numba import gemm
 from tensorgrad.kernels.numba.microkernel import ROWS, columns, fitting_tile
-from tensorgrad.kernels.numba.runtime import FLOATS
+from tensorgrad.kernels.numba.row_products import fetch
+from tensorgrad.kernels.numba.runtime import FLOATS, plain
 from tensorgrad.kernels.numba.tasks import part
 
 OWN_CACHE = 1_500_000  # bytes of weights that stay with a core from step to step
@@ -84,6 +85,11 @@ def served(*arrays):
     return dtype in FLOATS and all(array.dtype is dtype and array.size for array in arrays)
 
 
+def output_gradient(given, total, n, dtype):
+    """The gradient of all outputs by row; without rows if it is absent."""
+    return np.empty((0, n), dtype) if given is None else plain(given).reshape(total, n)
+
+
 def gradient(given, shape, dtype):
     """A gradient to go on with; zeros for one that is absent."""
     return np.zeros(shape, dtype) if given is None else np.array(given, order="C")
@@ -118,8 +124,9 @@ def split(weight, batch, length):
 
 def packed(weight, groups):
     """The panels of weight.T, weight (outputs, H), those of each group of outputs apart."""
-    panels = [gemm.panels_of(gate.T) for gate in np.split(weight, groups)]
-    return panels[0] if groups == 1 else np.concatenate(panels)
+    if groups == 1:
+        return gemm.panels_of(weight.T)
+    return np.concatenate([gemm.panels_of(gate.T) for gate in np.split(weight, groups)])
 
 
 @part
@@ -159,6 +166,56 @@ def multiply(a, a_rows, a_row, weight, panels, units, first, by_row, c, c_start,
                         there, count,
                     )  # fmt: skip
                     r += there
+
+
+@part
+def multiply_states(
+    s, steps, rows, hidden, read_rows, weight, panels, units, first, by_row, c, c_start, write_rows
+):  # fmt: skip
+    """`multiply` by h of the sequences `rows` at step s; the first of its rows, and how many."""
+    row = steps[s, 0] + rows[0]
+    there = min(rows[1], steps[s, 1]) - rows[0]
+    multiply(
+        hidden, read_rows, row, weight, panels, units,
+        first, by_row, c, c_start, write_rows, row, there,
+    )  # fmt: skip
+    return row, there
+
+
+@part
+def ask_for_rows(a, s, steps, rows):
+    """Of the sequences `rows` at step s, while something else is computed."""
+    size, line = a.shape[1], 64 // a.itemsize
+    row, end = steps[s, 0] + rows[0], steps[s, 0] + min(rows[1], steps[s, 1])
+    for place in range(row * size, end * size, line):
+        fetch(a, place)
+
+
+@part
+def multiply_gradients(s, steps, rows, g, read_rows, weight, panels, g_hidden, write_rows):
+    """To the gradient of h (batch, H) what comes from step s, whose preactivations have g."""
+    there = min(rows[1], steps[s, 1]) - rows[0]
+    multiply(
+        g, read_rows, steps[s, 0] + rows[0], weight, panels, g_hidden.shape[1],
+        g_hidden, 1, g_hidden, 0, write_rows, rows[0], there,
+    )  # fmt: skip
+
+
+# Slices, as a loop from a number that might be below zero is not vectorised.
+@part
+def copy_units(source, target, units):
+    source, target = source[units[0] : units[1]], target[units[0] : units[1]]
+    for j in range(source.size):
+        target[j] = source[j]
+
+
+@part
+def add_units(g_output, row, target, units):
+    """Of a row of the gradient of all outputs, which has none where that is absent."""
+    if g_output.size:
+        more, target = g_output[row, units[0] : units[1]], target[units[0] : units[1]]
+        for j in range(more.size):
+            target[j] += more[j]
 
 
 @part

@@ -109,9 +109,10 @@ multiply = mul
 
 
 def _pow_input(g: Any, input: Any, exponent: Any) -> Any:
-    slope = exponent * input ** (exponent - 1)
     if isinstance(exponent, Number):
+        slope = exponent * (input if exponent == 2 else input ** (exponent - 1))
         return g * slope if exponent != 0 else level(g)
+    slope = exponent * input ** (exponent - 1)
     return where(exponent == 0, 0.0, g * slope)  # 0 ** -1 times 0 would be NaN
 
 
