@@ -55,6 +55,7 @@ class NumbaBackend(NumbaActivations, NumbaRecurrent, NumpyBackend):
     _order = _kernels("order")
     _pooling = _kernels("pooling")
     _bags = _kernels("bags")
+    _dropout = _kernels("dropout")
     _embedding = _kernels("embedding")
     _optimizers = _kernels("optimizers")
     _random = _kernels("random")
@@ -384,6 +385,12 @@ class NumbaBackend(NumbaActivations, NumbaRecurrent, NumpyBackend):
     ) -> Array:
         out = self._random.uniform(shape, dtype, key, offset)
         return super().uniform(shape, dtype, key, offset, device) if out is NotImplemented else out
+
+    def drop(self, input: Array, p: float, key: int, offset: int) -> Array:
+        return self._dropout.drop(input, p, key, offset)
+
+    def drop_vjp(self, g: Array, p: float, key: int, offset: int) -> Array:
+        return self._dropout.drop(g, p, key, offset)
 
     def normal(
         self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device

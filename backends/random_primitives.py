@@ -6,8 +6,10 @@ The definition that all backends follow to the bit stands in tensorgrad/random.p
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from tensorgrad import dtypes
 from tensorgrad.backend import Device
 
 Array: TypeAlias = Any
@@ -21,6 +23,7 @@ class RandomPrimitives:
     """Part of ArrayBackend."""
 
     xp: Any
+    device_of: Callable[[Array], Device]
 
     def random_bits(self, key: int, offset: int, count: int, device: Device) -> Array:
         """`count` uint32 words: word i is word i % 4 of block offset + i // 4."""
@@ -57,6 +60,11 @@ class RandomPrimitives:
         else:
             bits, unit = self.random_bits(key, offset, count, device) >> xp.uint32(8), 2.0**-24
         return (bits.astype(dtype) * dtype.type(unit)).reshape(shape)
+
+    def kept_by_chance(self, input: Array, p: float, key: int, offset: int) -> Array:
+        """Whether each element's uniform float32 of the stream is at least p."""
+        place = self.device_of(input)
+        return self.uniform(input.shape, dtypes.float32, key, offset, place) >= p
 
     def normal(
         self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device

@@ -53,6 +53,10 @@ def log_softmax_vjp(g: Array, y: Array, dim: int) -> Array:
     return g - np.exp(y) * np.sum(g, dim, keepdims=True)
 
 
+def drop(x: Array, p: float, key: int, offset: int) -> Array:
+    return x * (numba_backend.kept_by_chance(x, p, key, offset).astype(x.dtype) * (1 / (1 - p)))
+
+
 def softmax_cross_entropy(x: Array, target: Array, ignore_index: int) -> Array:
     kept = target != ignore_index
     rows = np.arange(len(x))
@@ -476,6 +480,8 @@ def random_cases(dtype: Any) -> Iterator[Case]:
             arguments = (n,), dtype, 1, 0, CPU
             ours, theirs = getattr(numba_backend, name), getattr(numpy_backend, name)
             yield name, f"{n:,}", partial(ours, *arguments), partial(theirs, *arguments)
+        x, how = np.ones(n, dtype), (0.5, 1, 0)
+        yield "drop", f"{n:,}", partial(numba_backend.drop, x, *how), partial(drop, x, *how)
         yield (
             "random_bits",
             f"{n:,}",

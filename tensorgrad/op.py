@@ -95,17 +95,16 @@ class Op:
         return self.core(*operands, *statics)
 
     def call_raw(self, candidates: Sequence[Any], arguments: Any, statics: tuple[Any, ...]) -> Any:
-        """Rules and compositions call ops on plain arrays: straight to the backend."""
+        """Rules and compositions call ops on plain arrays: straight to the backend, whose errors
+        the op around them explains.
+        """
         table = modes.current().backends
         for value in candidates:
             if value.__class__ in table or hasattr(value, "dtype"):
                 method = table.method(value.__class__, self.name)
-                try:
-                    if arguments is candidates and isinstance(arguments, tuple):
-                        return method(*arguments, *statics)
-                    return method(arguments, *statics)
-                except Exception as error:
-                    raise explain(self, error, tuple(candidates), statics) from error
+                if arguments is candidates and isinstance(arguments, tuple):
+                    return method(*arguments, *statics)
+                return method(arguments, *statics)
         kinds = ", ".join(type(value).__name__ for value in candidates)
         raise TypeError(f"{self.name}: expected at least one tensor, got {kinds or 'none'}")
 

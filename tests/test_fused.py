@@ -67,6 +67,7 @@ INPUTS = {
         rng.standard_normal((n, m, 1009)),
         *(rng.standard_normal((1, m, 1)) for _ in range(3)),
     ),
+    "drop": lambda rng, n, m: (rng.standard_normal((n, m)), 0.3, 1, 7),
     "lstm_gates": lambda rng, n, m: (rng.standard_normal((n, 4 * m)), rng.standard_normal((n, m))),
     "attention": lambda rng, n, m: (
         *(rng.standard_normal((n, m, 3)) for _ in range(3)),

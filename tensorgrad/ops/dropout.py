@@ -10,11 +10,12 @@ import warnings
 from typing import TYPE_CHECKING
 
 from tensorgrad.errors import ShapeError
+from tensorgrad.fused import fused
 from tensorgrad.inplace import inplace as inplace_of
-from tensorgrad.op import TensorFunction
+from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.activation import SELU_ALPHA, SELU_SCALE
 from tensorgrad.ops.conversion import cast
-from tensorgrad.ops.sampling import rand
+from tensorgrad.ops.sampling import rand, stream
 from tensorgrad.ops.shape import squeeze, unsqueeze
 
 if TYPE_CHECKING:
@@ -38,20 +39,43 @@ def _check(op: str, p: float) -> None:
         raise ValueError(f"{op}: expected a probability in [0, 1], got {p}")
 
 
-def _kept(input: Tensor, p: float, by_channel: bool, generator: Generator | None = None) -> Tensor:
+kept_by_chance = primitive(
+    "kept_by_chance",
+    "input",
+    "p, key, offset",
+    "Whether each element's uniform float32 of a stream is at least p. Element i has word i % 4 of "
+    "block offset + i // 4 of the stream of `key`.",
+)
+
+
+@fused()
+def drop(input: Tensor, p: float, key: int, offset: int) -> Tensor:
+    """input / (1 - p) where `kept_by_chance`, else input * 0.
+
+    A kernel computes the chances anew for the gradient and keeps nothing.
+    """
+    return input * (cast(kept_by_chance(input, p, key, offset), input.dtype) * (1 / (1 - p)))
+
+
+def _zeroed(input: Tensor, p: float, generator: Generator | None = None) -> Tensor:
+    if p == 1:
+        return input * 0
+    key, offset = stream(generator).draw(math.prod(input.shape))
+    return drop(input, p, key, offset)
+
+
+def _kept(input: Tensor, p: float, by_channel: bool) -> Tensor:
     """1 with probability 1 - p, else 0: for each element, or for each channel of each sample."""
     shape = tuple(input.shape)
     if by_channel:
         shape = shape[:2] + (1,) * (input.ndim - 2)
-    return cast(rand(shape, generator=generator, device=input.device) >= p, input.dtype)
+    return cast(rand(shape, device=input.device) >= p, input.dtype)
 
 
-def _zeroed(
-    input: Tensor, p: float, by_channel: bool = False, generator: Generator | None = None
-) -> Tensor:
+def _zeroed_by_channel(input: Tensor, p: float) -> Tensor:
     if p == 1:
         return input * 0
-    return input * (_kept(input, p, by_channel, generator) * (1 / (1 - p)))
+    return input * (_kept(input, p, True) * (1 / (1 - p)))
 
 
 def dropout(
@@ -70,7 +94,7 @@ def dropout(
         return input
     if inplace:
         return _dropout(input, p, generator=generator)
-    return _zeroed(input, p, False, generator)
+    return _zeroed(input, p, generator)
 
 
 _dropout: TensorFunction = inplace_of(dropout)
@@ -90,13 +114,13 @@ def _channels(
     if samples.ndim < 2:
         raise ShapeError(f"{op}: expected at least 2 dimensions, got shape {list(input.shape)}")
     if inplace:
-        _zeroed_channels(samples, p, True)
+        _zeroed_channels(samples, p)
         return input
-    out = _zeroed(samples, p, True)
+    out = _zeroed_by_channel(samples, p)
     return squeeze(out, 0) if single else out
 
 
-_zeroed_channels: TensorFunction = inplace_of(_zeroed)
+_zeroed_channels: TensorFunction = inplace_of(_zeroed_by_channel)
 
 
 def _advise(op: str, input: Tensor, ranks: tuple[int, int]) -> None:

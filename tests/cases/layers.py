@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 import tensorgrad as tg
+from tensorgrad.backend import CPU
+from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.op import OPS
 from tensorgrad.ops import activation, attention, dropout, normalization, rectifiers
@@ -236,6 +238,16 @@ bad("embedding_bag sparse max", lambda m, i, w: m.nn.functional.embedding_bag(
 
 # ---- dropout
 
+
+def stays(x: np.ndarray, p: float, key: int, offset: int) -> np.ndarray:
+    words = NumpyBackend().random_bits(key, offset, x.size, CPU)
+    return (words >> np.uint32(8)).reshape(x.shape) / 2**24 >= np.float32(p)
+
+
+case("kept_by_chance", OPS["kept_by_chance"].call, normal(7, 5), 0.4, 3, 11, torch="", grad=False,
+     ref=stays)
+case("drop", OPS["drop"].call, normal(7, 5), 0.4, 3, 11, torch="",
+     ref=lambda x, p, key, offset: x * stays(x, p, key, offset) / 0.6)
 case("dropout off", tg.dropout, normal(3, 4), 0.5, False, ref=lambda x, p, training: x)
 case("dropout all", tg.dropout, normal(3, 4), 1.0, ref=lambda x, p: 0 * x)
 case("dropout1d all", dropout.dropout1d, normal(3, 4, 2), 1.0, ref=lambda x, p: 0 * x)

@@ -197,7 +197,7 @@ bad("chunks", lambda m, x: x.chunk(0), X, error=RuntimeError, words="chunk: expe
 bad("reduction", lambda m, x: F(m).mse_loss(x, x, reduction="max"), X, error=ValueError,
     words="mse_loss: expected reduction to be 'mean', 'sum' or 'none', got 'max'")
 bad("dropout", lambda m, x: F(m).dropout(x, 1.5), X, error=ValueError,
-    words="dropout: expected a prob")
+    words="dropout: expected a prob", ops="dropout drop kept_by_chance")
 bad("gelu", lambda m, x: F(m).gelu(x, approximate="no"), X, error=RuntimeError,
     words="gelu: expected")
 bad("label_smoothing", lambda m, x, t: F(m).cross_entropy(x, t, label_smoothing=2.0), X, LONG,
