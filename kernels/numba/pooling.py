@@ -1,17 +1,26 @@
 """Max pooling over one or two spatial dimensions. Knows planes: one channel of one sample, flat.
 
 Reads one plane and writes the largest elements and their places, which the way back reads. Windows
-of 2 x 2 and 3 x 3 a step of 2 apart go many at a time, away from the border; any other one by one,
-at a third of the speed. Against the NumPy composition: 9 to 13 times forward, 58 and more backward.
+of 2 x 2 and 3 x 3 a step of 2 apart go a vector at a time, away from the border; any other one by
+one. A vector of windows is written by hand: rows of windows are shorter than the loops that LLVM
+would make vectors of (12 windows a row: 4 times the speed, 4 a row: 2.3 times).
 """
 
 import math
+from typing import Any
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
+from tensorgrad.kernels.numba.microkernel import BYTES, Emit
 from tensorgrad.kernels.numba.runtime import FLOATS, plain, serial
 from tensorgrad.kernels.numba.sums import CHUNK, chunks
 from tensorgrad.kernels.numba.tasks import Tasks
+
+_instruction: Any = intrinsic
+_INT32 = ir.IntType(32)
 
 
 def positions_of(size, kernel, stride, padding, dilation, ceil_mode=False):
@@ -32,58 +41,74 @@ def _better(value, best):
     return (value > best) | (value != value)
 
 
-# Steps within a window are of 32 bits, as most elements are: with wider ones the loop does not
-# become vector code.
-@serial
-def _whole_by_two(plane, start, row, out, places):
-    """Windows of 2 x 2, a step of 2 apart, the first from place `start` on."""
-    upper, lower = plane[start:], plane[start + row :]
-    down, beside = np.int32(row), np.int32(row + 1)
-    for j in range(out.size):
-        best, step = upper[2 * j], np.int32(0)
-        value = upper[2 * j + 1]
-        larger = _better(value, best)
-        best = value if larger else best
-        step = np.int32(1) if larger else step
-        value = lower[2 * j]
-        larger = _better(value, best)
-        best = value if larger else best
-        step = down if larger else step
-        value = lower[2 * j + 1]
-        larger = _better(value, best)
-        out[j] = value if larger else best
-        places[j] = start + 2 * j + (beside if larger else step)
+def _spread(builder, number, width):
+    """A number in every lane."""
+    kind = ir.VectorType(number.type, width)
+    undefined, zero = ir.Constant(kind, ir.Undefined), ir.IntType(32)(0)
+    first = builder.insert_element(undefined, number, zero)
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
+    return builder.shuffle_vector(first, undefined, zeros)
 
 
-@serial
-def _row_of_three(row, down, best, step):
-    """Go on with the best of each window and its step through a row of it."""
-    for j in range(best.size):
-        found, at = best[j], step[j]
-        value = row[2 * j]
-        larger = _better(value, found)
-        found = value if larger else found
-        at = down if larger else at
-        value = row[2 * j + 1]
-        larger = _better(value, found)
-        found = value if larger else found
-        at = np.int32(down + 1) if larger else at
-        value = row[2 * j + 2]
-        larger = _better(value, found)
-        best[j] = value if larger else found
-        step[j] = np.int32(down + 2) if larger else at
+def _first_largest(side):
+    """The instruction that does a vector of windows of `side` x `side`, a step of 2 apart, the
+    first from place `start` of a plane on: `count` of them go to out and places from `at` on.
+    """
+
+    def instruction(typing_context, plane, start, row, out, places, at, count):
+        n = types.intp
+        signature = types.void(plane, n, n, out, places, n, n)
+
+        def generate(context, builder, signature, values):
+            emit = Emit(context, builder, signature.args[0].dtype)
+            kinds, (plane, start, row, out, places, at, count) = signature.args, values
+            source = emit.at(emit.data(kinds[0], plane), start)
+            width, needed = emit.width, builder.mul(count, emit.number(2))
+            halves = [range(first, 2 * width, 2) for first in (0, 1)]
+            halves = [ir.Constant(ir.VectorType(_INT32, width), list(half)) for half in halves]
+            best, step = None, None
+            for down in range(side):
+                line = builder.mul(row, emit.number(down))
+                for beside in range(side):
+                    if beside % 2 == 0:
+                        place = emit.at(source, line, emit.number(beside))
+                        inside = builder.sub(needed, emit.number(beside // 2))
+                        pair = [
+                            emit.masked_load(
+                                emit.at(place, emit.number(first)), emit.mask(inside, first)
+                            )
+                            for first in (0, width)
+                        ]
+                    value = builder.shuffle_vector(*pair, halves[beside % 2])
+                    far = builder.trunc(builder.add(line, emit.number(beside)), _INT32)
+                    far = _spread(builder, far, width)
+                    if best is None:
+                        best, step = value, far
+                        continue
+                    larger = builder.or_(
+                        builder.fcmp_ordered(">", value, best),
+                        builder.fcmp_unordered("uno", value, value),
+                    )
+                    best = builder.select(larger, value, best)
+                    step = builder.select(larger, far, step)
+            there = emit.mask(count, 0)
+            emit.masked_store(best, emit.at(emit.data(kinds[3], out), at), there)
+            kind = ir.VectorType(ir.IntType(64), width)
+            firsts = ir.Constant(kind, [2 * lane for lane in range(width)])
+            found = builder.add(builder.zext(step, kind), firsts)
+            found = builder.add(found, _spread(builder, start, width))
+            target = emit.at(emit.data(kinds[4], places), at)
+            target = builder.bitcast(target, kind.as_pointer())
+            name = f"llvm.masked.store.v{width}i64.p0v{width}i64"
+            emit.call(name, ir.VoidType(), (found, target, _INT32(8), there))
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return _instruction(instruction)
 
 
-@serial
-def _whole_by_three(plane, start, row, out, places, step):
-    """Windows of 3 x 3, a step of 2 apart, the first from place `start` on."""
-    for j in range(out.size):
-        out[j], step[j] = plane[start + 2 * j], 0
-    for k in range(3):
-        down = k * row
-        _row_of_three(plane[start + down :], np.int32(down), out, step)
-    for j in range(out.size):
-        places[j] = start + 2 * j + step[j]
+_by_two, _by_three = _first_largest(2), _first_largest(3)
 
 
 @serial
@@ -115,7 +140,7 @@ def _windows_of_planes(
     # The windows of a row that lie within the plane, if its rows do.
     first = min(row, (padding[1] + 1) // 2) if common else row
     last = max(first, min(row, (size[1] + padding[1] - side) // 2 + 1))
-    step = np.empty(row, np.int32)
+    width = BYTES // x.itemsize
     for p in range(task * planes, min((task + 1) * planes, x.shape[0])):
         source = x[p]
         for i in range(rows):
@@ -125,15 +150,16 @@ def _windows_of_planes(
             if top < 0 or top + side > size[0]:
                 start, stop = row, row
             how = size, kernel, stride, padding, dilation
-            _any_windows(source, i, 0, start, result, place, *how)
-            at = top * size[1] + start * 2 - padding[1]
-            if start < stop and side == 2:
-                _whole_by_two(source, at, size[1], result[start:stop], place[start:stop])
-            elif start < stop:
-                _whole_by_three(
-                    source, at, size[1], result[start:stop], place[start:stop], step[: stop - start]
-                )
-            _any_windows(source, i, stop, row, result, place, *how)
+            if start:  # a call takes as long as some windows
+                _any_windows(source, i, 0, start, result, place, *how)
+            for j in range(start, stop, width):
+                at, some = top * size[1] + j * 2 - padding[1], min(width, stop - j)
+                if side == 2:
+                    _by_two(source, at, size[1], result, place, j, some)
+                else:
+                    _by_three(source, at, size[1], result, place, j, some)
+            if stop < row:
+                _any_windows(source, i, stop, row, result, place, *how)
 
 
 def _add_at_places(task, planes, g, places, out):
