@@ -441,6 +441,39 @@ CONVOLUTIONS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("channels", "to", "groups", "size", "kernel", "how"),
+    [
+        (3, 5, 1, 401, 3, (1, 1, 1)),
+        (4, 6, 2, 603, 5, (2, 3, 1)),
+        (20, 17, 1, 337, 4, (3, 0, 2)),
+        (6, 6, 6, 1011, 3, (1, 2, 1)),
+    ],
+)
+def test_one_dimension_is_a_plane_of_one_row(channels, to, groups, size, kernel, how, dtype):
+    x, weight = sample((60, channels, size), dtype), sample((to, channels // groups, kernel), dtype)
+    bias = sample((to,), dtype, 2)
+    line = *((number,) for number in how), groups
+    plane = *zip((1, 0, 1), how, strict=True), groups
+    y = backend.convolution(x, weight, bias, *line)
+    exact = [a[..., None, :].astype("f8") for a in (x, weight)]
+    close(y, compose.convolution(*exact, bias.astype("f8"), *plane)[:, :, 0])
+    wants = compose.convolution_vjp(y[:, :, None].astype("f8"), *exact, *plane)
+    gots = backend.convolution_vjp(y, x, weight, *line, (True, True, True))
+    for got, want in zip(gots, wants, strict=True):
+        close(got, want.reshape(got.shape))
+    back = backend.transposed_convolution(y, weight, None, *line, (size,))
+    np.testing.assert_array_equal(back, gots[0])
+    of_y = backend.transposed_convolution_vjp(back, y, weight, *line, (True, True, True))
+    close(of_y[0], compose.convolution(back[:, :, None], exact[1], None, *plane)[:, :, 0])
+    close(of_y[2], back.sum((0, 2)))
+    assert backend.convolution(x[:1], weight, bias, *line) is NotImplemented  # little work
+    some = backend.convolution_vjp(y, x, weight, *line, (False, True, False))
+    assert some[0] is None
+    assert some[2] is None
+    np.testing.assert_array_equal(some[1], gots[1])
+
+
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
 def test_convolution(case, dtype):
     shape, weight_shape, *how = case
@@ -466,7 +499,7 @@ def test_convolution_leaves_what_it_does_not_serve():
     how = (1, 1), (1, 1), (1, 1), 1
     none = NotImplemented
     assert backend.convolution(x, w, b, *how) is not none
-    assert backend.convolution(x[0], w[0], None, (1,), (1,), (1,), 1) is none
+    assert backend.convolution(x[:, :, 0], w, None, (1,), (1,), (1,), 1) is none
     assert backend.convolution(x.astype("f8"), w, b, *how) is none
     assert backend.convolution(x, w, b.astype("f8"), *how) is none
     assert backend.convolution(x, w, b[:2], *how) is none
@@ -478,7 +511,7 @@ def test_convolution_leaves_what_it_does_not_serve():
     assert backend.max_windows(x[:0], (2, 2), (2, 2), (0, 0), (1, 1)) is none
     assert backend.max_windows(x.astype("f2"), (2, 2), (2, 2), (0, 0), (1, 1)) is none
     assert backend.max_windows(x, (2, 2, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1)) is none
-    assert backend.transposed_convolution(x[0], w[0], None, (1,), (0,), (1,), 1, (7,)) is none
+    assert backend.transposed_convolution(x[:, :, 0], w, None, (1,), (0,), (1,), 1, (7,)) is none
     assert backend.transposed_convolution(x, w, None, *how, (9, 9)) is none
 
 

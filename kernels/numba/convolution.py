@@ -6,6 +6,9 @@ read at fixed distances from a position, which `gathered` does. Knows arrays, no
 multiplied.
 """
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 from numba import get_num_threads
 
@@ -60,9 +63,9 @@ def _steps(channels, cells, offsets):
     return (np.arange(channels)[:, None] * cells + offsets).reshape(-1)
 
 
-def _forward(input, kernel, stride, padding, dilation, groups):
-    """(planes, grid, steps) of a convolution with this window."""
-    size, channels = input.shape[2:], input.shape[1] // groups
+@lru_cache(256)
+def _forward(channels, size, kernel, stride, padding, dilation):
+    """(planes, grid, steps) of a convolution with this window, of so many channels a group."""
     rows, across = positions_of(size, kernel, stride, padding, dilation)
     reach = [np.arange(k) * d for k, d in zip(kernel, dilation, strict=True)]
     lines = [int(way[-1] // s) + n for way, s, n in zip(reach, stride, (rows, across), strict=True)]
@@ -96,8 +99,36 @@ def _run(x, packed, steps, bias, planes, grid, place, out):
     gathered.convolve(count, x, packed, steps, bias, planes, grid, place, width, out, split)
 
 
+def _plane(array):
+    """(N, C, L) as (N, C, 1, L)."""
+    return array[:, :, None] if array.ndim == 3 else array
+
+
+def _line(array):
+    """The inverse of `_plane`; None and NotImplemented stay."""
+    return array[:, :, 0] if isinstance(array, np.ndarray) else array
+
+
+def _short(positions, weight):
+    """Whether so many numbers of output are too little work for a line: the composition is one
+    product there, and faster.
+    """
+    return positions * weight[0].size < PARALLEL
+
+
+def _as_planes(stride, padding, dilation):
+    return (1, *stride), (0, *padding), (1, *dilation)
+
+
 def convolution(input, weight, bias, stride, padding, dilation, groups):
-    """Cross-correlation of (N, C, H, W) with (O, C / groups, KH, KW), plus bias by channel."""
+    """Cross-correlation of (N, C, H, W) with (O, C / groups, KH, KW), or (N, C, L) with
+    (O, C / groups, K), plus bias by channel.
+    """
+    if input.ndim == weight.ndim == 3:
+        if _short(input.shape[0] * len(weight) * input.shape[2] // max(1, stride[0]), weight):
+            return NotImplemented
+        how = *_as_planes(stride, padding, dilation), groups
+        return _line(convolution(_plane(input), _plane(weight), bias, *how))
     if not _served(input, weight, bias, stride, padding, dilation, groups):
         return NotImplemented
     kernel, samples, channels = weight.shape[2:], input.shape[0], weight.shape[0]
@@ -108,7 +139,8 @@ def convolution(input, weight, bias, stride, padding, dilation, groups):
         of = plain(input), plain(weight)
         if winograd.convolve(*of, False, bias, stride[0], tuple(padding), out):
             return out
-    planes, grid, steps = _forward(input, kernel, stride, padding, dilation, groups)
+    how = weight.shape[1], input.shape[2:], kernel, stride, padding, dilation
+    planes, grid, steps = _forward(*how)
     packed = _packed(weight, groups, len(steps), np.arange(len(steps)), channels // groups)
     out = np.empty((samples, channels, *grid[:2]), input.dtype)
     _run(
@@ -126,6 +158,12 @@ def convolution(input, weight, bias, stride, padding, dilation, groups):
 
 def convolution_vjp(g, input, weight, stride, padding, dilation, groups, needs):
     """Gradients of input, weight and bias, None where `needs` asks for none."""
+    if input.ndim == weight.ndim == 3:
+        if _short(g.size, weight):
+            return NotImplemented
+        how = *_as_planes(stride, padding, dilation), groups, needs
+        found = convolution_vjp(_plane(g), _plane(input), _plane(weight), *how)
+        return found if found is NotImplemented else (_line(found[0]), _line(found[1]), found[2])
     if not _served(input, weight, None, stride, padding, dilation, groups):
         return NotImplemented
     if g.dtype is not input.dtype or (needs[0] and not _all_finite(weight)):
@@ -164,59 +202,65 @@ def _phase(phase, size, positions, kernel, stride, padding, dilation):
     return elements, reads - lowest, first + lowest, first * stride + phase - padding, count
 
 
+@lru_cache(256)
+def _adjoint(channels, size, positions, kernel, stride, padding, dilation):
+    """For each phase of the stride that has places in the input: (place, (planes, grid, steps,
+    where in the weight the terms are)), None for the latter if no element of the window meets it.
+    channels: of the output and of the input in one group.
+    """
+    adjoint: list[Any] = []
+    of_group, per_group = channels
+    window = kernel[0] * kernel[1]
+    for phases in np.ndindex(stride):
+        each = phases, size, positions, kernel, stride, padding, dilation
+        found = [_phase(*numbers) for numbers in zip(*each, strict=True)]
+        elements, reads, starts, places, counts = zip(*found, strict=True)
+        if min(counts) < 1:
+            continue
+        place = *size, places[0], stride[0], places[1], stride[1]
+        if not (len(elements[0]) and len(elements[1])):
+            adjoint.append((place, None))
+            continue
+        lines = [n + int(read.max()) for n, read in zip(counts, reads, strict=True)]
+        numbers = len(elements[0]), len(elements[1])
+        down, across = _along(reads, numbers)
+        steps = _steps(of_group, lines[0] * lines[1], down * lines[1] + across)
+        row, column = _along(elements, numbers)
+        of_weight = _steps(of_group, per_group * window, row * kernel[1] + column)
+        planes = of_group, *positions, *starts, 1, 1, *lines
+        adjoint.append((place, (planes, (*counts, lines[1]), steps, of_weight)))
+    return adjoint
+
+
 def _input_gradient(g, shape, weight, bias, stride, padding, dilation, groups):
     """The adjoint in the input: for each phase of the stride a convolution of g whose window has
     the elements that meet it.
     """
-    samples, channels, *size = shape
-    kernel, positions, per_group = weight.shape[2:], g.shape[2:], channels // groups
+    (samples, channels), size = shape[:2], tuple(shape[2:])
+    kernel, per_group = weight.shape[2:], channels // groups
     out = np.empty(shape, g.dtype)
     bias = np.zeros(channels, g.dtype) if bias is None else plain(bias)
     if _minimal(weight, g.shape[2:], stride, padding, dilation, groups) and winograd.convolve(
         g, plain(weight), True, bias, stride[0], tuple(padding), out
     ):
         return out
-    window = kernel[0] * kernel[1]
-    of_group = weight.shape[0] // groups
-    for phase_down in range(stride[0]):
-        for phase_across in range(stride[1]):
-            found = [
-                _phase(phase, *numbers)
-                for phase, *numbers in zip(
-                    (phase_down, phase_across), size, positions, kernel, stride, padding, dilation,
-                    strict=True,
-                )
-            ]  # fmt: skip
-            elements, reads, starts, places, counts = zip(*found, strict=True)
-            if min(counts) < 1:
-                continue
-            if not (len(elements[0]) and len(elements[1])):
-                part = out[:, :, places[0] :: stride[0], places[1] :: stride[1]]
-                part[...] = bias.reshape(-1, 1, 1)
-                continue
-            lines = [n + int(read.max()) for n, read in zip(counts, reads, strict=True)]
-            numbers = len(elements[0]), len(elements[1])
-            down, across = _along(reads, numbers)
-            steps = _steps(of_group, lines[0] * lines[1], down * lines[1] + across)
-            row, column = _along(elements, numbers)
-            of_window = row * kernel[1] + column
-            packed = _packed(
-                weight,
-                groups,
-                window,
-                _steps(of_group, per_group * window, of_window),
-                per_group,
-            )
-            _run(
-                g.reshape(samples, groups, -1),
-                packed,
-                steps,
-                bias.reshape(groups, -1),
-                (of_group, *positions, *starts, 1, 1, *lines),
-                (*counts, lines[1]),
-                (*size, places[0], stride[0], places[1], stride[1]),
-                out.reshape(samples, groups, -1),
-            )
+    channels = weight.shape[0] // groups, per_group
+    for place, terms in _adjoint(channels, size, g.shape[2:], kernel, stride, padding, dilation):
+        if terms is None:
+            part = out[:, :, place[2] :: stride[0], place[4] :: stride[1]]
+            part[...] = bias.reshape(-1, 1, 1)
+            continue
+        planes, grid, steps, of_weight = terms
+        _run(
+            g.reshape(samples, groups, -1),
+            _packed(weight, groups, kernel[0] * kernel[1], of_weight, per_group),
+            steps,
+            bias.reshape(groups, -1),
+            planes,
+            grid,
+            place,
+            out.reshape(samples, groups, -1),
+        )
     return out
 
 
@@ -227,7 +271,8 @@ def _weight_gradient(g, input, weight, stride, padding, dilation, groups):
     if _minimal(weight, g.shape[2:], stride, padding, dilation, groups):
         winograd.weight_gradient(g, plain(input), stride[0], tuple(padding), out)
         return out
-    planes, grid, steps = _forward(input, shape[2:], stride, padding, dilation, groups)
+    how = shape[1], input.shape[2:], shape[2:], stride, padding, dilation
+    planes, grid, steps = _forward(*how)
     width = columns(g.dtype)
     panels = -(-(channels // groups) // width)
     chunks = min(samples, -(-SUMS // (groups * panels)))
@@ -242,6 +287,11 @@ def _weight_gradient(g, input, weight, stride, padding, dilation, groups):
 
 def transposed_convolution(input, weight, bias, stride, padding, dilation, groups, size):
     """The adjoint of `convolution` in its input, plus bias by channel."""
+    if input.ndim == weight.ndim == 3:
+        if _short(input.size, weight):
+            return NotImplemented
+        how = *_as_planes(stride, padding, dilation), groups, (1, *size)
+        return _line(transposed_convolution(_plane(input), _plane(weight), bias, *how))
     shape = input.shape[0], weight.shape[1] * groups, *size
     if weight.ndim != 4 or input.ndim != 4 or weight.shape[0] != input.shape[1]:
         return NotImplemented
@@ -270,5 +320,5 @@ def transposed_convolution_vjp(g, input, weight, stride, padding, dilation, grou
     if g_input is NotImplemented or g_weight is NotImplemented:
         return NotImplemented
     if needs[2]:
-        g_bias = g.sum((0, 2, 3))
+        g_bias = g.sum((0, *range(2, g.ndim)))
     return g_input, None if g_weight is None else g_weight[1], g_bias
