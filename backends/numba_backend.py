@@ -17,6 +17,7 @@ import numpy as np
 from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array
 from tensorgrad.backends.numba_activations import NumbaActivations
+from tensorgrad.backends.numba_losses import NumbaLosses
 from tensorgrad.backends.numba_recurrent import NumbaRecurrent
 from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.backends.reduction_primitives import Dim
@@ -38,13 +39,14 @@ def _kernels(module: str) -> Any:
     return cached_property(load)
 
 
-class NumbaBackend(NumbaActivations, NumbaRecurrent, NumpyBackend):
+class NumbaBackend(NumbaActivations, NumbaLosses, NumbaRecurrent, NumpyBackend):
     name = "numba"
 
     _activation = _kernels("activation")
     _choice = _kernels("choice")
     _gemm = _kernels("gemm")
     _softmax = _kernels("softmax")
+    _linear_loss = _kernels("linear_loss")
     _norms = _kernels("norms")
     _channels = _kernels("channels")
     _lstm = _kernels("lstm")
@@ -137,15 +139,6 @@ class NumbaBackend(NumbaActivations, NumbaRecurrent, NumpyBackend):
 
     def log_softmax_vjp(self, g: Array, y: Array, dim: int) -> Array:
         return self._softmax.log_softmax_vjp(g, y, dim)
-
-    def softmax_cross_entropy(self, input: Array, target: Array, ignore_index: int) -> Any:
-        return self._softmax.softmax_cross_entropy(input, target, ignore_index)
-
-    def softmax_cross_entropy_vjp(
-        self, g: Array, input: Array, target: Array, ignore_index: int, aux: Array
-    ) -> Any:
-        result = self._softmax.softmax_cross_entropy_vjp(g, input, target, ignore_index, aux)
-        return result if result is NotImplemented else (result, None)
 
     # ---- normalisation
 

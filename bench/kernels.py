@@ -71,6 +71,18 @@ def softmax_cross_entropy_vjp(g: Array, x: Array, target: Array, ignore_index: i
     return out * np.where(kept, g, x.dtype.type(0))[:, None]
 
 
+def linear_losses(x: Array, weight: Array, bias: Array, target: Array, ignore_index: int) -> Array:
+    return softmax_cross_entropy(x @ weight.T + bias, target, ignore_index)
+
+
+def linear_losses_vjp(
+    g: Array, x: Array, weight: Array, bias: Array, target: Array, ignore_index: int
+) -> tuple[Array, Array, Array]:
+    """Of input, weight and bias."""
+    back = softmax_cross_entropy_vjp(g, x @ weight.T + bias, target, ignore_index)
+    return back @ weight, back.T @ x, back.sum(0)
+
+
 def standardize(
     x: Array, weight: Array | None, bias: Array | None, dim: tuple[int, ...], eps: float
 ) -> tuple[Array, Array, Array]:
@@ -224,6 +236,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     dtype = np.dtype(dtype)
     yield from linear_cases(rng, dtype)
     yield from softmax_cases(rng, dtype)
+    yield from linear_loss_cases(rng, dtype)
     yield from norm_cases(rng, dtype)
     yield from order_cases(rng, dtype)
     yield from reduction_cases(rng, dtype)
@@ -279,6 +292,19 @@ def softmax_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             partial(first_of, ours.softmax_cross_entropy_vjp, gr, x, t, -100, aux),
             partial(softmax_cross_entropy_vjp, gr, x, t, -100),
         )
+
+
+def linear_loss_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    name, ours = "linear_softmax_cross_entropy", numba_backend
+    for rows, inside, classes in (700, 200, 10000), (2048, 64, 4096):
+        x, weight = normal(rng, dtype, rows, inside), normal(rng, dtype, classes, inside)
+        given = x, weight, normal(rng, dtype, classes), rng.integers(0, classes, rows), -100
+        g, size = normal(rng, dtype, rows), f"{rows} x {inside} to {classes}"
+        kernel = partial(ours.linear_softmax_cross_entropy, *given)
+        yield name, size, partial(first_of, kernel), partial(linear_losses, *given)
+        aux = kernel()[1]
+        kernel = partial(ours.linear_softmax_cross_entropy_vjp, g, *given, aux, (True,) * 3)
+        yield f"{name}_vjp", size, kernel, partial(linear_losses_vjp, g, *given)
 
 
 def norm_cases(rng: Any, dtype: Any) -> Iterator[Case]:

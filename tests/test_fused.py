@@ -50,6 +50,13 @@ INPUTS = {
         classes(rng, n, m),
         -100,
     ),
+    "linear_softmax_cross_entropy": lambda rng, n, m: (
+        rng.standard_normal((n, m)),
+        rng.standard_normal((m + 2, m)),
+        rng.standard_normal(m + 2),
+        classes(rng, n, m),
+        -100,
+    ),
     "standardize": lambda rng, n, m: (
         rng.standard_normal((n, m)),
         rng.standard_normal(m),

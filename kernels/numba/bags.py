@@ -2,8 +2,11 @@
 
 Memory traffic for N rows of D in B bags: forward reads N x D and writes B x D, where the
 composition moves 4 N x D; backward reads B x D and adds to N x D, of which no copy is made. The sum
-into the table runs on one thread, as that of `embedding` does, and in the order of the rows. A step
-of a classifier of 64 texts of 70 words, 50,000 x 100 words in all, takes 0.4 of the time.
+into a whole table runs on one thread, as that of `embedding` does, and in the order of the rows.
+Where there are no more rows than numbers in the index, as in a sparse gradient, the bags of each
+row are listed first: then a row is written once, by any thread, in the same order, in 0.7 of the
+time for 4,096 numbers that name 1,973 rows of 100. A step of a classifier of 64 texts of 70 words,
+50,000 x 100 words in all, takes 0.4 of the time; asking ahead for rows of the table gains nothing.
 """
 
 import numpy as np
@@ -13,6 +16,7 @@ from tensorgrad.kernels.numba.runtime import FLOATS, INT64, plain, serial
 from tensorgrad.kernels.numba.tasks import Tasks
 
 BAGS = 8  # bags a task has
+ROWS = 64  # rows of a sparse gradient a task has
 
 
 @Tasks
@@ -50,6 +54,38 @@ def _add_bags(values, index, bounds, padding, mean, out):
                     row[j] += source[j] * share
 
 
+@serial
+def _list(index, bounds, padding, mean, ends, bags, shares):
+    """Of each row the bags that name it, from where those of the row before end, in `bags`; and of
+    each bag a row's share of it. ends: zeros, one more than there are rows.
+    """
+    for i in range(index.size):
+        if index[i] != padding:
+            ends[index[i] + 1] += 1
+    for row in range(1, ends.size):
+        ends[row] += ends[row - 1]
+    for bag in range(shares.size):
+        count = 0
+        for i in range(bounds[bag], bounds[bag + 1]):
+            if index[i] != padding:
+                bags[ends[index[i]]] = bag
+                ends[index[i]] += 1
+                count += 1
+        shares[bag] = shares.dtype.type(1) / shares.dtype.type(max(count, 1) if mean else 1)
+
+
+@Tasks
+def _sum_lists(task, values, ends, bags, shares, out):
+    for row in range(task * ROWS, min(out.shape[0], (task + 1) * ROWS)):
+        total = out[row]
+        for j in range(total.size):
+            total[j] = 0
+        for k in range(ends[row - 1] if row else 0, ends[row]):
+            source, share = values[bags[k]], shares[bags[k]]
+            for j in range(total.size):
+                total[j] += source[j] * share
+
+
 def _bounds(offsets, count):
     """Where each bag begins, and where the last one ends; None if they are not in order."""
     if offsets.dtype is not INT64:
@@ -77,7 +113,15 @@ def add_bags(values, index, offsets, padding_idx, mean, rows):
     bounds = _bounds(offsets, index.size)
     if values.dtype not in FLOATS or index.dtype is not INT64 or bounds is None:
         return NotImplemented
-    out = np.zeros((rows, values.shape[1]), values.dtype)
+    index, values = checked(index, rows), plain(values)
     padding = -1 if padding_idx is None else padding_idx
-    _add_bags(plain(values), checked(index, rows), bounds, padding, mean, out)
+    if rows > index.size:
+        out = np.zeros((rows, values.shape[1]), values.dtype)
+        _add_bags(values, index, bounds, padding, mean, out)
+        return out
+    out = np.empty((rows, values.shape[1]), values.dtype)
+    ends, bags = np.zeros(rows + 1, np.int64), np.empty(index.size, np.int64)
+    shares = np.empty(offsets.size, values.dtype)
+    _list(index, bounds, padding, mean, ends, bags, shares)
+    _sum_lists(-(-rows // ROWS), values, ends, bags, shares, out)
     return out

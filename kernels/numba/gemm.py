@@ -82,10 +82,10 @@ def _pack_task(panel, b, n, transposed, packed):
 
 
 @part
-def _block(a, a_by_term, packed, bias, c, n, rows, panels):
-    """Rows `rows` and panels `panels` of c = a b + bias, all but the panels flat.
+def _block(a, a_by_term, packed, first, by_row, c, n, rows, panels):
+    """Rows `rows` and panels `panels` of c = a b + first, all but the panels flat.
 
-    a is (K, M) if a_by_term, else (M, K); c is (M, n).
+    a is (K, M) if a_by_term, else (M, K); c is (M, n), first too if by_row, else (n,).
     """
     terms, width = packed.shape[1:]
     count = rows[1] - rows[0]
@@ -100,8 +100,8 @@ def _block(a, a_by_term, packed, bias, c, n, rows, panels):
         some = min(TERMS, terms - k)
         if a_by_term:
             _pack_rows(a, a.size // terms, rows[0], count, k, some, block)
-        # The first block of terms adds to the bias, the others to what is there.
-        first, by_row = (c, 1) if k else (bias, 0)
+        # The first block of terms adds to `first`, the others to what is there.
+        begin, each = (c, 1) if k else (first, by_row)
         for p in range(panels[0], panels[1]):
             at = p * width
             for r in range(0, count, ROWS):
@@ -109,7 +109,7 @@ def _block(a, a_by_term, packed, bias, c, n, rows, panels):
                     source, 0 if a_by_term else k, a_rows, r, step,
                     packed, (p * terms + k) * width,
                     some,
-                    first, at, by_row,
+                    begin, at, each,
                     c, at, c_rows, r,
                     min(ROWS, count - r), min(width, n - at),
                 )  # fmt: skip
@@ -138,18 +138,19 @@ def _pack_rows(a, m, row, count, k, some, block):
 def _product(a, a_by_term, b, b_transposed, packed, bias, c, n):
     """All of c on one thread."""
     _pack(b, n, b_transposed, packed, 0)
-    _block(a, a_by_term, packed, bias, c, n, (0, c.size // n), (0, packed.shape[0]))
+    _block(a, a_by_term, packed, bias, 0, c, n, (0, c.size // n), (0, packed.shape[0]))
 
 
 @Tasks
-def _block_task(task, a, a_by_term, packed, bias, c, n, split):
+def _block_task(task, a, a_by_term, packed, first, by_row, c, n, split):
     """A block of c of `split` rows and panels."""
     rows, panels = c.size // n, packed.shape[0]
     block_rows, block_panels = split
     across = -(-panels // block_panels)
     row, panel = task // across * block_rows, task % across * block_panels
     part = row, min(rows, row + block_rows)
-    _block(a, a_by_term, packed, bias, c, n, part, (panel, min(panels, panel + block_panels)))
+    some = panel, min(panels, panel + block_panels)
+    _block(a, a_by_term, packed, first, by_row, c, n, part, some)
 
 
 @Tasks
@@ -194,22 +195,40 @@ def panels_of(b):
 def product(a, b, bias=None):
     """a (M, K) times b (K, N) plus bias (N), of one dtype in FLOATS, no size 0."""
     (rows, terms), n = a.shape, b.shape[1]
-    width = columns(a.dtype)
-    panels = -(-n // width)
-    packed = np.empty((panels, terms, width), a.dtype)
     c = np.empty((rows, n), a.dtype)
-    bias = np.zeros(n, a.dtype) if bias is None else plain(bias)
+    if rows * terms * n >= PARALLEL:
+        _run_blocks(a, panels_of(b), bias, 0, c)
+        return c
+    width = columns(a.dtype)
+    packed = np.empty((-(-n // width), terms, width), a.dtype)
     b, b_transposed = _layout(b)
     a, a_by_term = _layout(a)
-    a, b, flat = plain(a).reshape(-1), plain(b), c.reshape(-1)
-    if rows * terms * n < PARALLEL:
-        _product(a, a_by_term, b, b_transposed, packed, bias, flat, n)
-        return c
-    _pack_task(panels, b, n, b_transposed, packed)
+    bias = np.zeros(n, a.dtype) if bias is None else plain(bias)
+    _product(
+        plain(a).reshape(-1), a_by_term, plain(b), b_transposed, packed, bias, c.reshape(-1), n
+    )
+    return c
+
+
+def product_into(c, a, packed, bias=None):
+    """c = a b + bias for b packed by `panels_of`, c C-contiguous."""
+    _run_blocks(a, packed, bias, 0, c)
+
+
+def add_product(c, a, packed):
+    """c += a b for b packed by `panels_of`, c C-contiguous."""
+    _run_blocks(a, packed, c.reshape(-1), 1, c)
+
+
+def _run_blocks(a, packed, first, by_row, c):
+    rows, n = c.shape
+    panels = packed.shape[0]
+    first = np.zeros(n, c.dtype) if first is None else plain(first)
+    a, a_by_term = _layout(a)
     split = _split(rows, panels)
     tasks = -(-rows // split[0]) * -(-panels // split[1])
-    _block_task(tasks, a, a_by_term, packed, bias, flat, n, split)
-    return c
+    a, flat = plain(a).reshape(-1), c.reshape(-1)
+    _block_task(tasks, a, a_by_term, packed, first, by_row, flat, n, split)
 
 
 def _served(a, b):

@@ -31,7 +31,7 @@ PARALLEL = 65536  # elements from which two threads beat one
 
 # ------------------------------------------------------------------------------------------ softmax
 @serial
-def _peak(row):
+def peak_of(row):
     peak = row[0]
     for j in range(row.size):
         peak = larger(peak, row[j])
@@ -39,7 +39,7 @@ def _peak(row):
 
 
 @serial
-def _sum_exp(row, peak):
+def sum_of_exp(row, peak):
     total = row.dtype.type(0)
     for start in range(0, row.size, BLOCK):
         block = row[start : start + BLOCK]
@@ -54,7 +54,7 @@ def _sum_exp(row, peak):
 def _softmax(x, out):
     for i in range(x.shape[0]):
         row, result = x[i], out[i]
-        peak = _peak(row)
+        peak = peak_of(row)
         total = x.dtype.type(0)
         for start in range(0, row.size, BLOCK):
             block, target = row[start : start + BLOCK], result[start : start + BLOCK]
@@ -104,8 +104,8 @@ def _softmax_vjp_parallel(g, y, out):
 def _log_softmax(x, out):
     for i in range(x.shape[0]):
         row, result = x[i], out[i]
-        peak = _peak(row)
-        log_total = log(_sum_exp(row, peak))
+        peak = peak_of(row)
+        log_total = log(sum_of_exp(row, peak))
         for j in range(row.size):
             result[j] = difference(row[j] - peak, log_total)
 
@@ -198,8 +198,8 @@ def _cross_entropy(x, target, ignore_index, loss, state):
         loss[i] = 0
         if target[i] != ignore_index:
             row = x[i]
-            peak = _peak(row)
-            total = _sum_exp(row, peak)
+            peak = peak_of(row)
+            total = sum_of_exp(row, peak)
             state[i, 0] = peak
             state[i, 1] = x.dtype.type(1) / total
             loss[i] = difference(log(total), row[target[i]] - peak)
@@ -235,6 +235,15 @@ def _cross_entropy_vjp_parallel(g, x, target, ignore_index, state, out):
         _cross_entropy_vjp(g[part], x[part], target[part], ignore_index, state[part], out[part])
 
 
+def checked(op, target, classes, ignore_index):
+    """The targets, plain, all of them classes or ignore_index."""
+    target = plain(target)
+    bad = first_outside(target, classes, ignore_index)
+    if bad >= 0:
+        raise IndexRangeError(f"{op}: expected targets in [0, {classes}), got {target[bad]}")
+    return target
+
+
 def softmax_cross_entropy(x, target, ignore_index):
     """(-log softmax(x)[target] by row, 0 where target == ignore_index; state for the gradient)."""
     if (
@@ -245,12 +254,7 @@ def softmax_cross_entropy(x, target, ignore_index):
         or target.shape != x.shape[:1]
     ):
         return NotImplemented
-    x, target = plain(x), plain(target)
-    bad = first_outside(target, x.shape[1], ignore_index)
-    if bad >= 0:
-        raise IndexRangeError(
-            f"softmax_cross_entropy: expected targets in [0, {x.shape[1]}), got {target[bad]}"
-        )
+    x, target = plain(x), checked("softmax_cross_entropy", target, x.shape[1], ignore_index)
     loss, state = np.empty(x.shape[0], x.dtype), np.empty((x.shape[0], 2), x.dtype)
     kernel = _cross_entropy_parallel if x.size >= PARALLEL and can_launch() else _cross_entropy
     kernel(x, target, ignore_index, loss, state)

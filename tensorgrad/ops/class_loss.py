@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad import dtypes
+from tensorgrad import dtypes, modes
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import unwrap
@@ -69,6 +69,32 @@ def softmax_cross_entropy(input: Tensor, target: Tensor, ignore_index: int) -> T
     counted = target != ignore_index
     picked = gather_along(log_of_normalized(input, 1), unsqueeze(where(counted, target, 0), 1), 1)
     return where(counted, -reshape(picked, -1), 0)
+
+
+def _check_linear_classes(
+    input: Any, weight: Any, bias: Any, target: Any, ignore_index: int
+) -> None:
+    rows, table, classes = unwrap(input), unwrap(weight), unwrap(target)
+    if (
+        rows.ndim != 2
+        or table.ndim != 2
+        or rows.shape[1] != table.shape[1]
+        or classes.shape != rows.shape[:1]
+        or (bias is not None and unwrap(bias).shape != table.shape[:1])
+    ):
+        shapes = [list(part.shape) for part in (rows, table, classes)]
+        raise ShapeError(
+            "linear_softmax_cross_entropy: expected input (N, in), weight (C, in), bias (C,) and N "
+            f"targets, got shapes {shapes[0]}, {shapes[1]} and {shapes[2]}"
+        )
+
+
+@fused(check=_check_linear_classes)
+def linear_softmax_cross_entropy(
+    input: Tensor, weight: Tensor, bias: Tensor | None, target: Tensor, ignore_index: int
+) -> Tensor:
+    """`softmax_cross_entropy` of `linear(input, weight, bias)`."""
+    return softmax_cross_entropy(linear(input, weight, bias), target, ignore_index)
 
 
 def _rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -214,6 +240,22 @@ def _with_probabilities(
     return reduced(loss, reduction)
 
 
+def _by_chunks(
+    input: Tensor, table: Tensor, bias: Tensor | None, target: Tensor, label_smoothing: float
+) -> bool:
+    """Whether an op of its own may compute the loss: of rows and classes, all of one wide dtype."""
+    floats = [part.dtype for part in (input, table, bias) if part is not None]
+    return (
+        label_smoothing == 0
+        and (input.ndim, table.ndim) == (2, 2)
+        and target.dtype == dtypes.int64
+        and tuple(target.shape) == tuple(input.shape[:1])
+        and floats[0] in (dtypes.float32, dtypes.float64)
+        and len(set(floats)) == 1
+        and modes.current().autocast is None
+    )
+
+
 def linear_cross_entropy(
     input: Tensor,
     linear_weight: Tensor,
@@ -254,13 +296,19 @@ def linear_cross_entropy(
             "linear_cross_entropy: expected no ignore_index beside probabilities, got "
             f"{ignore_index}"
         )
+    ignored = -100 if ignore_index is None else ignore_index
+    if _by_chunks(input, linear_weight, linear_bias, target, label_smoothing):
+        reduction = way("linear_cross_entropy", reduction, None, None)
+        _check_weight("linear_cross_entropy", weight, input, places[0])
+        loss = linear_softmax_cross_entropy(input, linear_weight, linear_bias, target, ignored)
+        return _weighted(loss, target, weight, ignored, reduction, lead)
     table = reshape(linear_weight, (math.prod(places), input.shape[-1]))
     bias = None if linear_bias is None else reshape(linear_bias, -1)
     return cross_entropy(
         reshape(linear(input, table, bias), lead + places),
         target,
         weight,
-        ignore_index=-100 if ignore_index is None else ignore_index,
+        ignore_index=ignored,
         reduction=reduction,
         label_smoothing=label_smoothing,
     )

@@ -85,6 +85,9 @@ def cross_entropies(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 case("softmax_cross_entropy", OPS["softmax_cross_entropy"].call, normal(4, 5), integers(0, 5, 4),
      -100, torch="", ref=lambda x, t, ignore: cross_entropies(x, t))
+case("linear_softmax_cross_entropy", OPS["linear_softmax_cross_entropy"].call, normal(4, 3),
+     normal(5, 3), normal(5), integers(0, 5, 4), -100, torch="",
+     ref=lambda x, w, b, t, ignore: cross_entropies(x @ w.T + b, t))
 case("cross_entropy", loss.cross_entropy, normal(4, 5), integers(0, 5, 4),
      ref=lambda x, t: cross_entropies(x, t).mean())
 case("cross_entropy none", loss.cross_entropy, normal(4, 5), integers(0, 5, 4), reduction="none",

@@ -1,0 +1,45 @@
+"""Cross-entropies of the Numba backend, of logits and of what a linear map makes them from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorgrad.backends.array_backend import Array
+
+
+class NumbaLosses:
+    """Part of NumbaBackend."""
+
+    _softmax: Any
+    _linear_loss: Any
+
+    def softmax_cross_entropy(self, input: Array, target: Array, ignore_index: int) -> Any:
+        return self._softmax.softmax_cross_entropy(input, target, ignore_index)
+
+    def softmax_cross_entropy_vjp(
+        self, g: Array, input: Array, target: Array, ignore_index: int, aux: Array
+    ) -> Any:
+        result = self._softmax.softmax_cross_entropy_vjp(g, input, target, ignore_index, aux)
+        return result if result is NotImplemented else (result, None)
+
+    def linear_softmax_cross_entropy(
+        self, input: Array, weight: Array, bias: Array | None, target: Array, ignore_index: int
+    ) -> Any:
+        return self._linear_loss.linear_softmax_cross_entropy(
+            input, weight, bias, target, ignore_index
+        )
+
+    def linear_softmax_cross_entropy_vjp(
+        self,
+        g: Array,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        target: Array,
+        ignore_index: int,
+        aux: Array,
+        needs: tuple[bool, ...],
+    ) -> Any:
+        return self._linear_loss.linear_softmax_cross_entropy_vjp(
+            g, input, weight, bias, target, ignore_index, aux, needs
+        )
