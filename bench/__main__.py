@@ -1,10 +1,11 @@
 """Trains models on every backend that can run here: compares their losses, then their speed.
 
     python -m bench [--model mlp ...] [--backend numpy ...] [--peer torch] [--seconds 2]
-                    [--json FILE] [--plot FILE]
+                    [--data FOLDER] [--json FILE] [--plot FILE]
 
 Without --model these are four small models on real data; `--model all` adds the workloads of
-`bench.workloads`, on random data. With a peer a line a model gives the peer's time over ours.
+`bench.workloads`, on random data. With a peer a line a model gives the peer's time over ours. The
+models of `bench.word_vectors` are trained and compared by rules of their own.
 
 One model after another. First its backends must agree: its first 20 losses, from one seed, may
 differ from the first column's by at most `TOLERANCE`, relatively. If they do not, the model is not
@@ -25,10 +26,12 @@ from typing import Any
 
 from tqdm import tqdm
 
+from bench import word_vectors
 from bench.machine import headline, machine
 from bench.measure import CHECKED, Failed, Unavailable, Worker
 from bench.models import TASKS, Task
 from bench.table import PEERS, add_speed_ups, against, plot, rows_of, table
+from bench.word_vectors import RUNS
 from bench.workloads import ALL
 
 TOLERANCE = 1e-3
@@ -39,14 +42,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     facts = machine()
     print(headline(facts), flush=True)
-    tasks = list(ALL.values()) if "all" in options.model else [ALL[name] for name in options.model]
-    columns = [*options.backend, *options.peer]
+    runs = [RUNS[name] for name in options.model if name in RUNS]
+    tasks = [ALL[name] for name in options.model if name in ALL]
+    if "all" in options.model:
+        tasks = list(ALL.values())
+    columns = [*options.backend, *(peer for peer in options.peer if peer in PEERS)]
     unavailable: dict[str, str] = {}
     agreement: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
+    of_words: list[dict[str, Any]] = []
     try:
         # Silent where nobody watches: disable=None.
-        with tqdm(total=len(tasks), leave=False, disable=None) as bar:
+        with tqdm(total=len(tasks) + len(runs), leave=False, disable=None) as bar:
             for task in tasks:
                 bar.set_postfix_str(task.name)
                 with ExitStack() as stack:
@@ -56,16 +63,24 @@ def main(arguments: list[str] | None = None) -> int:
                         rows += measure([first, *others], options.seconds)
                 agreement += found
                 bar.update()
+            for run in runs:
+                bar.set_postfix_str(run.name)
+                both = ["numba", *(peer for peer in options.peer if peer == word_vectors.PEER)]
+                of_words += word_vectors.train(run, both, options.data, unavailable)
+                bar.update()
     except Failed as failure:
         print(failure, file=sys.stderr)
         return 1
-    agreed = report(agreement)
-    if not rows:
+    agreed = not tasks or report(agreement)
+    if tasks and not rows:
         return 1
-    add_speed_ups(rows)
-    print(table(rows, unavailable))
-    for peer in options.peer:
-        print(against(rows, peer))
+    if rows:
+        add_speed_ups(rows)
+        print(table(rows, unavailable))
+        for peer in columns[len(options.backend) :]:
+            print(against(rows, peer))
+    if of_words:
+        agreed = word_vectors.report(of_words, unavailable) and agreed
     if options.json:
         document = {
             "machine": facts,
@@ -73,10 +88,11 @@ def main(arguments: list[str] | None = None) -> int:
             "seconds": options.seconds,
             "agreement": agreement,
             "results": rows,
+            "word_vectors": of_words,
             "unavailable": unavailable,
         }
         options.json.write_text(json.dumps(document, indent=2) + "\n")
-    if options.plot:
+    if options.plot and rows:
         plot(rows, headline(facts), options.plot)
     return 0 if agreed else 1
 
@@ -87,14 +103,22 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     first = ["numpy", "numba", "cupy"]
     names = first + [name for name in tg.backend_names() if name not in first]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", nargs="+", choices=["all", *ALL], default=list(TASKS))
+    parser.add_argument("--model", nargs="+", choices=["all", *ALL, *RUNS], default=list(TASKS))
     parser.add_argument("--backend", nargs="+", choices=names, default=names)
-    parser.add_argument("--peer", nargs="+", choices=PEERS, default=[])
+    parser.add_argument("--peer", nargs="+", choices=[*PEERS, word_vectors.PEER], default=[])
     parser.add_argument(
         "--seconds",
         type=float,
         default=2.0,
         help="to time each model on each backend (%(default)s)",
+    )
+    files = f"{word_vectors.REVIEWS[0]} and {word_vectors.PAIRS[0]}"
+    packages = f"{word_vectors.REVIEWS[1]} and {word_vectors.PAIRS[1]}"
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help=f"of {files}, in place of the packages {packages}",
     )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG or SVG, by the suffix")

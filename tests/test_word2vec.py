@@ -66,7 +66,7 @@ def plainly(sentences, inputs, outputs, keep, noise, paths, window, negatives, c
             if cbow:
                 a = a.mean(0, keepdims=True)
             step = rate * (labels - 1 / (1 + np.exp(-a @ b.T)))
-            np.add.at(inputs, around, step @ b / (len(around) if cbow else 1))
+            np.add.at(inputs, around, step @ b)
             np.add.at(outputs, rows, step.T @ a)
 
 

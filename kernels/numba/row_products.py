@@ -33,6 +33,27 @@ def fetch(typing_context, array, place):
     return types.void(array, types.intp), generate
 
 
+def _sums(emit, vectors):
+    """The sum of each vector, in order, in as few vectors as hold them: two vectors become one of
+    the sums of neighbours, a third of the instructions of summing each alone.
+    """
+
+    def halved(x, y, lanes):
+        kind = ir.VectorType(ir.IntType(32), lanes)
+        even, odd = (
+            emit.builder.shuffle_vector(x, y, ir.Constant(kind, list(range(first, 2 * lanes, 2))))
+            for first in (0, 1)
+        )
+        return emit.builder.fadd(even, odd)
+
+    spread = emit.width  # lanes that hold parts of one sum
+    while spread > 1 and len(vectors) > 1:
+        pairs = zip(vectors[::2], vectors[1::2], strict=True)
+        vectors = [halved(*pair, emit.width) for pair in pairs]
+        spread //= 2
+    return vectors if spread == 1 else [halved(vectors[0], vectors[0], TOGETHER)]
+
+
 @_instruction
 def dots(typing_context, a, a_start, b, b_starts, first, last, size, out, place):
     """out[place + j] = sum of a[a_start + d] * b[b_starts[first + j] + d] for d below `size`, a
@@ -75,27 +96,24 @@ def dots(typing_context, a, a_start, b, b_starts, first, last, size, out, place)
         builder.cbranch(builder.icmp_signed("<", following, size), loop, done)
         builder.position_at_end(done)
         target = emit.at(emit.data(kinds[7], out), place)
-        name = f"llvm.vector.reduce.fadd.{emit.suffix}"
-        kind = ir.FunctionType(emit.scalar, [emit.scalar, emit.vector])
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        for j, value in enumerate(grown):
-            zero = ir.Constant(emit.scalar, 0.0)
-            total = builder.call(function, [zero, value], fastmath=("reassoc",))
-            builder.store(total, emit.at(target, emit.number(j)))
+        sums = _sums(emit, grown)
+        for j, total in enumerate(sums):
+            to = emit.at(target, emit.number(j * TOGETHER // len(sums)))
+            builder.store(total, builder.bitcast(to, total.type.as_pointer())).align = emit.bytes
         return context.get_dummy_value()
 
     return signature, generate
 
 
 @_instruction
-def steps(typing_context, g, g_start, labels, weights, start, rate):
-    """g = (label - g) * (rate * weight), TOGETHER numbers of each: g's from g_start on."""
+def steps(typing_context, g, g_start, labels, start, rate):
+    """g = (label - g) * rate, TOGETHER numbers of each: g's from g_start on."""
     n = types.intp
-    signature = types.void(g, n, labels, weights, n, rate)
+    signature = types.void(g, n, labels, n, rate)
 
     def generate(context, builder, signature, values):
         emit = Emit(context, builder, signature.args[0].dtype)
-        g, g_start, labels, weights, start, rate = values
+        g, g_start, labels, start, rate = values
         kind = ir.VectorType(emit.scalar, TOGETHER)
 
         def at(position, array, place):
@@ -104,14 +122,14 @@ def steps(typing_context, g, g_start, labels, weights, start, rate):
 
         target = at(0, g, g_start)
         found = []
-        for pointer in (target, at(2, labels, start), at(3, weights, start)):
+        for pointer in (target, at(2, labels, start)):
             found.append(builder.load(pointer))
             found[-1].align = emit.bytes
         first = builder.insert_element(ir.Constant(kind, ir.Undefined), rate, ir.IntType(32)(0))
         zeros = ir.Constant(ir.VectorType(ir.IntType(32), TOGETHER), [0] * TOGETHER)
         spread = builder.shuffle_vector(first, first, zeros)
-        given, label, weight = found
-        step = builder.fmul(builder.fsub(label, given), builder.fmul(spread, weight))
+        given, label = found
+        step = builder.fmul(builder.fsub(label, given), spread)
         builder.store(step, target).align = emit.bytes
         return context.get_dummy_value()
 
@@ -138,30 +156,18 @@ def mix(
         after = emit.at(emit.data(kinds[8], out), out_start)
         word = ir.IntType(64)
 
-        def columns_of(vectors, begin):
-            """From `begin` on so many vectors at a time, while they fit; where that ended."""
-            step = emit.number(vectors * emit.width)
-            entry = builder.block
-            head, body, inner, end, done = (
-                builder.append_basic_block(name)
-                for name in ("head", "body", "inner", "end", "done")
-            )
-            builder.branch(head)
-            builder.position_at_end(head)
-            d = builder.phi(word)
-            d.add_incoming(begin, entry)
-            following = builder.add(d, step)
-            builder.cbranch(builder.icmp_signed("<=", following, size), body, done)
-            builder.position_at_end(body)
+        def columns_of(vectors, d):
+            """So many vectors from `d` on, whose sums stay in registers."""
+            entry, inner = builder.block, builder.append_basic_block("terms")
             places = [builder.add(d, emit.number(j * emit.width)) for j in range(vectors)]
             sums = [emit.load(emit.at(before, place)) for place in places]
             builder.branch(inner)
             builder.position_at_end(inner)
             k = builder.phi(word)
-            k.add_incoming(emit.number(0), body)
+            k.add_incoming(emit.number(0), entry)
             running = [builder.phi(emit.vector) for _ in sums]
             for phi, value in zip(running, sums, strict=True):
-                phi.add_incoming(value, body)
+                phi.add_incoming(value, entry)
             factor = emit.broadcast(builder.load(emit.at(factors, builder.mul(k, g_step))))
             row = emit.at(table, builder.load(emit.at(starts, k)))
             grown = []
@@ -172,16 +178,35 @@ def mix(
             k.add_incoming(next_k, inner)
             for phi, value in zip(running, grown, strict=True):
                 phi.add_incoming(value, inner)
-            builder.cbranch(builder.icmp_signed("<", next_k, terms), inner, end)
-            builder.position_at_end(end)
+            done = builder.append_basic_block("store")
+            builder.cbranch(builder.icmp_signed("<", next_k, terms), inner, done)
+            builder.position_at_end(done)
             for place, value in zip(places, grown, strict=True):
                 emit.store(value, emit.at(after, place))
-            d.add_incoming(following, end)
-            builder.branch(head)
-            builder.position_at_end(done)
-            return d
 
-        columns_of(1, columns_of(4, emit.number(0)))
+        entry = builder.block
+        head, body, rest, done = (
+            builder.append_basic_block(name) for name in ("head", "body", "rest", "done")
+        )
+        builder.branch(head)
+        builder.position_at_end(head)
+        d = builder.phi(word)
+        d.add_incoming(emit.number(0), entry)
+        following = builder.add(d, emit.number(TOGETHER * emit.width))
+        builder.cbranch(builder.icmp_signed("<=", following, size), body, rest)
+        builder.position_at_end(body)
+        columns_of(TOGETHER, d)
+        d.add_incoming(following, builder.block)
+        builder.branch(head)
+        builder.position_at_end(rest)
+        left = builder.switch(builder.sdiv(builder.sub(size, d), emit.number(emit.width)), done)
+        for vectors in range(1, TOGETHER):
+            block = builder.append_basic_block("end")
+            left.add_case(emit.number(vectors), block)
+            builder.position_at_end(block)
+            columns_of(vectors, d)
+            builder.branch(done)
+        builder.position_at_end(done)
         return context.get_dummy_value()
 
     return signature, generate
