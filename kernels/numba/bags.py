@@ -6,7 +6,11 @@ into a whole table runs on one thread, as that of `embedding` does, and in the o
 Where there are no more rows than numbers in the index, as in a sparse gradient, the bags of each
 row are listed first: then a row is written once, by any thread, in the same order, in 0.7 of the
 time for 4,096 numbers that name 1,973 rows of 100. A step of a classifier of 64 texts of 70 words,
-50,000 x 100 words in all, takes 0.4 of the time; asking ahead for rows of the table gains nothing.
+50,000 x 100 words in all, takes 0.4 of the time.
+
+What bounds that step, 0.43 ms: 0.06 are the forward pass, whose rows come from the shared cache,
+0.07 the gradient's, 0.05 the optimizer's step; the rest is the Python of its 20 ops. Tried without
+gain: asking ahead for rows of the table, and splitting the sum into the table by columns.
 """
 
 import numpy as np

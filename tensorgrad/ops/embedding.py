@@ -178,7 +178,9 @@ def embedding_bag(
     flat = reshape(input, -1)
     if offsets is None:
         bags, size = input.shape
-        offsets = arange(bags, device=input.device) * size
+        offsets = zeros_of(input, (bags,))
+        if size:
+            offsets = arange(0, bags * size, size, device=input.device)
     else:
         if include_last_offset:
             flat = _until(flat, offsets)
