@@ -8,6 +8,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad.data import (
     BatchSampler,
+    ConcatDataset,
     DataLoader,
     Dataset,
     RandomSampler,
@@ -161,6 +162,13 @@ def test_random_sampler_with_replacement():
 def test_random_sampler_refuses_no_samples(n, num_samples):
     with pytest.raises(ValueError, match="expected num_samples to be a positive integer"):
         RandomSampler(range(n), num_samples=num_samples)
+
+
+def test_what_pytorch_refuses_is_refused_by_the_same_classes():
+    with pytest.raises(TypeError, match="expected replacement to be a bool, got 4"):
+        RandomSampler(range(4), 4)
+    with pytest.raises(AssertionError, match="ConcatDataset: expected at least one dataset"):
+        ConcatDataset([])
 
 
 @pytest.mark.parametrize("n", [0, 1, 6, 7])

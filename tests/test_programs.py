@@ -16,19 +16,25 @@ from tests.programs import NAMES, load
 
 # The part of the cost at the start that is left at the end.
 LEARNS = {
+    "actor_critic": 0.7,
     "autoencoder": 0.5,
     "char_rnn": 0.3,
     "checkpoints": 0.5,
+    "ctc_speech": 0.6,
     "custom_data": 0.2,
     "custom_function": 0.3,
     "dcgan": 0.7,
+    "diffusion": 0.6,
     "digits_course": 0.7,
     "dqn": 0.7,
     "feature_hooks": 0.7,
+    "graph_attention": 0.7,
     "graph_net": 0.7,
     "lbfgs_fit": 0.2,
     "mixed_precision": 0.5,
+    "mixture_density": 0.85,
     "model_surgery": 0.7,
+    "normalizing_flow": 0.5,
     "physics_informed": 0.5,
     "quickstart": 0.8,
     "reinforce": 0.6,
@@ -41,6 +47,7 @@ LEARNS = {
     "tensorboard_logging": 0.1,
     "translation_transformer": 0.6,
     "vae": 0.8,
+    "vq_vae": 0.7,
     "word2vec": 0.9,
 }
 # Their random numbers are the library's own, or they ask for single precision.

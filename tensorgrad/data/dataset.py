@@ -53,7 +53,7 @@ class ConcatDataset(Dataset[ItemT_co]):
     def __init__(self, datasets: Iterable[Dataset[ItemT_co]]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
-            raise ValueError("ConcatDataset: expected at least one dataset, got none")
+            raise AssertionError("ConcatDataset: expected at least one dataset, got none")
         for dataset in self.datasets:
             if isinstance(dataset, IterableDataset):
                 raise TypeError("ConcatDataset: expected datasets with items, got a stream")

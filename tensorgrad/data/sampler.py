@@ -44,6 +44,7 @@ class RandomSampler(Sampler[int]):
 
     Raises:
         ValueError: `num_samples`, or the length that stands for it, is not a positive integer.
+        TypeError: `replacement` is no bool.
     """
 
     def __init__(
@@ -57,6 +58,10 @@ class RandomSampler(Sampler[int]):
         self.replacement = replacement
         self._num_samples = num_samples
         self.generator = generator
+        if not isinstance(replacement, bool):
+            raise TypeError(
+                f"RandomSampler: expected replacement to be a bool, got {replacement!r}"
+            )
         if not isinstance(self.num_samples, int) or self.num_samples <= 0:
             raise ValueError(
                 f"RandomSampler: expected num_samples to be a positive integer, "

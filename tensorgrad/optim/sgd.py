@@ -16,7 +16,9 @@ class SGD(Optimizer):
 
     step = grad + weight_decay * param; b = momentum * b + (1 - dampening) * step, at first b =
     step; nesterov adds momentum * b to the step. maximize: ascend. fused=False: array by
-    array, as the rule says. https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+    array, as the rule says. A sparse gradient moves the rows that it names alone, so that a step
+    costs no more than these: PyTorch's momentum moves every row that was ever named.
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
 
     elementwise = True
