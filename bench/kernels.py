@@ -175,6 +175,19 @@ def convolution(
     return out if bias is None else out + bias[:, None, None]
 
 
+def convolution_of_lines(
+    x: Array,
+    weight: Array,
+    bias: Array | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Array:
+    how = (1, *stride), (0, *padding), (1, *dilation), groups
+    return convolution(x[:, :, None], weight[:, :, None], bias, *how)[:, :, 0]
+
+
 def convolution_vjp(
     g: Array, x: Array, weight: Array, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> tuple[Array, Array, Array]:
@@ -413,6 +426,14 @@ def convolution_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             partial(ours.convolution_vjp, g, x, weight, *how, (True, True, True)),
             partial(convolution_vjp, g, x, weight, *how),
         )
+    x, weight = normal(rng, dtype, 32, 64, 512), normal(rng, dtype, 128, 64, 4)
+    how = None, (2,), (1,), (1,), 1
+    yield (
+        "convolution",
+        "32x64x512 to 128 k4s2p1",
+        partial(ours.convolution, x, weight, *how),
+        partial(convolution_of_lines, x, weight, *how),
+    )
     for batch, channels, side, width, step in (
         (64, 32, 8, 2, 2),
         (32, 64, 32, 2, 2),
