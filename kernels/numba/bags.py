@@ -9,8 +9,8 @@ time for 4,096 numbers that name 1,973 rows of 100. A step of a classifier of 64
 50,000 x 100 words in all, takes 0.4 of the time.
 
 What bounds that step, 0.43 ms: 0.06 are the forward pass, whose rows come from the shared cache,
-0.07 the gradient's, 0.05 the optimizer's step; the rest is the Python of its 20 ops. Tried without
-gain: asking ahead for rows of the table, and splitting the sum into the table by columns.
+0.08 the gradient's, 0.05 the optimizer's step; most of the rest is Python. Asking ahead for rows of
+the table gains nothing.
 """
 
 import numpy as np

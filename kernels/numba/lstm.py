@@ -12,11 +12,12 @@ inputs, so that each gate's loop has one array. That gains a sixth forward at 64
 fiftieth at 256, where rows of a page each meet in the same lines of the first-level cache; without
 asking for them ahead it loses a twentieth.
 
-What bounds a step of training, two threads, 1600 rows of 64 units: of 2.1 ms the products take 0.8
-(0.5 at the peak of both cores; of 32 and 64 terms, they are short), gates 0.3, and 0.5 the Python
-of some 40 ops and 9 launches, which a layer of 4 units needs as well. Of 2048 rows of 256: 21 of 26
-ms are products, 19 at the peak, 1.5 gates. Tried without gain: asking ahead for the rows that a
-product writes, or for those of its next block; blocks of half as many terms; pages of 2 MB.
+What bounds a step of training, two threads, 1600 rows of 64 units: of 2.1 ms the products before
+and after the loops take 0.8 (0.5 at the peak of both cores: of 32 and 64 terms, they are short),
+those in them 0.5, the gates 0.3, and 0.45 Python and 9 launches, which 4 rows take as well. Of 2048
+rows of 256: 22 of 26 ms are products, 20 at the peak, 1.6 gates. Tried without gain that lasts:
+asking ahead for the rows that a product writes, or for those of its next block; blocks of half as
+many terms; pages of 2 MB.
 """
 
 import numpy as np
