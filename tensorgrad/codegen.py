@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from tensorgrad import dtypes, graph, modes
+from tensorgrad import arguments, dtypes, graph, modes
 from tensorgrad.first_call import Space, define
-from tensorgrad.graph import Node, freed, new, overwritten
+from tensorgrad.graph import Node, freed, overwritten
 
 RAW = """
     if {no_tensor}:
@@ -95,7 +95,7 @@ COMPUTE = """
             _mode.backends.method(_kind, "{name}")
             return _op.call({again})
         raise _explain(_op, _error, ({args}), ({statics})) from _error
-    _out = _new(_Tensor)
+    _out = next(_blank)
     _out._array = y
     _out._version = None
 """
@@ -135,13 +135,14 @@ CHECK_OUTPUT = """
 def fill(space: Space, **names: Any) -> None:
     """Give one op's functions their globals, at its first call: by then there is a tensor class."""
     names |= {
+        "arguments": arguments,
+        "blank": graph.blank,
         "F32": dtypes.float32,
         "F64": dtypes.float64,
         "Tensor": graph.Tensor,
         "clock": graph.clock,
         "current_mode": modes.current,
         "freed": freed,
-        "new": new,
         "overwritten": overwritten,
         "refuse": dtypes.refuse,
     }

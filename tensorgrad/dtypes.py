@@ -66,14 +66,16 @@ _default = float32
 
 
 def as_dtype(op: str, dtype: Any) -> DType:
-    """What stands for an element type (a dtype, NumPy's name of one, Python's float, int or bool)
-    as that type.
+    """What stands for an element type (a dtype, NumPy's class of numbers, Python's float, int or
+    bool) as that type.
     """
+    if dtype is None or isinstance(dtype, str):
+        raise TypeError(f"{op}: expected a dtype, got {dtype!r}")
     try:
         found: DType = np.dtype(dtype)
     except TypeError as error:
         raise TypeError(f"{op}: expected a dtype, got {dtype!r}") from error
-    if dtype is None or (found.kind not in _CATEGORY_OF_KIND and found != bfloat16):
+    if found.kind not in _CATEGORY_OF_KIND and found != bfloat16:
         raise TypeError(f"{op}: expected a dtype of numbers, got {dtype!r}")
     return found
 

@@ -18,6 +18,7 @@ from tensorgrad.ops.joining import cat
 from tensorgrad.ops.rearranging import roll
 from tensorgrad.ops.shape import one_dim
 from tensorgrad.out import takes_out
+from tensorgrad.public import functions
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -70,3 +71,6 @@ def fftfreq(n: int, d: float = 1.0, **options: Any) -> Tensor:
 def rfftfreq(n: int, d: float = 1.0, **options: Any) -> Tensor:
     """The frequencies of the n // 2 + 1 numbers of `rfft`: [0, 1, ..., n // 2] / (d * n)."""
     return _frequencies("rfftfreq", n, d, [(0, n // 2 + 1)], options)
+
+
+globals().update(functions(globals(), __all__))

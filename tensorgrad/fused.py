@@ -26,6 +26,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from tensorgrad import engine, modes
+from tensorgrad.arguments import settling
 from tensorgrad.codegen import (
     CHECK_ARGUMENT,
     CHECK_OUTPUT,
@@ -92,7 +93,7 @@ ONE_OUTPUT = """
         return y
     if y.__class__ is not _x0.__class__:
         y = _as_array(y, _x0)
-    _out = _new(_Tensor)
+    _out = next(_blank)
     _out._array = y
     _out._version = None
     if _recording:
@@ -191,9 +192,10 @@ class FusedOp:
         self.rules = rules
         self.refuses = refuses
         # An annotation is text in a module that postpones its evaluation, else a class or a union.
-        kinds = composition.__annotations__
         self.parameters = parameters_of(composition)
-        self.args = [p for p in self.parameters if re.search(r"\bTensor\b", str(kinds.get(p, "")))]
+        kinds = composition.__annotations__
+        self.kinds = {p: str(kinds.get(p, "")) for p in self.parameters}
+        self.args = [p for p, kind in self.kinds.items() if re.search(r"\bTensor\b", kind)]
         self.statics = [p for p in self.parameters if p not in self.args]
         shapes = [f"{arg}_shape" for arg in self.args]
         self.names = [*self.args, *self.statics, "y", "aux", *shapes]
@@ -212,15 +214,15 @@ class FusedOp:
         args, statics = self.args, self.statics
         arrays = [f"_x{i}" for i in range(len(args))]
         body = INTO.format(name=self.name, args=comma(args), statics=comma(statics))
+        body += settling(self.name, self.kinds)
         body += "".join(UNWRAP.format(a=arg, i=i) for i, arg in enumerate(args))
         # Arrays of one plain floating dtype: nothing to promote, so the composition may run on
         # arrays and one node with the rules stand for the whole. Without rules it must record
         # itself.
-        tested = [i for i, arg in enumerate(args) if arg in self.rules or not self.rules]
-        d = tested[0]
+        d, *tested = [i for i, arg in enumerate(args) if arg in self.rules or not self.rules]
         uniform = [f"(_x{d}.dtype is _F32 or _x{d}.dtype is _F64)"]
         uniform += [
-            f"(_x{i} is None or getattr(_x{i}, 'dtype', None) is _x{d}.dtype)" for i in tested[1:]
+            f"(_x{i} is None or getattr(_x{i}, 'dtype', None) is _x{d}.dtype)" for i in tested
         ]
         needs_tensors = f"not ({' and '.join(uniform)})"
         if not self.rules:

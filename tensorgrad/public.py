@@ -1,7 +1,7 @@
 """What stands around public functions: second names of arguments that PyTorch takes as well (`axis`
-for `dim`, `input` for the first tensor whatever it is called), and the words for an argument that
-is no tensor, or not of the kind that its annotation names; the latter around layers' constructors
-as well.
+for `dim`, `input` for the first tensor whatever it is called), flags and numbers settled by their
+annotations, and the words for an argument that is no tensor, or not of its annotation's kind; the
+last around layers' constructors as well.
 
 One place for all: functions are wrapped when the package is imported (0.1 us a call); inside the
 library the functions themselves are called. Declared ops need no wrapper, they look at their
@@ -13,10 +13,13 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
+import sys
 from numbers import Integral, Number, Real
 from types import FunctionType
 from typing import Any
 
+from tensorgrad import arguments
+from tensorgrad.arguments import said
 from tensorgrad.errors import ShapeError
 from tensorgrad.graph import TensorCore
 from tensorgrad.op import OPS
@@ -42,7 +45,6 @@ WORDS = {
     "Sequence[int]": "several whole numbers",
     "Dim": "a whole number, several, or None",
 }
-PLAIN = int | float | str | None
 
 ALIASES = {
     "axis": "dim",
@@ -55,12 +57,35 @@ ALIASES = {
 
 def parameters_inside(function: Any) -> tuple[str, ...]:
     """The parameters of a plain function, under its decorators; of anything else none."""
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
+    function = inside(function)
     if not isinstance(function, FunctionType):
         return ()
     code = function.__code__
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def settled_parameters(function: Any) -> list[tuple[int, str, arguments.Kind]]:
+    """The parameters of a plain function that are looked at: place, name, kind. One that can be
+    given by its name alone has a place that no argument has.
+    """
+    function = inside(function)
+    if not isinstance(function, FunctionType):
+        return []
+    kinds = [(name, str(kind)) for name, kind in function.__annotations__.items()]
+    looked = {name: arguments.KINDS[kind] for name, kind in kinds if kind in arguments.KINDS}
+    by_place = function.__code__.co_argcount
+    return [
+        (place if place < by_place else sys.maxsize, name, looked[name])
+        for place, name in enumerate(parameters_inside(function))
+        if name in looked
+    ]
+
+
+def inside(function: Any) -> Any:
+    """A function without its decorators."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
 
 
 @functools.cache
@@ -71,11 +96,21 @@ def public(function: Any) -> Any:
     if parameters:
         aliases["input"] = parameters[0]
     aliases = {alias: name for alias, name in aliases.items() if alias not in parameters}
+    looked = settled_parameters(function)
+    first = looked[0][0] if looked else sys.maxsize
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs and not aliases.keys().isdisjoint(kwargs):
             kwargs = {aliases.get(name, name): value for name, value in kwargs.items()}
+        if kwargs or len(args) > first:
+            for place, name, kind in looked:
+                if place < len(args):
+                    if args[place].__class__ not in kind.classes:
+                        value = kind.settle(function.__name__, name, args[place])
+                        args = (*args[:place], value, *args[place + 1 :])
+                elif name in kwargs and kwargs[name].__class__ not in kind.classes:
+                    kwargs[name] = kind.settle(function.__name__, name, kwargs[name])
         try:
             return function(*args, **kwargs)
         except (AttributeError, TypeError, ValueError) as error:
@@ -86,8 +121,8 @@ def public(function: Any) -> Any:
                 raise TypeError(f"{function.__name__}: {words}") from error
             values = args, list(kwargs.values())
             if isinstance(error, AttributeError) and is_argument(error.obj, values):
-                kind = type(error.obj).__name__
-                raise TypeError(f"{function.__name__}: expected a tensor, got {kind}") from error
+                got = type(error.obj).__name__
+                raise TypeError(f"{function.__name__}: expected a tensor, got {got}") from error
             raise
 
     return call
@@ -160,8 +195,7 @@ def misfit(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         kinds = [KINDS.get(part) for part in names]
         if not any(kind is None or isinstance(value, kind) for kind in kinds):
             expected = " or ".join([WORDS.get(part, part) for part in names])
-            got = repr(value) if isinstance(value, PLAIN) else type(value).__name__
-            return f"expected {name} to be {expected}, got {got}"
+            return f"expected {name} to be {expected}, got {said(value)}"
     return ""
 
 
@@ -173,22 +207,34 @@ def is_argument(value: Any, arguments: Any) -> bool:
     return any(is_argument(value, part) for part in inside)
 
 
-def with_dim(space: dict[str, Any]) -> dict[str, Any]:
-    """The functions that have a `dim`, for methods: their first argument is a tensor."""
+def methods(space: dict[str, Any]) -> dict[str, Any]:
+    """Those methods among a class's that something must stand around: that have a `dim`, or
+    parameters that are looked at.
+    """
+    declared = {op.call for op in OPS.values()}
     return {
         name: public(value)
         for name, value in space.items()
-        if isinstance(value, FunctionType) and "dim" in parameters_inside(value)
+        if isinstance(value, FunctionType)
+        and (
+            "dim" in parameters_inside(value)
+            or (value not in declared and settled_parameters(value))
+        )
     }
 
 
 def functions(space: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """The named functions of the ops that are no declared ops, for a module's namespace."""
+    """The named functions of the ops that are no declared ops, and the module's own, for its
+    namespace.
+    """
     declared = {op.call for op in OPS.values()}
     return {
         name: public(space[name])
         for name in names
         if isinstance(space.get(name), FunctionType)
-        and space[name].__module__.startswith("tensorgrad.ops.")
+        and (
+            space[name].__module__.startswith("tensorgrad.ops.")
+            or space[name].__module__ == space.get("__name__")
+        )
         and space[name] not in declared
     }

@@ -29,6 +29,7 @@ from tensorgrad.ops.special import igamma as gammainc
 from tensorgrad.ops.special import igammac as gammaincc
 from tensorgrad.ops.special import lgamma as gammaln
 from tensorgrad.ops.special import mvlgamma as multigammaln
+from tensorgrad.public import functions
 
 __all__ = [
     "digamma",
@@ -63,3 +64,5 @@ __all__ = [
     "xlog1py",
     "xlogy",
 ]
+
+globals().update(functions(globals(), __all__))

@@ -52,7 +52,7 @@ from tensorgrad.ops import (
 from tensorgrad.ops import (
     lu as lu_ops,
 )
-from tensorgrad.public import with_dim
+from tensorgrad.public import methods
 
 
 class TensorOps(Operators):
@@ -372,5 +372,5 @@ class TensorOps(Operators):
 
 
 for _kind in (TensorOps, InplaceOps):
-    for _name, _function in with_dim(dict(vars(_kind))).items():
+    for _name, _function in methods(dict(vars(_kind))).items():
         setattr(_kind, _name, _function)

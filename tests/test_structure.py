@@ -128,11 +128,12 @@ def test_rules_name_what_there_is():
 # ---- imports go down only
 
 LAYERS = [
-    "version", "allocator", "paths", "errors", "formats", "dtypes", "modes", "graph", "saved",
-    "sparse_rows", "walk", "engine", "backend", "elementwise", "stepping", "first_call", "codegen",
-    "explain", "out", "op", "several", "fused", "inplace", "random", "ops", "autograd", "printing",
-    "inplace_ops", "operators", "public", "tensor_ops", "tensor_fields", "shared", "tensor_memory",
-    "tensor_graph", "_tensor", "typed", "settings", "amp", "cuda", "accelerator", "hub",
+    "version", "allocator", "paths", "errors", "formats", "dtypes", "arguments", "modes", "graph",
+    "saved", "sparse_rows", "walk", "engine", "backend", "elementwise", "stepping", "first_call",
+    "codegen", "explain", "out", "op", "several", "fused", "inplace", "random", "ops",
+    "autograd", "printing", "inplace_ops", "operators", "public", "tensor_ops", "tensor_fields",
+    "shared", "tensor_memory", "tensor_graph", "_tensor", "typed", "settings", "amp", "cuda",
+    "accelerator", "hub",
     ("compiler", "data", "distributed", "fft", "func", "linalg", "multiprocessing", "signal",
     "special", "testing", "types"), "distributions", "utils", "nn", "optim", "io", "datasets",
     "later", "__init__", "warmup",

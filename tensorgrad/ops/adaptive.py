@@ -118,7 +118,7 @@ def _padded_windows(size: int, count: int) -> tuple[Taps, int]:
     return Taps(rows, size), longest
 
 
-def _largest(spatial: int, input: Any, output_size: OutputSize, return_indices: bool) -> Any:
+def _largest(spatial: int, input: Any, output_size: OutputSize, return_indices: bool | int) -> Any:
     op = f"adaptive_max_pool{spatial}d"
     target = _target(op, spatial, input, output_size)
     lead, size = tuple(input.shape[: input.ndim - spatial]), tuple(input.shape[-spatial:])
@@ -163,13 +163,15 @@ def _in_plane(chosen: Any, size: Tuple, target: Tuple, longest: Tuple) -> Any:
     return place
 
 
-def adaptive_max_pool1d(input: Tensor, output_size: Sizes, return_indices: bool = False) -> Any:
+def adaptive_max_pool1d(
+    input: Tensor, output_size: Sizes, return_indices: bool | int = False
+) -> Any:
     """The largest elements of output_size windows over (N, C, L) or (C, L)."""
     return _largest(1, input, output_size, return_indices)
 
 
 def adaptive_max_pool2d(
-    input: Tensor, output_size: OutputSize, return_indices: bool = False
+    input: Tensor, output_size: OutputSize, return_indices: bool | int = False
 ) -> Any:
     """The largest elements of output_size windows over (N, C, H, W) or (C, H, W), windows as in
     `adaptive_avg_pool2d`. return_indices: also their places (int64) in the flattened plane.
@@ -178,7 +180,7 @@ def adaptive_max_pool2d(
 
 
 def adaptive_max_pool3d(
-    input: Tensor, output_size: OutputSize, return_indices: bool = False
+    input: Tensor, output_size: OutputSize, return_indices: bool | int = False
 ) -> Any:
     """The largest elements of output_size windows over (N, C, D, H, W) or (C, D, H, W)."""
     return _largest(3, input, output_size, return_indices)

@@ -200,7 +200,7 @@ def _projected(
     weights: tuple[Tensor | None, ...],
     in_proj_weight: Tensor | None,
     in_proj_bias: Tensor | None,
-    separate: bool,
+    separate: bool | int,
 ) -> list[Tensor]:
     """Queries, keys and values of all heads, each (length, N, E)."""
     size = query.shape[-1]
@@ -279,15 +279,15 @@ def multi_head_attention_forward(
     in_proj_bias: Tensor | None,
     bias_k: Tensor | None,
     bias_v: Tensor | None,
-    add_zero_attn: bool,
+    add_zero_attn: bool | int,
     dropout_p: float,
     out_proj_weight: Tensor,
     out_proj_bias: Tensor | None,
-    training: bool = True,
+    training: bool | int = True,
     key_padding_mask: Tensor | None = None,
     need_weights: bool = True,
     attn_mask: Tensor | None = None,
-    use_separate_proj_weight: bool = False,
+    use_separate_proj_weight: bool | int = False,
     q_proj_weight: Tensor | None = None,
     k_proj_weight: Tensor | None = None,
     v_proj_weight: Tensor | None = None,

@@ -10,7 +10,7 @@ from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore, unwrap
 from tensorgrad.op import Number, fitting, primitive
-from tensorgrad.ops.conversion import cast
+from tensorgrad.ops.conversion import all_widened, cast
 from tensorgrad.ops.creation import zeros_of
 from tensorgrad.ops.logic import isnan
 from tensorgrad.ops.places import nonzero
@@ -189,6 +189,9 @@ def clamp_between(input: Tensor, min: Tensor | None, max: Tensor | None) -> Tens
     return input if max is None else minimum(input, max)
 
 
+limited = all_widened(clamp_between)  # where both agree, the composition splits the gradient
+
+
 @takes_out
 def clamp(
     input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None
@@ -211,7 +214,7 @@ def clamp(
         zeros_of(input, ()) + end if isinstance(limit, Number) else end
         for limit, end in zip((min, max), ends)
     ]
-    return clamp_between(input, *whole)
+    return limited(input, *whole)
 
 
 clip = clamp

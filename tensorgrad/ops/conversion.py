@@ -91,25 +91,25 @@ def destination(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any
     return device, None if dtype is None else dtypes.as_dtype("to", dtype), bool(copy)
 
 
-_TYPE_NAMES = {
-    "float32": "FloatTensor",
-    "float64": "DoubleTensor",
-    "float16": "HalfTensor",
-    "bfloat16": "BFloat16Tensor",
-    "uint8": "ByteTensor",
-    "int8": "CharTensor",
-    "int16": "ShortTensor",
-    "int32": "IntTensor",
-    "int64": "LongTensor",
-    "bool": "BoolTensor",
-    "complex64": "ComplexFloatTensor",
-    "complex128": "ComplexDoubleTensor",
+_TYPE_NAMES: dict[dtypes.DType, str] = {
+    dtypes.float32: "FloatTensor",
+    dtypes.float64: "DoubleTensor",
+    dtypes.float16: "HalfTensor",
+    dtypes.bfloat16: "BFloat16Tensor",
+    dtypes.uint8: "ByteTensor",
+    dtypes.int8: "CharTensor",
+    dtypes.int16: "ShortTensor",
+    dtypes.int32: "IntTensor",
+    dtypes.int64: "LongTensor",
+    dtypes.bool_: "BoolTensor",
+    dtypes.complex64: "ComplexFloatTensor",
+    dtypes.complex128: "ComplexDoubleTensor",
 }
 
 
 def type_name(dtype: dtypes.DType) -> str:
     """PyTorch's old name of a dtype: "FloatTensor"."""
-    return _TYPE_NAMES[str(dtype)]
+    return _TYPE_NAMES[dtype]
 
 
 def dtype_of_type(kind: Any) -> dtypes.DType:
@@ -122,7 +122,7 @@ def dtype_of_type(kind: Any) -> dtypes.DType:
         name = kind.rpartition(".")[2]
         for dtype, known in _TYPE_NAMES.items():
             if known == name:
-                return dtypes.as_dtype("type", dtype)
+                return dtype
         raise ValueError(
             f"type: expected a dtype or one of {list(_TYPE_NAMES.values())}, got {kind!r}"
         )

@@ -110,6 +110,8 @@ def whole_numbers(op: str, args: tuple[Any, ...]) -> tuple[int, ...]:
     try:
         if len(args) == 1 and not hasattr(args[0], "__index__"):
             args = tuple(args[0])
+        if args and args[0].__class__ in (bool, np.bool_):  # PyTorch looks at the first alone
+            raise TypeError("a bool is no number")
         return tuple([operator.index(n) for n in args])
     except TypeError as error:
         given = args[0] if len(args) == 1 else args

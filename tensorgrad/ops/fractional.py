@@ -76,7 +76,7 @@ def _largest(
     kernel_size: Sizes,
     output_size: Sizes | None,
     output_ratio: Ratio | None,
-    return_indices: bool,
+    return_indices: bool | int,
     samples: Any,
 ) -> Any:
     op = f"fractional_max_pool{spatial}d"
@@ -126,7 +126,7 @@ def fractional_max_pool2d(
     kernel_size: Sizes,
     output_size: Sizes | None = None,
     output_ratio: Ratio | None = None,
-    return_indices: bool = False,
+    return_indices: bool | int = False,
     _random_samples: Tensor | None = None,
 ) -> Any:
     """The largest element of each window of kernel_size over (N, C, H, W) or (C, H, W). Window i of
@@ -146,7 +146,7 @@ def fractional_max_pool3d(
     kernel_size: Sizes,
     output_size: Sizes | None = None,
     output_ratio: Ratio | None = None,
-    return_indices: bool = False,
+    return_indices: bool | int = False,
     _random_samples: Tensor | None = None,
 ) -> Any:
     """`fractional_max_pool2d` over (N, C, D, H, W) or (C, D, H, W). _random_samples: (N, C, 3), of

@@ -265,6 +265,6 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if r == 0:
         return take_slice(input, (slice(0, 0),))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(choose(range(input.shape[0]), r))
-    places = tensor(rows, dtype=dtypes.int64, device=input.device)
-    return pick(input, (unwrap(reshape(places, (len(rows), r))),))
+    numbers = itertools.chain.from_iterable(choose(range(input.shape[0]), r))
+    places = tensor(list(numbers), dtype=dtypes.int64, device=input.device)
+    return pick(input, (unwrap(reshape(places, (places.numel() // r, r))),))

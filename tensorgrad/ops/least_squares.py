@@ -18,7 +18,7 @@ from tensorgrad.graph import unwrap
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.arithmetic import pow
 from tensorgrad.ops.choice import clamp, where
-from tensorgrad.ops.conversion import cast
+from tensorgrad.ops.conversion import cast, widened
 from tensorgrad.ops.creation import arange, zeros_of
 from tensorgrad.ops.decompositions import eigen, singular, singular_values
 from tensorgrad.ops.joining import cat
@@ -216,6 +216,7 @@ def _exp_rule(g: Any, input: Any) -> Any:
 exponential: TensorFunction = primitive("matrix_exp", "input", input=_exp_rule)
 
 
+@widened
 def matrix_exp(input: Tensor) -> Tensor:
     """The sum of input^k / k! over all k, of each square matrix."""
     check_square("linalg.matrix_exp", input, True)

@@ -49,7 +49,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     (*, out_features).
     """
     out = matmul(input, swap_last(weight))
-    return out if bias is None else out + bias
+    if bias is None:
+        return out
+    if bias.ndim > 1:
+        _check_linear(input, weight, bias)
+    if bias.dtype != out.dtype:
+        dtypes.refuse_mixed("linear", out.dtype, bias.dtype)
+    return out + bias
 
 
 @all_widened

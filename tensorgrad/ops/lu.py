@@ -165,7 +165,7 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
     return found
 
 
-def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
+def lu(A: Tensor, pivot: bool = True, get_infos: bool | int = False, out: Any = None) -> Any:
     """As `linalg.lu_factor`, with `get_infos` as `linalg.lu_factor_ex`."""
     return (
         lu_factor_ex(A, pivot=pivot, out=out) if get_infos else lu_factor(A, pivot=pivot, out=out)

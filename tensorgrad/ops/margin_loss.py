@@ -166,7 +166,7 @@ def triplet_margin_with_distance_loss(
     *,
     distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
     margin: float = 1.0,
-    swap: bool = False,
+    swap: bool | int = False,
     reduction: str = "mean",
 ) -> Tensor:
     """`triplet_margin_loss` with a distance of one's own; `pairwise_distance` unless told."""
@@ -181,7 +181,7 @@ def _of_triplets(
     triplet: tuple[Tensor, Tensor, Tensor],
     distance: Callable[[Tensor, Tensor], Tensor],
     margin: float,
-    swap: bool,
+    swap: bool | int,
     reduction: str,
 ) -> Tensor:
     if margin <= 0:

@@ -16,7 +16,7 @@ from tensorgrad.fused import fused
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.choice import clamp_to, where
 from tensorgrad.ops.complex_parts import conjugate, is_complex, sgn
-from tensorgrad.ops.conversion import cast
+from tensorgrad.ops.conversion import cast, widened
 from tensorgrad.ops.creation import zeros_of
 from tensorgrad.ops.logic import isnan
 from tensorgrad.ops.shape import clone_of
@@ -269,6 +269,8 @@ def rad2deg(input: Tensor) -> Tensor:
 @fused(refuses="bool complex", input=lambda g, y: where(y <= 0, 0, g))
 def relu(input: Tensor) -> Tensor:
     """max(input, 0); gradient 0 at 0."""
+    if input.dtype.itemsize == 2:  # differentiated as it is here: the limit's gradient at 0 is 1
+        return where(input <= 0, 0, input)
     return clamp_to(input, 0, None)
 
 
@@ -289,8 +291,9 @@ def _logit_input(g: Any, input: Any, eps: float | None) -> Any:
     return where(inside, g / (input * (1 - input)), outside)
 
 
+@widened
 @fused(refuses="complex", input=_logit_input)
-def logit(input: Tensor, eps: Any = None) -> Tensor:
+def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(input / (1 - input)); with eps the input is limited to [eps, 1 - eps]."""
     if not dtypes.is_differentiable(input.dtype):
         input = cast(input, dtypes.get_default_dtype())

@@ -135,7 +135,7 @@ def _largest(
     padding: Sizes,
     dilation: Sizes,
     ceil_mode: bool,
-    return_indices: bool,
+    return_indices: bool | int,
 ) -> Any:
     op = f"max_pool{spatial}d"
     how = geometry(op, spatial, input, kernel_size, stride, padding, dilation, ceil_mode)
@@ -154,7 +154,7 @@ def max_pool1d(
     padding: Sizes = 0,
     dilation: Sizes = 1,
     ceil_mode: bool = False,
-    return_indices: bool = False,
+    return_indices: bool | int = False,
 ) -> Any:
     """The largest element of each window of (N, C, L) or (C, L); see `max_pool2d`."""
     return _largest(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
@@ -167,7 +167,7 @@ def max_pool2d(
     padding: Sizes = 0,
     dilation: Sizes = 1,
     ceil_mode: bool = False,
-    return_indices: bool = False,
+    return_indices: bool | int = False,
 ) -> Any:
     """The largest element of each window of (N, C, H, W) or (C, H, W); stride is the kernel's size
     unless told.
@@ -185,7 +185,7 @@ def max_pool3d(
     padding: Sizes = 0,
     dilation: Sizes = 1,
     ceil_mode: bool = False,
-    return_indices: bool = False,
+    return_indices: bool | int = False,
 ) -> Any:
     """The largest element of each window of (N, C, D, H, W) or (C, D, H, W); see `max_pool2d`."""
     return _largest(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)

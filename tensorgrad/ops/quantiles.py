@@ -73,6 +73,7 @@ def median_of_all(input: Any) -> Any:
     return _middle_of_all(input) if input.numel() else total(input, None, False) + math.nan
 
 
+@widened
 @fused(name="nanmedian", input=evenly)
 def nanmedian_of_all(input: Tensor) -> Tensor:
     """The lower median of all elements that are not NaN."""

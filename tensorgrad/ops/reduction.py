@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorgrad import dtypes, walk
+from tensorgrad.arguments import whole
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import TensorCore
@@ -277,12 +278,14 @@ def evenly(g: Any, input: Any, y: Any) -> Any:
     return chosen * (g / total(chosen))
 
 
+@widened
 @fused(name="max", refuses="complex", input=evenly)
 def largest_of_all(input: Tensor) -> Tensor:
     """The largest element."""
     return largest(input, None, False)
 
 
+@widened
 @fused(name="min", refuses="complex", input=evenly)
 def smallest_of_all(input: Tensor) -> Tensor:
     """The smallest element."""
@@ -300,8 +303,7 @@ def chosen_along(input: Any, dim: int, indices: Any, keepdim: bool) -> ValuesInd
 
 
 def _extreme(op: str, input: Any, dim: Any, keepdim: bool, index_of: Any) -> ValuesIndices:
-    if not isinstance(dim, int):
-        raise TypeError(f"{op}: expected dim to be a number, got {dim!r}")
+    dim = whole(op, "dim", dim)
     check_choice(op, input, dim)
     if not input.ndim:
         return ValuesIndices(clone_of(input), index_of(input, None, False))

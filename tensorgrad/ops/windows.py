@@ -6,12 +6,12 @@ Works on the last dimensions of a tensor, as many as `kernel` has numbers; those
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import index
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.op import TensorFunction, primitive
+from tensorgrad.ops.creation import whole_numbers
 from tensorgrad.ops.shape import broadcast, pad_constant, reshape, take_slice
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ fold_windows: TensorFunction = primitive(
 
 def each(op: str, name: str, value: Sizes, count: int) -> Tuple:
     """One number for every spatial dimension, or one each."""
-    if isinstance(value, int):
+    if value.__class__ is int:
         return (value,) * count
     try:
-        values = tuple([index(number) for number in value])
+        values = whole_numbers(op, (value,))
     except TypeError as error:
         raise TypeError(
             f"{op}: expected {name} to be a whole number or {count} of them, got {value!r}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import dtypes
 from tensorgrad.ops import tapers
 from tensorgrad.ops.pointwise import abs, exp, sin
+from tensorgrad.public import functions
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -145,3 +146,6 @@ def exponential(
         center = (M - 1 if sym or M == 1 else M) / 2
     window = exp(-abs(tapers.steps(M, 1 / tau, -center / tau, device)))
     return tapers.finished(window, dtype, requires_grad)
+
+
+globals().update(functions(globals(), __all__))

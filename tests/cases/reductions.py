@@ -263,9 +263,9 @@ bad("aminmax empty dim", lambda m, x: m.aminmax(x, dim=1), EMPTY, error=IndexRan
 bad("max of a number", lambda m, x: m.max(2, x), X, error=TypeError,
     words="max: expected a tensor, got int")
 bad("max dims", lambda m, x: m.max(x, (0, 1)), X, error=TypeError,
-    words="max: expected dim to be a number, got (0, 1)")
+    words="max: expected dim to be a whole number, got (0, 1)")
 bad("prod dims", lambda m, x: m.prod(x, (0, 1)), X, error=TypeError,
-    words="prod: expected dim to be a number, got (0, 1)")
+    words="prod: expected dim to be a whole number, got (0, 1)")
 bad("nanmean of integers", lambda m, x: m.nanmean(x), LONG, error=DTypeError,
     words="nanmean: expected a floating point dtype, got int64")
 bad("var_mean of integers", lambda m, x: m.var_mean(x), LONG, error=DTypeError,

@@ -265,7 +265,8 @@ bad("fill text", lambda m, x: x.fill_("a"), X, error=TypeError,
     words="fill_: expected a number or a tensor, got str")
 bad("zeros 1.5", lambda m: m.zeros(1.5), error=TypeError,
     words="zeros: expected whole numbers, got 1.5")
-bad("sum 1.5", lambda m, x: x.sum(1.5), X, error=TypeError, words="expected whole numbers, got 1.5")
+bad("sum 1.5", lambda m, x: x.sum(1.5), X, error=TypeError,
+    words="sum: expected dim to be a whole number, got 1.5")
 bad("backward list", lambda m, x: recorded(m, x).sum().backward([1.0]), X, error=TypeError,
     words="backward: expected tensors or None as gradients, got list")
 bad("negative power", lambda m, x: x ** -1, LONG, error=DTypeError,

@@ -97,3 +97,32 @@ LOSSES = (
 for name in LOSSES.split():
     bad(f"{name} shapes", lambda m, x, y, name=name: find(m, f"nn.functional.{name}")(x, y), X,
         floats(3, 5), error=ShapeError, words="expected")
+
+# ---- flags, whole numbers and dtypes that are something else
+
+FLAGS = (
+    "sum mean amax argmax any logsumexp median prod std var nansum nanmean linalg.vector_norm"
+)
+for name in FLAGS.split():
+    bad(f"{name.removeprefix('linalg.')} keepdim", lambda m, x, name=name: find(m, name)(x, dim=0,
+        keepdim=1), X, error=TypeError, words=": expected keepdim to be True or False, got 1")
+OTHER_FLAGS = (
+    "sort.descending topk.largest nonzero.as_tuple unique.return_counts combinations."
+    "with_replacement multinomial.replacement linalg.svd.full_matrices "
+    "nn.functional.dropout.training nn.functional.avg_pool1d.ceil_mode"
+)
+MORE = {"topk": (2,), "multinomial": (2,), "nn.functional.avg_pool1d": (2,)}
+for name, _, flag in [dotted.rpartition(".") for dotted in OTHER_FLAGS.split()]:
+    bad(f"{name.rpartition('.')[2]} {flag}",
+        lambda m, x, name=name, flag=flag: find(m, name)(x, *MORE.get(name, ()), **{flag: 1}),
+        X[0] if name == "combinations" else X, error=TypeError,
+        words=f": expected {flag} to be True or False, got 1")
+WHOLE = (
+    "tril.diagonal triu.diagonal round.decimals rot90.k diff.n nn.functional.softmax.dim "
+    "nn.functional.glu.dim cumsum.dim unbind.dim flatten.start_dim fft.fft.n"
+)
+for name, _, number in [dotted.rpartition(".") for dotted in WHOLE.split()]:
+    for value in (1.5, True):
+        bad(f"{name.rpartition('.')[2]} {number} {value}",
+            lambda m, x, name=name, number=number, value=value: find(m, name)(x, **{number: value}),
+            X, error=TypeError, words=f": expected {number} to be a whole number, got {value}")
