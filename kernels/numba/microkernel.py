@@ -20,12 +20,17 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 _instruction: Any = intrinsic
 
-_FEATURES = llvm.get_host_cpu_features()
+# What Numba compiles for: the host, or what its settings name instead.
+_FEATURES = (
+    llvm.get_host_cpu_features()
+    if config.CPU_FEATURES is None
+    else {feature[1:]: feature[0] == "+" for feature in config.CPU_FEATURES.split(",")}
+)
 _REGISTERS_32 = bool(_FEATURES.get("avx512f") or not _FEATURES.get("sse2"))
 BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16
 ROWS = 8 if _REGISTERS_32 else 6  # sums take ROWS * VECTORS registers, of 32 or of 16
