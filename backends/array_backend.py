@@ -9,7 +9,6 @@ the op's composition runs. See `tensorgrad.op`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -116,18 +115,7 @@ class ArrayBackend(
         # A reduction to no dimensions gives NumPy's scalars, which cannot be written.
         if shared or not isinstance(input, self.xp.ndarray):
             return self.xp.array(input, copy=True)
-        base = input.base
-        if base is None or (
-            # All of an array that nobody else holds: a kernel saw its result in another shape.
-            # References: the view's and this function's two.
-            sys.getrefcount(base) == 3
-            and isinstance(base, self.xp.ndarray)
-            and base.base is None
-            and base.nbytes == input.nbytes
-            and input.flags.writeable
-        ):
-            return input
-        return self.xp.array(input, copy=True)
+        return input if input.base is None else self.xp.array(input, copy=True)
 
     def is_view(self, view: Array, of: Array) -> bool:
         """Whether `view`, made from `of`, shares its memory."""

@@ -6,6 +6,7 @@ ufunc, so that no Python frame stands between an op and it (0.1 us a call).
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import ml_dtypes
@@ -105,6 +106,21 @@ class NumpyBackend(ArrayBackend):
         out = np.empty(shape, dtype)  # np.full takes 2 us for one element, this 0.3
         out.fill(value)
         return out
+
+    def own(self, input: Array, shared: bool) -> Array:
+        base = getattr(input, "base", None)
+        if (
+            # All of an array that nobody else holds: a kernel saw its result in another shape.
+            # References: the view's, `base` and the call's.
+            sys.getrefcount(base) == 3
+            and not shared
+            and isinstance(base, np.ndarray)
+            and base.base is None
+            and base.nbytes == input.nbytes
+            and input.flags.writeable
+        ):
+            return input
+        return super().own(input, shared)
 
     def expand(self, input: Array, size: tuple[int, ...]) -> Array:
         # np.broadcast_to takes 4 us; a view made by hand 0.6. Backward passes of sums call it all

@@ -424,8 +424,9 @@ def test_data_sets_of_data_sets():
     assert stacked[1][0][0].item() == 1
     assert stacked[1][1][0].item() == 6
     assert StackDataset(x=[1, 2], y="ab")[1] == {"x": 2, "y": "b"}
+    with pytest.raises(AssertionError, match="ConcatDataset: expected at least one dataset"):
+        ConcatDataset([])
     for make in (
-        lambda: ConcatDataset([]),
         StackDataset,
         lambda: StackDataset([1], [1, 2]),
     ):

@@ -17,19 +17,21 @@ gathered where it lies.
 from typing import Any
 
 import llvmlite.binding as llvm
+import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 _instruction: Any = intrinsic
 
+_SETTING: str | None = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
 # What Numba compiles for: the host, or what its settings name instead.
 _FEATURES = (
     llvm.get_host_cpu_features()
-    if config.CPU_FEATURES is None
-    else {feature[1:]: feature[0] == "+" for feature in config.CPU_FEATURES.split(",")}
+    if _SETTING is None
+    else {feature[1:]: feature[0] == "+" for feature in _SETTING.split(",")}
 )
 _REGISTERS_32 = bool(_FEATURES.get("avx512f") or not _FEATURES.get("sse2"))
 BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16

@@ -13,7 +13,7 @@ from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.ops.conversion import all_widened
 from tensorgrad.ops.linalg import matmul, rows, swap_last
-from tensorgrad.ops.reduction import total
+from tensorgrad.ops.reduction import sum_to_shape, total
 from tensorgrad.ops.shape import reshape, to_order
 
 if TYPE_CHECKING:
@@ -42,20 +42,21 @@ def _check_linear(input: Any, weight: Any, bias: Any) -> None:
     check=_check_linear,
     input=lambda g, weight: matmul(g, weight),
     weight=lambda g, input: matmul(swap_last(rows(g)), rows(input)),
-    bias=lambda g: total(rows(g), 0, False),
+    bias=lambda g, bias: sum_to_shape(rows(g) if bias.ndim < 2 else g, bias.shape),
 )
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weight.T + bias: (*, in_features), (out_features, in_features), (out_features,) to
-    (*, out_features).
+    (*, out_features). A bias of another shape must broadcast to the result's.
     """
     out = matmul(input, swap_last(weight))
     if bias is None:
         return out
-    if bias.ndim > 1:
-        _check_linear(input, weight, bias)
     if bias.dtype != out.dtype:
         dtypes.refuse_mixed("linear", out.dtype, bias.dtype)
-    return out + bias
+    result = out + bias
+    if result.shape != out.shape:
+        _check_linear(input, weight, bias)
+    return result
 
 
 @all_widened

@@ -25,6 +25,10 @@ from tests.cases.table import *
 case("linear", linear, normal(3, 4), normal(5, 4), normal(5), ref=lambda x, w, b: x @ w.T + b,
      dtypes=NARROW)
 case("linear no bias", linear, normal(2, 3, 4), normal(5, 4), ref=lambda x, w: x @ w.T)
+case("linear bias by row", linear, normal(3, 4), normal(5, 4), normal(3, 1),
+     ref=lambda x, w, b: x @ w.T + b)
+case("linear bias for each", linear, normal(2, 3, 4), normal(5, 4), normal(3, 5),
+     ref=lambda x, w, b: x @ w.T + b)
 case("linear 1-d", linear, normal(4), normal(5, 4), normal(5), ref=lambda x, w, b: x @ w.T + b)
 case("bilinear", bilinear, normal(2, 3, 4), normal(2, 3, 5), normal(6, 4, 5), normal(6),
      dtypes=NARROW, ref=lambda x, y, w, b: np.einsum("abi,kij,abj->abk", x, w, y) + b)

@@ -163,7 +163,9 @@ case("lstsq", lambda a, b: L.lstsq(a, b).solution, spread(5, 3), normal(5, 2), t
      ref=lambda a, b: np.linalg.lstsq(a, b, rcond=None)[0])
 case("lstsq wide", lambda a, b: L.lstsq(a, b, driver="gelsd").solution, spread(3, 5), normal(3, 2),
      torch="", ref=lambda a, b: np.linalg.lstsq(a, b, rcond=None)[0])
-case("matrix_exp", tg.matrix_exp, well(2, 3, 3), dtypes=NARROW)
+case("matrix_exp", tg.matrix_exp, well(2, 3, 3))
+# Of 16 bits PyTorch's result is infinite.
+case("matrix_exp narrow", tg.matrix_exp, well(2, 3, 3), dtypes=NARROW, torch="")
 case("matrix_exp large", lambda x: tg.matrix_exp(x * 8) / 1e6, well(3, 3), torch="")
 case("matrix_power", tg.matrix_power, well(2, 3, 3), n=5, ref=np.linalg.matrix_power)
 case("matrix_power negative", tg.matrix_power, well(3, 3), n=-2, ref=np.linalg.matrix_power)

@@ -187,7 +187,8 @@ bad("multi_margin_loss target", lambda m, x: m.nn.functional.multi_margin_loss(
     x, m.tensor([0, 1])), X, error=ShapeError, words="multi_margin_loss: expected input (N, C)")
 bad("linear_cross_entropy", lambda m, x, w: m.nn.functional.linear_cross_entropy(
     x, w, m.tensor([0, 1, 2])), X, floats(5, 3), error=ShapeError,
-    words="linear_cross_entropy: expected input (N, in)")
+    words="linear_cross_entropy: expected input (N, in)",
+    ops="linear_cross_entropy linear_softmax_cross_entropy")
 
 # ---- with margins
 

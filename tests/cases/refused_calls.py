@@ -385,6 +385,8 @@ bad("nll_loss of integers", lambda m, x, y: F(m).nll_loss(x, y),
 bad("multi_margin_loss of integers", lambda m, x, y: F(m).multi_margin_loss(x, y),
     ints([1, 2], [3, 4]), ints(0, 1), error=DTypeError,
     words="multi_margin_loss: expected a floating point dtype, got int64")
+bad("linear bias of more", lambda m, x, w, b: F(m).linear(x, w, b), X, floats(2, 4),
+    floats(2, 3, 2), error=ShapeError, words="linear: expected bias of shape [2], got [2, 3, 2]")
 bad("linear dtypes", lambda m, x, w, b: F(m).linear(x, w, b), X, floats(2, 4),
     floats(2).astype("float64"), error=DTypeError,
     words="linear: expected tensors of one dtype, got float32 and float64")
