@@ -163,3 +163,20 @@ def test_norms_do_not_depend_on_the_number_of_threads():
     for several, one in zip(results[:half], results[half:], strict=True):
         np.testing.assert_array_equal(several, one)
     assert math.isfinite(sum(float(a.sum()) for a in results))
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 33), (1, 33), (70, 2), (3, 4, 1)], ids=str)
+def test_a_gradient_that_is_the_same_for_every_row(shape):
+    results = []
+    for name in ("numpy", "numba"):
+        with tg.use_backend(name):
+            rng = np.random.default_rng(0)
+            x, weight, bias, g = (
+                tg.tensor(rng.standard_normal(size), requires_grad=True)
+                for size in (shape, shape[-1:], shape[-1:], shape[-1:])
+            )
+            out = tg.layer_norm(x, shape[-1:], weight, bias)
+            out.backward(g.detach().expand(shape))
+            results.append([x.grad.numpy(), weight.grad.numpy(), bias.grad.numpy()])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, 1e-9, 1e-9)

@@ -36,7 +36,7 @@ from tensorgrad.kernels.numba.sums import (
 )
 from tensorgrad.kernels.numba.tasks import Tasks
 
-LINES = 16  # rows at least whose gradients of the weight a task adds up
+LINES = 64  # rows at least whose gradients of the weight a task adds up
 
 
 # --------------------------------------------------------------------------------------------- rows
@@ -95,15 +95,17 @@ def _write_each_vjp(g, row, mean, scale, weight, first, second, out):
 
 
 @Tasks
-def _rows_vjp(task, g, x, weight, mean, variance, eps, centred, rows, out, by_weight):
-    """by_weight (.., 2, Q): gradients of weight and bias, of a task's rows if S is 1, else of one
+def _rows_vjp(task, g, step, x, weight, mean, variance, eps, centred, rows, out, by_weight):
+    """The gradient of row r lies in row r * step of g.
+
+    by_weight (.., 2, Q): gradients of weight and bias, of a task's rows if S is 1, else of one
     row.
     """
     places = x.shape[1] // weight.shape[1]
     if places == 1:
         by_weight[task, :, :] = 0
     for r in range(task * rows, min((task + 1) * rows, x.shape[0])):
-        row, source, target = x[r], g[r], out[r]
+        row, source, target = x[r], g[r * step], out[r]
         w = weight[r % weight.shape[0]]
         m = mean[r]
         scale = x.dtype.type(1) / np.sqrt(variance[r] + eps[0])
@@ -216,6 +218,17 @@ def standardize_vjp(g, x, weight, dim, eps, state, centred=True):
     )
 
 
+def _gradient_rows(g, form):
+    """g by rows, and how many of its rows are one of x: of a sum over all rows it has one."""
+    size, place = 1, g.ndim
+    while size < form[1]:
+        place -= 1
+        size *= g.shape[place]
+    if form[0] > 1 and size == form[1] and not any(g.strides[:place]):
+        return plain(g[(0,) * place]).reshape(1, size), 0
+    return plain(g).reshape(form), 1
+
+
 def _rows_backward(g, x, weight, mean, variance, eps, centred, form, lines):
     weight = channels.filled(weight, lines, 1, x.dtype)
     out = np.empty(form, x.dtype)
@@ -225,9 +238,11 @@ def _rows_backward(g, x, weight, mean, variance, eps, centred, form, lines):
         rows = max(rows, LINES)
         parts = tasks = -(-form[0] // rows)
     by_weight = np.empty((parts, 2, lines[1]), x.dtype)
-    grouped = plain(g).reshape(form), plain(x).reshape(form)
     small = np.array([eps], x.dtype)
-    _rows_vjp(tasks, *grouped, weight, mean, variance, small, int(centred), rows, out, by_weight)
+    _rows_vjp(
+        tasks, *_gradient_rows(g, form), plain(x).reshape(form),
+        weight, mean, variance, small, int(centred), rows, out, by_weight,
+    )  # fmt: skip
     # Part i is of line i % P: where a part is of many rows, P is 1.
     g_weight, g_bias = by_weight.reshape(-1, lines[0], 2, lines[1]).sum(0).swapaxes(0, 1)
     return out.reshape(x.shape), g_weight, g_bias
