@@ -8,6 +8,7 @@ import numba
 import numpy as np
 import pytest
 
+import tensorgrad as tg
 from bench import kernels as compose
 from tensorgrad.backends.numba_backend import NumbaBackend
 
