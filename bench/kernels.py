@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import elementwise, recurrent
+from bench import elementwise, recurrent, windows
 from tensorgrad.backend import CPU
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -148,87 +148,6 @@ def attention_vjp(
     return slopes @ k, slopes.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ g
 
 
-def around(x: Array, padding: tuple[int, ...], value: float) -> Array:
-    return np.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)), constant_values=value)
-
-
-def columns(x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Array:
-    """(N, C, KH, KW, *positions)."""
-    windows = numpy_backend.windows(around(x, padding, 0), kernel, stride, dilation)
-    return np.ascontiguousarray(windows.transpose(0, 1, 4, 5, 2, 3))
-
-
-def convolution(
-    x: Array,
-    weight: Array,
-    bias: Array | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-) -> Array:
-    wide = columns(x, weight.shape[2:], stride, padding, dilation)
-    n, o, positions = x.shape[0], weight.shape[0], wide.shape[4:]
-    flat = weight.reshape(groups, o // groups, -1)
-    out = flat @ wide.reshape(n, groups, flat.shape[2], -1)
-    out = out.reshape(n, o, *positions)
-    return out if bias is None else out + bias[:, None, None]
-
-
-def convolution_of_lines(
-    x: Array,
-    weight: Array,
-    bias: Array | None,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    groups: int,
-) -> Array:
-    how = (1, *stride), (0, *padding), (1, *dilation), groups
-    return convolution(x[:, :, None], weight[:, :, None], bias, *how)[:, :, 0]
-
-
-def convolution_vjp(
-    g: Array, x: Array, weight: Array, stride: Any, padding: Any, dilation: Any, groups: int
-) -> tuple[Array, Array, Array]:
-    """Of input, weight and bias."""
-    kernel = weight.shape[2:]
-    wide = columns(x, kernel, stride, padding, dilation)
-    n, o = g.shape[:2]
-    each = g.reshape(n, groups, o // groups, -1)
-    depth = weight[0].size
-    matrices = wide.reshape(n, groups, depth, -1)
-    g_weight = (each @ matrices.swapaxes(2, 3)).sum(0).reshape(weight.shape)
-    back = weight.reshape(groups, -1, depth).swapaxes(1, 2) @ each
-    apart = back.reshape(wide.shape).transpose(0, 1, 4, 5, 2, 3)
-    size = tuple(s + 2 * p for s, p in zip(x.shape[2:], padding, strict=True))
-    folded = numpy_backend.fold_windows(apart, size, kernel, stride, dilation)
-    (top, left), (height, width) = padding, x.shape[2:]
-    g_input = folded[:, :, top : top + height, left : left + width]
-    return g_input, g_weight, g.sum((0, 2, 3))
-
-
-def pool_places(x: Array, *how: Any) -> tuple[Array, Array]:
-    """Where in each plane the windows' largest elements lie, and which lie in the padding."""
-    places = numpy_backend.largest_in_windows(x, *how, False)
-    return np.maximum(places, 0), places < 0
-
-
-def max_windows(x: Array, *how: Any) -> Array:
-    places, outside = pool_places(x, *how)
-    rows = places.reshape(*x.shape[:2], -1)
-    found = np.take_along_axis(x.reshape(*x.shape[:2], -1), rows, -1).reshape(places.shape)
-    return np.where(outside, -np.inf, found)
-
-
-def max_windows_vjp(g: Array, x: Array, *how: Any) -> Array:
-    places, outside = pool_places(x, *how)
-    out = np.zeros((x.shape[0] * x.shape[1], x.shape[2] * x.shape[3]), g.dtype)
-    rows = np.arange(len(out))[:, None], places.reshape(len(out), -1)
-    np.add.at(out, rows, np.where(outside, 0, g).reshape(len(out), -1))
-    return out.reshape(x.shape)
-
-
 def embedding(index: Array, weight: Array) -> Array:
     return numpy_backend.embedding(index, weight, None)
 
@@ -255,7 +174,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     yield from reduction_cases(rng, dtype)
     yield from recurrent.cases(rng, dtype)
     yield from attention_cases(rng, dtype)
-    yield from convolution_cases(rng, dtype)
+    yield from windows.cases(rng, dtype)
     yield from embedding_cases(rng, dtype)
     yield from optimizer_cases(rng, dtype)
     yield from elementwise.cases(dtype, numba_backend)
@@ -400,61 +319,6 @@ def attention_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             size,
             partial(lambda given: numba_backend.attention_vjp(*given)[:3], given),
             partial(attention_vjp, g, q, k, v, causal),
-        )
-
-
-def convolution_cases(rng: Any, dtype: Any) -> Iterator[Case]:
-    ours = numba_backend
-    shapes = [(64, 1, 16, 8, 3, 1, 1), (64, 16, 32, 8, 3, 1, 1), (64, 16, 32, 8, 3, 1, 0)]
-    shapes += [(64, 16, 32, 8, 3, 2, 1), (32, 64, 64, 32, 3, 1, 1), (32, 64, 64, 32, 3, 2, 0)]
-    shapes += [(32, 3, 32, 32, 5, 1, 2), (32, 32, 64, 16, 5, 1, 2), (32, 64, 128, 16, 4, 2, 1)]
-    for batch, channels, to, side, width, step, around_it in shapes:
-        size = f"{batch}x{channels}x{side}x{side} to {to} k{width}s{step}p{around_it}"
-        x = normal(rng, dtype, batch, channels, side, side)
-        weight, bias = normal(rng, dtype, to, channels, width, width), normal(rng, dtype, to)
-        how = (step, step), (around_it, around_it), (1, 1), 1
-        g = convolution(x, weight, bias, *how)
-        yield (
-            "convolution",
-            size,
-            partial(ours.convolution, x, weight, bias, *how),
-            partial(convolution, x, weight, bias, *how),
-        )
-        yield (
-            "convolution_vjp",
-            size,
-            partial(ours.convolution_vjp, g, x, weight, *how, (True, True, True)),
-            partial(convolution_vjp, g, x, weight, *how),
-        )
-    x, weight = normal(rng, dtype, 32, 64, 512), normal(rng, dtype, 128, 64, 4)
-    how = None, (2,), (1,), (1,), 1
-    yield (
-        "convolution",
-        "32x64x512 to 128 k4s2p1",
-        partial(ours.convolution, x, weight, *how),
-        partial(convolution_of_lines, x, weight, *how),
-    )
-    for batch, channels, side, width, step in (
-        (64, 32, 8, 2, 2),
-        (32, 64, 32, 2, 2),
-        (8, 64, 33, 3, 2),
-    ):
-        size = f"{batch}x{channels}x{side}x{side} by {width} s{step}"
-        x = normal(rng, dtype, batch, channels, side, side)
-        pool = (width, width), (step, step), (width // 2 * (width % 2),) * 2, (1, 1)
-        _, aux = ours.max_windows(x, *pool)
-        g = max_windows(x, *pool)
-        yield (
-            "max_windows",
-            size,
-            partial(first_of, ours.max_windows, x, *pool),
-            partial(max_windows, x, *pool),
-        )
-        yield (
-            "max_windows_vjp",
-            size,
-            partial(ours.max_windows_vjp, g, x.shape, pool[0], aux),
-            partial(max_windows_vjp, g, x, *pool),
         )
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from bench import kernels as compose
 from bench import recurrent as compose_layers
+from bench import windows
 from tensorgrad.backend import CPU
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -457,15 +458,15 @@ def test_one_dimension_is_a_plane_of_one_row(channels, to, groups, size, kernel,
     plane = *zip((1, 0, 1), how, strict=True), groups
     y = backend.convolution(x, weight, bias, *line)
     exact = [a[..., None, :].astype("f8") for a in (x, weight)]
-    close(y, compose.convolution(*exact, bias.astype("f8"), *plane)[:, :, 0])
-    wants = compose.convolution_vjp(y[:, :, None].astype("f8"), *exact, *plane)
+    close(y, windows.convolution(*exact, bias.astype("f8"), *plane)[:, :, 0])
+    wants = windows.convolution_vjp(y[:, :, None].astype("f8"), *exact, *plane)
     gots = backend.convolution_vjp(y, x, weight, *line, (True, True, True))
     for got, want in zip(gots, wants, strict=True):
         close(got, want.reshape(got.shape))
     back = backend.transposed_convolution(y, weight, None, *line, (size,))
     np.testing.assert_array_equal(back, gots[0])
     of_y = backend.transposed_convolution_vjp(back, y, weight, *line, (True, True, True))
-    close(of_y[0], compose.convolution(back[:, :, None], exact[1], None, *plane)[:, :, 0])
+    close(of_y[0], windows.convolution(back[:, :, None], exact[1], None, *plane)[:, :, 0])
     close(of_y[2], back.sum((0, 2)))
     assert backend.convolution(x[:1], weight, bias, *line) is NotImplemented  # little work
     some = backend.convolution_vjp(y, x, weight, *line, (False, True, False))
@@ -480,10 +481,10 @@ def test_convolution(case, dtype):
     x, weight = sample(shape, dtype, 0, 1.0), sample(weight_shape, dtype, 1, 1.0)
     bias = sample(weight_shape[:1], dtype, 2)
     exact = [a.astype("f8") for a in (x, weight, bias)]
-    want = compose.convolution(*exact, *how)
+    want = windows.convolution(*exact, *how)
     close(backend.convolution(x, weight, bias, *how), want)
     g = sample(want.shape, dtype, 3, 1.0)
-    wanted = compose.convolution_vjp(g.astype("f8"), *exact[:2], *how)
+    wanted = windows.convolution_vjp(g.astype("f8"), *exact[:2], *how)
     everything = backend.convolution_vjp(g, x, weight, *how, (True, True, True))
     for got, want in zip(everything, wanted, strict=True):
         close(got, want)
@@ -534,11 +535,11 @@ def test_max_windows_takes_the_first_largest_and_the_last_nan(shape, how, dtype)
     x[rng.random(x.shape) < 0.1] = np.nan
     x[rng.random(x.shape) < 0.3] = -np.inf
     got, aux = backend.max_windows(x, *how)
-    want = compose.max_windows(x, *how)
+    want = windows.max_windows(x, *how)
     np.testing.assert_array_equal(got, want)
     assert got.dtype == dtype
     g = sample(want.shape, dtype, 1)
-    close(backend.max_windows_vjp(g, x.shape, how[0], aux), compose.max_windows_vjp(g, x, *how))
+    close(backend.max_windows_vjp(g, x.shape, how[0], aux), windows.max_windows_vjp(g, x, *how))
     places = backend.largest_in_windows(x, *how, True)
     np.testing.assert_array_equal(places, reference.largest_in_windows(x, *how, True))
 
