@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from bench import kernels as compose
+from bench import windows as compose
 from tensorgrad.kernels.numba import convolution
 from tensorgrad.kernels.numba.winograd_transforms import FORMS
 
