@@ -276,6 +276,20 @@ def test_backward_hooks_see_and_replace_gradients(backend):
     assert not seen
 
 
+def test_the_tables_of_hooks_are_read_and_cleared():
+    layer = nn.Linear(2, 2)
+    assert not layer._forward_hooks
+    hooks = {"forward_pre": print, "forward": max, "full_backward_pre": min, "full_backward": sum}
+    for name, hook in hooks.items():
+        getattr(layer, f"register_{name}_hook")(hook)
+    for name, hook in hooks.items():
+        table = getattr(layer, f"_{name.removeprefix('full_')}_hooks")
+        assert list(table.values()) == [hook]
+        table.clear()
+        assert len(table) == 0
+    assert layer(tg.ones(1, 2)).shape == (1, 2)
+
+
 def test_backward_hook_without_an_input_that_requires_grad():
     layer, seen = nn.Linear(2, 3), []
     layer.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go[0].tolist())))

@@ -345,6 +345,68 @@ def test_pruning_beside_torch():
     same_steps(ours, theirs, torch)
 
 
+def pruned_again(library):
+    """A layer pruned four times, one of them by a method of the user's; its hook, and itself."""
+    how = importlib.import_module(f"{library.__name__}.nn.utils.prune")
+
+    class EverySecond(how.BasePruningMethod):
+        PRUNING_TYPE = "unstructured"
+
+        def compute_mask(self, t, default_mask):
+            mask = default_mask.clone()
+            mask.view(-1)[::2] = 0
+            return mask
+
+    layer = library.nn.Linear(6, 5)
+    with library.no_grad():
+        layer.weight.copy_(library.arange(30.0).reshape(5, 6).sin())
+        layer.bias.copy_(library.arange(5.0))
+    how.l1_unstructured(layer, "bias", 2)
+    how.l1_unstructured(layer, "weight", 4)
+    how.ln_structured(layer, "weight", 0.3, n=1, dim=1)
+    EverySecond.apply(layer, "weight")
+    how.global_unstructured([(layer, "weight"), (layer, "bias")], how.L1Unstructured, amount=3)
+    return layer, how
+
+
+def described(layer):
+    """What the pruning tutorial prints of a pruned layer's hooks."""
+    return [
+        (hook._tensor_name, [type(method).__name__ for method in hook])
+        for hook in layer._forward_pre_hooks.values()
+    ]
+
+
+def test_pruned_again_and_again_keeps_its_history():
+    layer, how = pruned_again(tg)
+    weight = ["L1Unstructured", "LnStructured", "EverySecond", "CustomFromMask"]
+    history = [("weight", weight), ("bias", ["L1Unstructured", "CustomFromMask"])]
+    assert described(layer) == history
+    assert list(layer.state_dict()) == ["bias_orig", "weight_orig", "bias_mask", "weight_mask"]
+    hook = next(iter(layer._forward_pre_hooks.values()))
+    assert isinstance(hook, how.PruningContainer)
+    assert len(hook) == 4
+    assert hook[0].amount == 4
+    with pytest.raises(ValueError, match="expected methods of 'weight', got one of 'bias'"):
+        hook.add_pruning_method(list(layer._forward_pre_hooks.values())[1][0])
+    with pytest.raises(TypeError, match="PruningContainer: expected a pruning method, got 3"):
+        hook.add_pruning_method(3)
+    with pytest.raises(ValueError, match="prune: expected a tensor with channels"):
+        how.random_structured(layer, "bias", 1, dim=0)
+    assert described(layer) == history
+    layer._forward_pre_hooks.clear()
+    assert not how.is_pruned(layer)
+
+    torch = pytest.importorskip("torch")
+    ours, theirs = pruned_again(tg)[0], pruned_again(torch)[0]
+    assert described(ours) == described(theirs)
+    for name in ("weight_mask", "bias_mask", "weight"):
+        close(getattr(ours, name), getattr(theirs, name).detach().numpy(), 1e-6)
+    for library, layer in ((tg, ours), (torch, theirs)):
+        importlib.import_module(f"{library.__name__}.nn.utils.prune").remove(layer, "weight")
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
 # ---- fusion
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tensorgrad import modes
@@ -62,6 +62,40 @@ class ModuleHooks:
         except Exception:
             call.after_failure(args, kwargs)
             raise
+
+
+class HookTable(Mapping[int, Hook]):
+    """The hooks of one kind of a module by their keys, to read and to take hooks away; nothing is
+    kept here but the module.
+    """
+
+    def __init__(self, module: Any, kind: str) -> None:
+        self._module = module
+        self._kind = kind
+
+    def _entries(self) -> OrderedDict[int, Any]:
+        own = self._module.__dict__.get("_hooks")
+        return OrderedDict() if own is None else getattr(own, self._kind)
+
+    def __getitem__(self, key: int) -> Hook:
+        entry = self._entries()[key]
+        hook: Hook = entry[0] if isinstance(entry, tuple) else entry
+        return hook
+
+    def __delitem__(self, key: int) -> None:
+        del self._entries()[key]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._entries())
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def clear(self) -> None:
+        self._entries().clear()
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 class _Call:

@@ -16,7 +16,7 @@ from tensorgrad import dtypes
 from tensorgrad._tensor import Tensor
 from tensorgrad.backend import Device
 from tensorgrad.graph import HookHandle, TensorCore
-from tensorgrad.nn.hooks import EVERY, ModuleHooks, for_every_module
+from tensorgrad.nn.hooks import EVERY, HookTable, ModuleHooks, for_every_module
 from tensorgrad.nn.registry import BUFFER, MODULE, PARAMETER, REGISTERING
 from tensorgrad.nn.state import Stateful
 from tensorgrad.ops.creation import empty_like
@@ -173,6 +173,22 @@ class Module(Stateful):
         if found is None:
             found = self._hooks = ModuleHooks()
         return found
+
+    @property
+    def _forward_pre_hooks(self) -> HookTable:
+        return HookTable(self, "pre")
+
+    @property
+    def _forward_hooks(self) -> HookTable:
+        return HookTable(self, "post")
+
+    @property
+    def _backward_pre_hooks(self) -> HookTable:
+        return HookTable(self, "backward_pre")
+
+    @property
+    def _backward_hooks(self) -> HookTable:
+        return HookTable(self, "backward")
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False

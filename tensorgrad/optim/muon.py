@@ -99,9 +99,13 @@ class Muon(Optimizer):
 def orthogonal(step: Any, coefficients: Coefficients, steps: int, eps: float) -> Any:
     """U V^T, nearly, of step = U S V^T, by Newton and Schulz's iteration.
 
-    Each line is computed in float32 and rounded once, as PyTorch's products of bfloat16 are. The
-    roundings decide the result's second digit: without them a run parts from PyTorch's in its
-    first step.
+    Each line is computed in float32 and rounded once, as PyTorch's products of bfloat16 are: with
+    sums of up to 8 terms the results are its own to the bit. The roundings decide the result's
+    second digit. In longer sums one of some thousand elements lies so near to the middle between
+    two numbers of bfloat16 that the order of the terms decides, and the iteration multiplies such
+    bits: after 50 steps on matrices of 16 to 256 rows parameters are 2e-4 to 2e-3 apart. PyTorch
+    parts from itself by as much (5e-5 to 2e-3 measured, between its kernels for AVX-512, for AVX2
+    and for older processors): no order of terms is its own.
     """
     a, b, c = coefficients
     tall = step.shape[0] > step.shape[1]

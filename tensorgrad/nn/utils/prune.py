@@ -7,7 +7,7 @@ https://docs.pytorch.org/docs/stable/nn.html#module-torch.nn.utils
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
@@ -24,34 +24,34 @@ if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 
-class _Masked:
-    """The forward pre-hook of a pruned tensor, and the methods that pruned it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.methods: list[BasePruningMethod] = []
-
-    def __call__(self, module: Any, inputs: Any) -> None:
-        original = getattr(module, f"{self.name}_orig")
-        setattr(module, self.name, original * getattr(module, f"{self.name}_mask"))
-
-
-def _hook(module: Module, name: str) -> tuple[int, _Masked] | None:
-    table = {} if module._hooks is None else module._hooks.pre
-    for key, (hook, _) in table.items():
-        if isinstance(hook, _Masked) and hook.name == name:
+def _hook(module: Module, name: str) -> tuple[int, BasePruningMethod] | None:
+    """The hook that prunes `module.name`, and its key."""
+    for key, hook in module._forward_pre_hooks.items():
+        if isinstance(hook, BasePruningMethod) and hook._tensor_name == name:
             return key, hook
     return None
 
 
 class BasePruningMethod:
-    """One way to choose what is pruned: subclasses define `compute_mask`.
+    """One way to choose what is pruned: subclasses define `compute_mask`. Once applied it is the
+    forward pre-hook of its module.
 
-    PRUNING_TYPE: "unstructured" methods see the elements that are left as a vector, "structured"
-    ones the channels that are left along their `dim`, "global" ones the whole tensor.
+    PRUNING_TYPE says what a method sees that is applied to what is pruned already: "unstructured"
+    the elements that are left as a vector, "structured" the channels that are left along its `dim`,
+    "global" the whole tensor.
     """
 
     PRUNING_TYPE = "global"
+    _tensor_name: str
+
+    def __call__(self, module: Module, inputs: Any) -> None:
+        setattr(module, self._tensor_name, self.apply_mask(module))
+
+    def apply_mask(self, module: Module) -> Tensor:
+        """The parameter times its mask."""
+        mask: Tensor = getattr(module, f"{self._tensor_name}_mask")
+        original: Tensor = getattr(module, f"{self._tensor_name}_orig")
+        return mask.to(original.dtype) * original
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The mask, 1 or 0 for each element of `t`, of which `default_mask` are left."""
@@ -63,24 +63,9 @@ class BasePruningMethod:
         self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None
     ) -> Tensor:
         """`t` times the mask."""
-        scores = t if importance_scores is None else importance_scores
+        scores = _scores(t, importance_scores)
         mask = ones_like(t) if default_mask is None else default_mask
-        return t * self.further(scores, mask)
-
-    def further(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """The mask after this method chose among what `mask` left."""
-        if self.PRUNING_TYPE == "global":
-            return self.compute_mask(scores, mask)
-        if self.PRUNING_TYPE == "unstructured":
-            left: Any = mask == 1
-        else:
-            dim = one_dim("prune", self.dim, mask.ndim)  # type: ignore[attr-defined]
-            others = tuple([d for d in range(mask.ndim) if d != dim])
-            kept = mask.sum(others) != 0 if others else mask != 0
-            left = (slice(None),) * dim + (kept,)
-        renewed = mask.clone()
-        renewed[left] = self.compute_mask(scores[left], mask[left])
-        return renewed
+        return t * self.compute_mask(scores, default_mask=mask)
 
     @classmethod
     def apply(
@@ -91,32 +76,107 @@ class BasePruningMethod:
         importance_scores: Tensor | None = None,
         **kwargs: Any,
     ) -> BasePruningMethod:
-        """Prune `module.name` by a method made of the arguments; what was pruned stays so."""
-        method = cls(*args, **kwargs)
-        own: Any = module
+        """Prune `module.name` by a method made of the arguments, and return the hook: that method,
+        or, where the tensor was pruned before and stays so, the container of all of them.
+        """
+        method: BasePruningMethod = cls(*args, **kwargs)
+        method._tensor_name = name
+        value: Tensor = getattr(module, name).detach()
+        scores = _scores(value, importance_scores).detach()
         found = _hook(module, name)
-        value = getattr(own, name).detach()
-        if importance_scores is not None and importance_scores.shape != value.shape:
-            raise ShapeError(
-                f"prune: expected importance_scores of shape {list(value.shape)}, got "
-                f"{list(importance_scores.shape)}"
-            )
-        mask = ones_like(value) if found is None else getattr(own, f"{name}_mask")
-        scores = value if importance_scores is None else importance_scores.detach()
-        renewed = method.further(scores, mask).to(value.dtype)
         if found is None:
-            hook = _Masked(name)
+            mask = method.compute_mask(scores, default_mask=ones_like(value))
             original = module.get_parameter(name)
             delattr(module, name)
             module.register_parameter(f"{name}_orig", original)
-            module.register_buffer(f"{name}_mask", renewed)
-            module.register_forward_pre_hook(hook)
         else:
-            hook = found[1]
-            setattr(module, f"{name}_mask", renewed)
-        hook.methods.append(method)
-        hook(module, None)
+            method = PruningContainer(*_methods(found[1]), method)
+            mask = method.compute_mask(scores, getattr(module, f"{name}_mask"))
+            del module._forward_pre_hooks[found[0]]
+        module.register_buffer(f"{name}_mask", mask.to(value.dtype))
+        module.register_forward_pre_hook(method)
+        method(module, None)
         return method
+
+    def remove(self, module: Module) -> None:
+        """Make the tensor an ordinary parameter, with zeros where it was pruned."""
+        name = self._tensor_name
+        original: Parameter = getattr(module, f"{name}_orig")
+        original.data = self.apply_mask(module).detach()
+        for part in (name, f"{name}_orig", f"{name}_mask"):
+            delattr(module, part)
+        module.register_parameter(name, original)
+
+
+class PruningContainer(BasePruningMethod):
+    """The methods that pruned one tensor, in their order; the last one computes the mask, of what
+    those before it left.
+    """
+
+    def __init__(self, *args: BasePruningMethod) -> None:
+        self._pruning_methods: tuple[BasePruningMethod, ...] = ()
+        if args:
+            self._tensor_name = args[0]._tensor_name
+        for method in args:
+            self.add_pruning_method(method)
+
+    def add_pruning_method(self, method: BasePruningMethod) -> None:
+        if not isinstance(method, BasePruningMethod):
+            raise TypeError(f"PruningContainer: expected a pruning method, got {method!r}")
+        if method._tensor_name != self._tensor_name:
+            raise ValueError(
+                f"PruningContainer: expected methods of {self._tensor_name!r}, got one of "
+                f"{method._tensor_name!r}"
+            )
+        self._pruning_methods += (method,)
+
+    def __len__(self) -> int:
+        return len(self._pruning_methods)
+
+    def __iter__(self) -> Iterator[BasePruningMethod]:
+        return iter(self._pruning_methods)
+
+    def __getitem__(self, idx: Any) -> Any:
+        return self._pruning_methods[idx]
+
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+        return _further(self._pruning_methods[-1], t, default_mask)
+
+
+def _methods(hook: BasePruningMethod) -> Iterable[BasePruningMethod]:
+    return hook if isinstance(hook, PruningContainer) else (hook,)
+
+
+def _scores(t: Tensor, importance_scores: Tensor | None) -> Tensor:
+    """What tells the elements of `t` that matter."""
+    if importance_scores is None:
+        return t
+    if importance_scores.shape != t.shape:
+        raise ShapeError(
+            f"prune: expected importance_scores of shape {list(t.shape)}, got "
+            f"{list(importance_scores.shape)}"
+        )
+    return importance_scores
+
+
+def _further(method: Any, scores: Tensor, mask: Tensor) -> Tensor:
+    """The mask after the method chose among what `mask` left."""
+    if method.PRUNING_TYPE == "global":
+        left: Any = ...
+    elif method.PRUNING_TYPE == "unstructured":
+        left = mask == 1
+    elif method.PRUNING_TYPE == "structured":
+        dim = one_dim("prune", method.dim, mask.ndim)
+        others = tuple([d for d in range(mask.ndim) if d != dim])
+        left = (slice(None),) * dim + (mask.sum(others) != 0 if others else mask != 0,)
+    else:
+        raise ValueError(
+            f"{type(method).__name__}: expected PRUNING_TYPE 'unstructured', 'structured' or "
+            f"'global', got {method.PRUNING_TYPE!r}"
+        )
+    renewed = mask.to(dtype=scores.dtype, copy=True)
+    renewed[left] = method.compute_mask(scores[left], default_mask=mask[left]).to(scores.dtype)
+    return renewed
 
 
 def _count(amount: float, size: int) -> int:
@@ -170,9 +230,14 @@ class _Structured(_Amount):
         super().__init__(amount)
         self.dim = dim
 
-    def _without_channels(self, mask: Tensor, scores: Tensor) -> Tensor:
-        """The mask without the channels of the smallest scores."""
-        dim = one_dim("prune", self.dim, mask.ndim)
+    def _channels(self, t: Tensor) -> int:
+        """`dim` of `t`, from its start."""
+        if t.ndim < 2:
+            raise ValueError(f"prune: expected a tensor with channels, got shape {list(t.shape)}")
+        return one_dim("prune", self.dim, t.ndim)
+
+    def _without_channels(self, mask: Tensor, dim: int, scores: Tensor) -> Tensor:
+        """The mask without the channels along `dim` of the smallest scores."""
         renewed = mask.clone()
         count = _count(self.amount, mask.shape[dim])
         if count:
@@ -185,8 +250,8 @@ class RandomStructured(_Structured):
     """Channels along `dim` drawn at random."""
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        size = t.shape[one_dim("prune", self.dim, t.ndim)]
-        return self._without_channels(default_mask, rand(size, device=t.device))
+        dim = self._channels(t)
+        return self._without_channels(default_mask, dim, rand(t.shape[dim], device=t.device))
 
 
 class LnStructured(_Structured):
@@ -197,10 +262,10 @@ class LnStructured(_Structured):
         self.n = n
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        dim = one_dim("prune", self.dim, t.ndim)
+        dim = self._channels(t)
         others = tuple([d for d in range(t.ndim) if d != dim])
         lengths = vector_norm(t, float(self.n), dim=others)
-        return self._without_channels(default_mask, lengths)
+        return self._without_channels(default_mask, dim, lengths)
 
 
 class Identity(BasePruningMethod):
@@ -290,7 +355,7 @@ def global_unstructured(
         raise TypeError(
             f"global_unstructured: expected an unstructured method, got {method.PRUNING_TYPE}"
         )
-    mask, start = method.further(cat(scores), cat(masks)), 0
+    mask, start = _further(method, cat(scores), cat(masks)), 0
     for (module, name), part in zip(places, masks, strict=True):
         shape = getattr(module, name).shape
         custom_from_mask(module, name, mask[start : start + part.numel()].reshape(shape))
@@ -300,19 +365,17 @@ def global_unstructured(
 def remove(module: Module, name: str) -> Module:
     """Make the pruned tensor an ordinary parameter, with zeros where it was pruned."""
     found = _hook(module, name)
-    if found is None or module._hooks is None:
+    if found is None:
         raise ValueError(f"remove: expected a pruned parameter, got {name!r}")
-    own: Any = module
-    original: Parameter = getattr(own, f"{name}_orig")
-    original.data = original.detach() * getattr(own, f"{name}_mask")
-    del module._hooks.pre[found[0]]
-    for part in (name, f"{name}_orig", f"{name}_mask"):
-        delattr(module, part)
-    module.register_parameter(name, original)
+    found[1].remove(module)
+    del module._forward_pre_hooks[found[0]]
     return module
 
 
 def is_pruned(module: Module) -> bool:
     """Whether a tensor of the module, or of one below it, is pruned."""
-    hooks = [part._hooks for part in module.modules() if part._hooks is not None]
-    return any(isinstance(hook, _Masked) for table in hooks for hook, _ in table.pre.values())
+    return any(
+        isinstance(hook, BasePruningMethod)
+        for part in module.modules()
+        for hook in part._forward_pre_hooks.values()
+    )
