@@ -75,6 +75,10 @@ class ArrayBackend(
         """
         return self.xp.array(value, dtype=dtype)
 
+    def of_scalar(self, value: Any) -> Array:
+        """What an array function gave as a number of its own kind, as a 0-d array."""
+        return self.xp.array(value)
+
     def to_numpy(self, input: Array) -> Any:
         """The array as NumPy's, sharing memory where it can."""
         return input

@@ -66,22 +66,25 @@ class NumbaBackend(NumbaActivations, NumbaLosses, NumbaRecurrent, NumpyBackend):
 
     # ---- reductions
 
-    def _reduced(self, name: str, input: Array, dim: Dim, keepdim: bool) -> Array:
-        if input.size >= MANY_REDUCED:
-            kernels = self._reductions
-            out = kernels.reduced(input, kernels.KINDS[name], dim, keepdim)
-            if out is not NotImplemented:
-                return out
-        return getattr(super(), name)(input, dim, keepdim)
+    def _reduce_many(self, name: str, input: Array, dim: Dim, keepdim: bool) -> Array:
+        kernels = self._reductions
+        out = kernels.reduced(input, kernels.KINDS[name], dim, keepdim)
+        return getattr(super(), name)(input, dim, keepdim) if out is NotImplemented else out
 
     def sum(self, input: Array, dim: Dim, keepdim: bool) -> Array:
-        return self._reduced("sum", input, dim, keepdim)
+        if input.size >= MANY_REDUCED:
+            return self._reduce_many("sum", input, dim, keepdim)
+        return NumpyBackend.sum(self, input, dim, keepdim)  # `super` would cost 0.2 us
 
     def amax(self, input: Array, dim: Dim, keepdim: bool) -> Array:
-        return self._reduced("amax", input, dim, keepdim)
+        if input.size >= MANY_REDUCED:
+            return self._reduce_many("amax", input, dim, keepdim)
+        return super().amax(input, dim, keepdim)
 
     def amin(self, input: Array, dim: Dim, keepdim: bool) -> Array:
-        return self._reduced("amin", input, dim, keepdim)
+        if input.size >= MANY_REDUCED:
+            return self._reduce_many("amin", input, dim, keepdim)
+        return super().amin(input, dim, keepdim)
 
     # ---- products: our own threads multiply, so that NumPy's BLAS keeps none of its own spinning
     # beside them. A product that BLAS runs on one thread stays there.

@@ -108,7 +108,11 @@ class NumpyBackend(ArrayBackend):
         return out
 
     def own(self, input: Array, shared: bool) -> Array:
-        base = getattr(input, "base", None)
+        if not isinstance(input, np.ndarray):  # a reduction to no dimensions gave NumPy's scalar
+            return np.array(input)
+        base = input.base
+        if base is None:
+            return np.array(input) if shared else input
         if (
             # All of an array that nobody else holds: a kernel saw its result in another shape.
             # References: the view's, `base` and the call's.
@@ -120,7 +124,7 @@ class NumpyBackend(ArrayBackend):
             and input.flags.writeable
         ):
             return input
-        return super().own(input, shared)
+        return np.array(input)
 
     def expand(self, input: Array, size: tuple[int, ...]) -> Array:
         # np.broadcast_to takes 4 us; a view made by hand 0.6. Backward passes of sums call it all
@@ -136,7 +140,7 @@ class NumpyBackend(ArrayBackend):
             else:
                 view = np.ndarray(size, input.dtype, input, 0, strides)
                 if view.size != input.size:  # elements repeat
-                    view.flags.writeable = False
+                    view.setflags(write=False)
                 return view
         view = np.broadcast_to(input, size)
         return view if view.size != input.size else input.reshape(size)

@@ -23,6 +23,8 @@ class ReductionPrimitives:
         dtype = input.dtype
         if dtype is dtypes.bfloat16 or dtype is dtypes.float16:  # they would round at every step
             return self.sum(input.astype("float32"), dim, keepdim).astype(dtype)
+        if dim is None:
+            return self.xp.add.reduce(input, None, None, None, keepdim)
         if isinstance(dim, tuple) and len(dim) == 1:
             dim = dim[0]
         if isinstance(dim, int) and input.ndim > 1 and input.shape[dim] >= 2 * SUM_BLOCK:

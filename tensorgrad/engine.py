@@ -65,9 +65,10 @@ def backward(
                 tensor = node.tensor()
             if tensor is None or (node.hooks is not None and node.hooks.of("retain")):
                 continue  # nobody can see its gradient any more, or `retain_grad` has kept it
-            if g.dtype is not tensor._array.dtype:
+            dtype = tensor._array.dtype
+            if g.dtype is not dtype:
                 g = _in_dtype_of(tensor, g)
-            if g.dtype.kind == "c":
+            if dtype.kind == "c":
                 g = turned(g)
             _accumulate(tensor, g, create_graph, node in walk.shared)
             if node.hooks is not None and node.hooks.accumulated:
@@ -194,7 +195,6 @@ def _check_gradient(caller: str, g: Any, array: Any) -> None:
             f"{caller}: expected a gradient of shape {list(array.shape)}, got "
             f"{list(g._array.shape)}"
         )
-    if (g._array.dtype.kind == "c") != (array.dtype.kind == "c"):
-        raise DTypeError(
-            f"{caller}: expected a gradient of dtype {array.dtype}, got {g._array.dtype}"
-        )
+    dtype = g._array.dtype
+    if dtype is not array.dtype and (dtype.kind == "c") != (array.dtype.kind == "c"):
+        raise DTypeError(f"{caller}: expected a gradient of dtype {array.dtype}, got {dtype}")

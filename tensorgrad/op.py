@@ -313,8 +313,7 @@ def primitive(
 
 def as_array(value: Any, like: Any) -> Any:
     """NumPy gives scalars where PyTorch has 0-d tensors."""
-    backend = modes.current().backends[like.__class__]
-    return backend.asarray(value, None, backend.device_of(like))
+    return modes.current().backends[like.__class__].of_scalar(value)
 
 
 def link_view(

@@ -83,10 +83,11 @@ class Walk:
         shared = self.shared
         # Those whose gradient is an array of the walk's own; whether the next is added in place.
         summed: dict[Node, bool] = {}
-        queue = [(-node.time, node) for node in grads]
-        heapify(queue)
         take, known_of = grads.pop, grads.get
-        pending: Node | None = None  # the queue's latest, which mostly is the next: not queued
+        pending: Node | None  # the queue's latest, which mostly is the next: not queued
+        pending, *others = grads
+        queue = [(-node.time, node) for node in others]
+        heapify(queue)
         while queue or pending is not None:
             if pending is None:
                 node = heappop(queue)[1]
@@ -119,8 +120,10 @@ class Walk:
                 results = node.pull_tensors(g) if recording else node.pull(g)
             if free and node.frees:
                 node.saved = None
-            for edge, result in zip(node.edges, results):
-                if edge is None or result is None:
+            place = -1
+            for edge in node.edges:  # `zip` would cost 0.16 us a node
+                place += 1
+                if edge is None or (result := results[place]) is None:
                     continue
                 if result.shape != edge.shape:
                     result = sum_to_shape(result, edge.shape)
