@@ -17,6 +17,7 @@ import numpy as np
 from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array
 from tensorgrad.backends.numba_activations import NumbaActivations
+from tensorgrad.backends.numba_indexing import NumbaIndexing
 from tensorgrad.backends.numba_losses import NumbaLosses
 from tensorgrad.backends.numba_recurrent import NumbaRecurrent
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -39,7 +40,7 @@ def _kernels(module: str) -> Any:
     return cached_property(load)
 
 
-class NumbaBackend(NumbaActivations, NumbaLosses, NumbaRecurrent, NumpyBackend):
+class NumbaBackend(NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent, NumpyBackend):
     name = "numba"
 
     _activation = _kernels("activation")
@@ -59,6 +60,7 @@ class NumbaBackend(NumbaActivations, NumbaLosses, NumbaRecurrent, NumpyBackend):
     _bags = _kernels("bags")
     _dropout = _kernels("dropout")
     _embedding = _kernels("embedding")
+    _scattering = _kernels("scattering")
     _optimizers = _kernels("optimizers")
     _random = _kernels("random")
     _reductions = _kernels("reductions")
@@ -314,49 +316,6 @@ class NumbaBackend(NumbaActivations, NumbaLosses, NumbaRecurrent, NumpyBackend):
     ) -> Any:
         how = stride, padding, dilation, groups
         return self._convolution.transposed_convolution_vjp(g, input, weight, *how, needs)
-
-    # ---- embedding
-
-    def embedding(self, input: Array, weight: Array, padding_idx: int | None) -> Array:
-        out = self._embedding.take_rows(weight, input)
-        return super().embedding(input, weight, padding_idx) if out is NotImplemented else out
-
-    def embedding_add(
-        self, input: Array, index: Array, padding_idx: int | None, rows: int
-    ) -> Array:
-        values = input.reshape(-1, input.shape[-1])
-        out = self._embedding.scatter_rows(values, index, rows)
-        if out is NotImplemented:
-            return super().embedding_add(input, index, padding_idx, rows)
-        if padding_idx is not None:
-            out[padding_idx] = 0
-        return out
-
-    def embedding_bags(
-        self,
-        input: Array,
-        weight: Array,
-        offsets: Array,
-        padding_idx: int | None,
-        mean: bool,
-        sparse: bool,
-    ) -> Any:
-        return self._bags.bags(weight, input, offsets, padding_idx, mean)
-
-    def embedding_bags_add(
-        self,
-        values: Array,
-        index: Array,
-        offsets: Array,
-        padding_idx: int | None,
-        mean: bool,
-        rows: int,
-    ) -> Any:
-        return self._bags.add_bags(values, index, offsets, padding_idx, mean, rows)
-
-    def distinct_rows(self, index: Array, rows: int) -> tuple[Array, Array]:
-        found = self._embedding.distinct_rows(index, rows)
-        return super().distinct_rows(index, rows) if found is NotImplemented else found
 
     # ---- lists of arrays at once: see `tensorgrad.stepping`
 

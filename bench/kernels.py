@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import elementwise, recurrent, windows
+from bench import elementwise, indexing, recurrent, windows
 from tensorgrad.backend import CPU
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -148,14 +148,6 @@ def attention_vjp(
     return slopes @ k, slopes.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ g
 
 
-def embedding(index: Array, weight: Array) -> Array:
-    return numpy_backend.embedding(index, weight, None)
-
-
-def embedding_add(values: Array, index: Array, rows: int) -> Array:
-    return numpy_backend.embedding_add(values, index, None, rows)
-
-
 # ---- the cases: a name, the kernel, the composition, and the arguments of each size
 
 Call = Callable[[], Any]
@@ -175,7 +167,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     yield from recurrent.cases(rng, dtype)
     yield from attention_cases(rng, dtype)
     yield from windows.cases(rng, dtype)
-    yield from embedding_cases(rng, dtype)
+    yield from indexing.cases(rng, dtype, numba_backend)
     yield from optimizer_cases(rng, dtype)
     yield from elementwise.cases(dtype, numba_backend)
     yield from random_cases(dtype)
@@ -319,27 +311,6 @@ def attention_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             size,
             partial(lambda given: numba_backend.attention_vjp(*given)[:3], given),
             partial(attention_vjp, g, q, k, v, causal),
-        )
-
-
-def embedding_cases(rng: Any, dtype: Any) -> Iterator[Case]:
-    ours = numba_backend
-    sizes = (16, 100, 16), (700, 10000, 200), (4096, 50000, 100), (20000, 20000, 300)
-    for count, rows, width in sizes:
-        size = f"{count} of {rows} x {width}"
-        index = rng.integers(0, rows, count)
-        table, values = normal(rng, dtype, rows, width), normal(rng, dtype, count, width)
-        yield (
-            "embedding",
-            size,
-            partial(ours.embedding, index, table, None),
-            partial(embedding, index, table),
-        )
-        yield (
-            "embedding_add",
-            size,
-            partial(ours.embedding_add, values, index, None, rows),
-            partial(embedding_add, values, index, rows),
         )
 
 
