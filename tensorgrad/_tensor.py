@@ -41,7 +41,9 @@ class Tensor(TensorGraph):
         return printing.describe(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if not self.ndim and spec else repr(self)
+        if not self.ndim and (spec or self._role is None):
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
 
     # ---- copies
 

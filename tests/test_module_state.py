@@ -45,6 +45,13 @@ def test_extra_state_is_not_set_by_a_state_that_does_not_fit():
     assert net.calls == 0
 
 
+def test_a_state_is_printed_as_an_ordered_dict():
+    state = nn.Linear(1, 1).state_dict()
+    assert repr(state).startswith("OrderedDict(")
+    state.move_to_end("weight")
+    assert list(state) == ["bias", "weight"]
+
+
 def test_hooks_around_saving():
     net = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
     seen = []

@@ -115,7 +115,15 @@ def test_words_around_the_numbers():
     )
     assert repr(tg.tensor([1], dtype=tg.int32)) == "tensor([1], dtype=int32)"
     assert repr(tg.tensor(1.5, dtype=tg.bfloat16)) == "tensor(1.5000, dtype=bfloat16)"
-    assert f"{tg.tensor(0.123456):.2f}" == "0.12"
+
+
+def test_a_tensor_of_one_number_is_formatted_as_the_number():
+    loss = (tg.tensor(0.5, requires_grad=True) * 3).sum()
+    assert f"{loss:.2f} {loss} {tg.tensor(3)} {tg.tensor(True)}" == "1.50 1.5 3 True"
+    assert f"{tg.tensor([1.5])}" == "tensor([1.5000])"
+    assert f"{tg.nn.Parameter(tg.tensor(1.5))}".startswith("Parameter containing:")
+    with pytest.raises(TypeError, match="unsupported format string"):
+        f"{tg.ones(2):.2f}"
 
 
 def test_options_stay_until_they_are_set_again(fresh_options):

@@ -83,7 +83,7 @@ class Stateful(Registry):
         if args:
             given = (*args, *(destination, prefix, keep_vars)[len(args) :])
             destination, prefix, keep_vars = given
-        state = {} if destination is None else destination
+        state = OrderedDict() if destination is None else destination
         hooks = self._state_hooks
         for hook in list(hooks.before_saving.values()) if hooks else ():
             hook(self, prefix, keep_vars)
