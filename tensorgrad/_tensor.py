@@ -41,7 +41,7 @@ class Tensor(TensorGraph):
         return printing.describe(self)
 
     def __format__(self, spec: str) -> str:
-        if not self.ndim and (spec or self._role is None):
+        if not self.ndim and (spec or not isinstance(self, Parameter)):
             return format(self.item(), spec)
         return object.__format__(self, spec)
 
