@@ -47,6 +47,7 @@ class NumbaBackend(NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent,
     _choice = _kernels("choice")
     _gemm = _kernels("gemm")
     _softmax = _kernels("softmax")
+    _linear = _kernels("linear")
     _linear_loss = _kernels("linear_loss")
     _norms = _kernels("norms")
     _channels = _kernels("channels")
@@ -115,6 +116,36 @@ class NumbaBackend(NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent,
             if bias is not None:
                 out += bias
         return out if input.ndim == 2 else out.reshape(*input.shape[:-1], weight.shape[0])
+
+    def linear_vjp(
+        self,
+        g: Array,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        needs: tuple[bool, ...],
+    ) -> Any:
+        """The three rules without the ops around them."""
+        kind = weight.dtype
+        if kind.char not in "fd" or input.dtype is not kind or g.dtype is not kind:
+            return NotImplemented
+        if input.ndim < 2 or not (g.size and input.size) or (bias is not None and bias.ndim != 1):
+            return NotImplemented
+        outputs = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
+        inputs = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
+        wants_input, wants_weight, wants_bias = needs
+        if wants_weight:
+            found = self._linear.linear_vjp(outputs, inputs, weight, wants_input)
+            if found is not NotImplemented:
+                g_input, g_weight, g_bias = found
+                if wants_input:
+                    g_input = g_input.reshape(input.shape)
+                return g_input, g_weight, g_bias if wants_bias else None
+        return (
+            self.matmul(outputs, weight).reshape(input.shape) if wants_input else None,
+            self.matmul(outputs.T, inputs) if wants_weight else None,
+            self.sum(outputs, 0, False) if wants_bias else None,
+        )
 
     # ---- choices
 

@@ -71,6 +71,11 @@ def softmax_cross_entropy_vjp(g: Array, x: Array, target: Array, ignore_index: i
     return out * np.where(kept, g, x.dtype.type(0))[:, None]
 
 
+def linear_vjp(g: Array, x: Array, weight: Array) -> tuple[Array, ...]:
+    outputs, inputs = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+    return g @ weight, outputs.T @ inputs, np.sum(outputs, 0)
+
+
 def linear_losses(x: Array, weight: Array, bias: Array, target: Array, ignore_index: int) -> Array:
     return softmax_cross_entropy(x @ weight.T + bias, target, ignore_index)
 
@@ -187,6 +192,13 @@ def linear_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             size,
             partial(numba_backend.linear, x, weight, bias),
             lambda x=x, weight=weight, bias=bias: np.matmul(x, weight.T) + bias,
+        )
+        g = normal(rng, dtype, *shape[:-1], to)
+        yield (
+            "linear_vjp",
+            size,
+            partial(numba_backend.linear_vjp, g, x, weight, bias, (True, True, True)),
+            partial(linear_vjp, g, x, weight),
         )
 
 

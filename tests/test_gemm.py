@@ -90,6 +90,48 @@ def test_linear_of_every_size(dtype):
     assert SMALL_PRODUCT < 7 * 64 * 96 * 50
 
 
+# (rows, numbers of the input, of the output): a few rows, edges of parts, more parts than threads.
+MAPS = [(32, 2, 16), (300, 70, 50), (1024, 4, 4), (1025, 33, 65), (1700, 129, 100), (9000, 40, 7)]
+
+
+def gradients(rows, k, n, dtype):
+    g, x = sample((rows, n), dtype), sample((rows, k), dtype, 1)
+    return g, x, sample((n, k), dtype, 2), sample(n, dtype, 3)
+
+
+@pytest.mark.parametrize("size", MAPS, ids=str)
+@pytest.mark.parametrize("layout", ["rows", "columns", "gaps"])
+def test_gradients_of_linear(size, layout, dtype):
+    g, x, weight, bias = gradients(*size, dtype)
+    g, x, weight = (laid_out(array, layout) for array in (g, x, weight))
+    found = backend.linear_vjp(g, x, weight, bias, (True, True, True))
+    close(found[0], g, weight)
+    close(found[1], g.T, x)
+    close(found[2][None], np.ones((1, len(g)), dtype), g)
+    for place in range(3):
+        needs = tuple(number == place for number in range(3))
+        for number, part in enumerate(backend.linear_vjp(g, x, weight, bias, needs)):
+            assert (part is not None) == (number == place)
+            if part is not None:
+                np.testing.assert_allclose(part, found[number], rtol=1e-4, atol=1e-3)
+
+
+def test_gradients_of_linear_are_of_their_rows(dtype):
+    g, x, weight, bias = gradients(1300, 40, 50, dtype)
+    shaped = g.reshape(13, 100, 50), x.reshape(13, 100, 40)
+    many = backend.linear_vjp(*shaped, weight, bias, (True, True, True))
+    assert many[0].shape == (13, 100, 40)
+    g[700, 3], x[900, 5] = np.nan, np.inf
+    with np.errstate(invalid="ignore"):
+        g_input, g_weight, g_bias = backend.linear_vjp(g, x, weight, bias, (True, True, True))
+    assert np.isnan(g_input).any(1).nonzero()[0].tolist() == [700]
+    assert np.isnan(g_bias).nonzero()[0].tolist() == [3]
+    odd = ~np.isfinite(g_weight)
+    assert odd[3].all()
+    assert odd[:, 5].all()
+    assert odd.sum() == 40 + 50 - 1
+
+
 def test_nan_and_infinity_stay_in_their_row_and_column(dtype):
     a, b = sample((40, 60), dtype), sample((60, 70), dtype, 1)
     a[3, 5], a[20, 6], b[7, 65] = np.nan, np.inf, -np.inf
@@ -102,9 +144,13 @@ def test_nan_and_infinity_stay_in_their_row_and_column(dtype):
 def test_the_number_of_threads_changes_no_bit(dtype):
     a, b = sample((700, 600), dtype), sample((600, 90), dtype, 1)
     many, before = gemm.product(a, b), numba.get_num_threads()
+    maps, needs = gradients(2000, 90, 100, dtype), (True, True, True)
+    gradients_of_many = backend.linear_vjp(*maps, needs)
     try:
         numba.set_num_threads(1)
         np.testing.assert_array_equal(gemm.product(a, b), many)
+        for one, of_many in zip(backend.linear_vjp(*maps, needs), gradients_of_many, strict=True):
+            np.testing.assert_array_equal(one, of_many)
     finally:
         numba.set_num_threads(before)
 

@@ -82,7 +82,7 @@ def _pack_task(panel, b, n, transposed, packed):
 
 
 @part
-def _block(a, a_by_term, packed, first, by_row, c, n, rows, panels):
+def block_of(a, a_by_term, packed, first, by_row, c, n, rows, panels):
     """Rows `rows` and panels `panels` of c = a b + first, all but the panels flat.
 
     a is (K, M) if a_by_term, else (M, K); c is (M, n), first too if by_row, else (n,).
@@ -138,7 +138,7 @@ def _pack_rows(a, m, row, count, k, some, block):
 def _product(a, a_by_term, b, b_transposed, packed, bias, c, n):
     """All of c on one thread."""
     _pack(b, n, b_transposed, packed, 0)
-    _block(a, a_by_term, packed, bias, 0, c, n, (0, c.size // n), (0, packed.shape[0]))
+    block_of(a, a_by_term, packed, bias, 0, c, n, (0, c.size // n), (0, packed.shape[0]))
 
 
 @Tasks
@@ -150,7 +150,7 @@ def _block_task(task, a, a_by_term, packed, first, by_row, c, n, split):
     row, panel = task // across * block_rows, task % across * block_panels
     part = row, min(rows, row + block_rows)
     some = panel, min(panels, panel + block_panels)
-    _block(a, a_by_term, packed, first, by_row, c, n, part, some)
+    block_of(a, a_by_term, packed, first, by_row, c, n, part, some)
 
 
 @Tasks
