@@ -444,6 +444,15 @@ def test_loader_refuses_options_that_exclude_each_other(arguments):
         torch.utils.data.DataLoader(Squares(4), **arguments)
 
 
+def test_options_of_a_loader_that_are_set_later():
+    loader = DataLoader(Squares(5), batch_size=2)
+    for name in ("batch_size", "dataset", "drop_last", "sampler", "batch_sampler"):
+        with pytest.raises(ValueError, match=f"expected {name} to stay"):
+            setattr(loader, name, None)
+    loader.collate_fn = len
+    assert list(loader) == [2, 2, 1]
+
+
 def test_gradients_reach_the_tensors_of_a_dataset():
     weights = tg.ones(4, requires_grad=True)
     for (batch,) in DataLoader(TensorDataset(weights), batch_size=2, sampler=[3, 0, 3]):

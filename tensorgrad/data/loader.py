@@ -20,6 +20,16 @@ from tensorgrad.random import Generator, default_generator
 
 Collate = Callable[[Any], Any]
 
+# What the order of the batches was made from.
+_MADE_FROM = {
+    "batch_sampler",
+    "batch_size",
+    "dataset",
+    "drop_last",
+    "persistent_workers",
+    "sampler",
+}
+
 
 def fetch(collate: Collate, dataset: Any, index: Any) -> Any:
     """One item, converted."""
@@ -159,16 +169,23 @@ class DataLoader:
         self.prefetch_factor = prefetch_factor
         self.persistent_workers = persistent_workers
         self.in_order = in_order
-        if stream:
-            self._fetch: Any = partial(fetch_next, collate_fn, batch_size, drop_last)
-        else:
-            self._fetch = partial(fetch_many if batched else fetch, collate_fn)
         self._epochs = 0
         self._position = 0
         self._ahead: set[int] = set()  # numbers behind it of batches that were handed out
         self._start: Any = None
         self._resume: dict[str, Any] | None = None
         self._pool: Pool | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _MADE_FROM and "_pool" in self.__dict__:
+            raise ValueError(f"DataLoader: expected {name} to stay as it was given, got {value!r}")
+        super().__setattr__(name, value)
+
+    def _fetcher(self) -> Any:
+        """What makes a batch of the data set and what the order asks for."""
+        if isinstance(self.dataset, IterableDataset):
+            return partial(fetch_next, self.collate_fn, self.batch_size, self.drop_last)
+        return partial(fetch if self.batch_sampler is None else fetch_many, self.collate_fn)
 
     @property
     def _order(self) -> Any:
@@ -215,9 +232,10 @@ class DataLoader:
         if not self.num_workers:
             stream = isinstance(self.dataset, IterableDataset)
             source = iter(self.dataset) if stream else self.dataset
+            make = self._fetcher()
             for place, indices in enumerate(order):
                 try:
-                    batch = self._fetch(source, indices)
+                    batch = make(source, indices)
                 except StopIteration:
                     if not stream:
                         raise
@@ -236,7 +254,7 @@ class DataLoader:
         seed, position = generator.position()
         pool = Pool(
             self.dataset,
-            self._fetch,
+            self._fetcher(),
             self.num_workers,
             # Of the generator, and another in each epoch; nothing is drawn from it, so that the
             # order does not depend on the number of workers.
