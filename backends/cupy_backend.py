@@ -146,7 +146,7 @@ class CupyBackend(ArrayBackend):
 
     def index(self, input: Array, index: tuple[Any, ...]) -> Array:
         self._check_indices(index, input.shape)
-        return input[index]
+        return super().index(input, index)
 
     def index_put(
         self, input: Array, values: Any, index: tuple[Any, ...], accumulate: bool

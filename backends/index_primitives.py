@@ -11,6 +11,8 @@ from tensorgrad.errors import IndexRangeError
 
 Array: TypeAlias = Any
 
+ALL = slice(None)
+
 
 class IndexPrimitives:
     """Part of ArrayBackend."""
@@ -23,8 +25,12 @@ class IndexPrimitives:
         return input[index if Ellipsis in index else (*index, Ellipsis)]
 
     def index(self, input: Array, index: tuple[Any, ...]) -> Array:
-        """Indexing with at least one array among slices: a copy."""
-        return input[index]
+        """Indexing with at least one array among slices: a copy that lies in order."""
+        chosen = [d for d, part in enumerate(index) if type(part) is not slice or part != ALL]
+        if len(chosen) == 1 and getattr(index[chosen[0]], "dtype", None) == "int64":
+            return input.take(index[chosen[0]], chosen[0])
+        found = input[index]
+        return found if found.flags.c_contiguous else self.copy(found)
 
     def embed(self, input: Array, index: tuple[Any, ...], shape: tuple[int, ...]) -> Array:
         """Zeros of `shape` with `input` added at `index`: the adjoint of `getitem` and `index`."""

@@ -4,6 +4,7 @@ sums and extremes, places in sorted numbers, counts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from tensorgrad import dtypes
@@ -15,6 +16,7 @@ class OrderPrimitives:
     """Part of ArrayBackend."""
 
     xp: Any
+    copy: Callable[[Array], Array]
 
     # ---- sorting
 
@@ -32,9 +34,9 @@ class OrderPrimitives:
         return input.shape[dim] - 1 - self.xp.flip(flipped, dim)
 
     def first_in_order(self, input: Array, dim: int, count: int, descending: bool) -> Array:
-        """The first `count` places of `argsort` along `dim`."""
+        """The first `count` places of `argsort` along `dim`, in memory of their own."""
         places = self.argsort(input, dim, descending)
-        return places[(slice(None),) * dim + (slice(count),)]
+        return self.copy(places[(slice(None),) * dim + (slice(count),)])
 
     def median(self, input: Array) -> Array:
         """The lower median of all elements, NaN if there is one."""

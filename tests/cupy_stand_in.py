@@ -154,6 +154,9 @@ class ndarray:
     def reshape(self, *shape, order="C", copy=None):
         return self._showing(self._host.reshape(*shape, order=order))
 
+    def take(self, indices, axis=None, out=None):
+        return take(self, indices, axis, out)
+
     def transpose(self, *axes):
         return self._showing(self._host.transpose(*axes))
 

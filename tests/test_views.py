@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad import nn
 from tensorgrad.errors import GraphError, ShapeError
 
 
@@ -177,6 +178,41 @@ def test_a_copied_view_stands_alone(backend):
     alone = copy.deepcopy(x.diagonal())
     alone.fill_(1)
     assert x.sum().item() == 0
+
+
+# Calls whose result is a copy in any memory, also where a view could be had.
+COPIES = {
+    "repeat": lambda x: x[:1].repeat(4, 1, 1),
+    "repeat to nothing": lambda x: x.repeat(0, 1, 1),
+    "tile": lambda x: x[:, :1].tile(3, 1),
+    "repeat_interleave": lambda x: x[:, :, :1].repeat_interleave(3, 2),
+    "repeat_interleave counts": lambda x: x.repeat_interleave(tg.tensor([2, 0, 1]), 1),
+    "index": lambda x: x[:, :, tg.tensor([1, 0])],
+    "index of several": lambda x: x[:, tg.tensor([0, 2]), tg.tensor([1, 0])],
+    "index_select": lambda x: x.index_select(-1, tg.tensor([0, 1])),
+    "kthvalue": lambda x: x.kthvalue(2, 1)[1],
+    "topk": lambda x: x.topk(2)[1],
+    "einsum": lambda x: tg.einsum("bij,bkj->bki", x, x),
+    "conv_transpose": lambda x: nn.functional.conv_transpose1d(x, tg.ones(3, 2, 3), None, 2, 1),
+    "adaptive_avg_pool": lambda x: nn.functional.adaptive_avg_pool2d(x, (3, None)),
+    "pixel_shuffle": lambda x: nn.functional.pixel_shuffle(x, 1),
+    "pixel_unshuffle": lambda x: nn.functional.pixel_unshuffle(x, 1),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_lies_in_order_in_memory_of_its_own(name, backend):
+    x = tg.arange(24.0).reshape(2, 3, 4)
+    y = COPIES[name](x)
+    assert y.is_contiguous()
+    y += 1
+    assert x.tolist() == np.arange(24.0).reshape(2, 3, 4).tolist()
+
+
+def test_ravel_gives_elements_in_order(backend):
+    every_other = tg.arange(6.0)[::2]
+    assert every_other.ravel().is_contiguous()
+    assert tg.arange(6.0).reshape(1, 6)[:, ::2].ravel().stride() == (1,)
 
 
 def test_adjoint_conjugates_complex_numbers(backend):

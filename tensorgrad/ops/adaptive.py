@@ -16,7 +16,7 @@ from tensorgrad.ops.choice import minimum
 from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.creation import tensor
 from tensorgrad.ops.pooling import at_places, largest_in_windows, max_windows
-from tensorgrad.ops.shape import reshape, to_order
+from tensorgrad.ops.shape import clone_of, reshape, to_order
 from tensorgrad.ops.taps import Taps, combine
 from tensorgrad.ops.windows import Sizes, Tuple
 
@@ -73,11 +73,12 @@ def _means(size: int, count: int) -> Taps:
 @widened
 def adaptive_mean(input: Any, target: Tuple) -> Any:
     """The mean of each of `target` windows along the last dimensions, one after the other."""
+    means = input
     for number, count in enumerate(target):
-        dim = input.ndim - len(target) + number
-        if input.shape[dim] != count:
-            input = combine(input, dim, _means(input.shape[dim], count))
-    return input
+        dim = means.ndim - len(target) + number
+        if means.shape[dim] != count:
+            means = combine(means, dim, _means(means.shape[dim], count))
+    return clone_of(means) if means is input else means
 
 
 def _adaptive_mean(spatial: int, input: Any, output_size: OutputSize) -> Any:

@@ -16,7 +16,7 @@ from tensorgrad.graph import unwrap
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.reduction import total
-from tensorgrad.ops.shape import pad_constant, reshape, take_slice, to_order, unsqueeze
+from tensorgrad.ops.shape import clone_of, pad_constant, reshape, take_slice, to_order, unsqueeze
 from tensorgrad.ops.windows import (
     Sizes,
     Tuple,
@@ -193,7 +193,8 @@ def transposed_convolution(
     order = (0, 1, *range(2 + spatial, 2 + 2 * spatial), *range(2, 2 + spatial))
     whole = tuple([n + 2 * p for n, p in zip(size, padding)])
     folded = fold_windows(to_order(apart, order), whole, kernel, stride, dilation)
-    return with_bias(_within(folded, padding), bias)  # type: ignore[no-any-return]
+    out = _within(folded, padding)
+    return clone_of(out) if bias is None else with_bias(out, bias)
 
 
 def check_arguments(op: str, spatial: int, input: Any, weight: Any, bias: Any, groups: int) -> None:

@@ -54,8 +54,9 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     for place, first, second in recipe.diagonals:
         terms[place] = diagonal(terms[place], 0, first, second)
     for first, second, pair in recipe.pairs:
-        b, a = terms.pop(second), terms.pop(first)
-        terms.append(_contract(a, b, pair))
+        product = _contract(terms[first], terms[second], pair)
+        terms = [term for place, term in enumerate(terms) if place not in (first, second)]
+        terms.append(product)
     (x,) = terms
     return _arranged(x, recipe.last)
 
@@ -201,6 +202,8 @@ def _recipe(equation: str, shapes: tuple[Shape, ...]) -> Recipe:
     pairs = []
     while len(terms) > 1:
         first, second = _cheapest(terms, output)
+        if len(terms) == 2 and output and output[-1] not in terms[1][0]:
+            first, second = 1, 0  # so that the result lies in order
         rest = [term for place, term in enumerate(terms) if place not in (first, second)]
         wanted = frozenset([*output, *itertools.chain.from_iterable(labels for labels, _ in rest)])
         pair = _pair(terms[first], terms[second], wanted)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.ops.conversion import widened
-from tensorgrad.ops.shape import reshape, take_slice, to_order
+from tensorgrad.ops.shape import clone_of, reshape, take_slice, to_order
 from tensorgrad.ops.windows import (
     Sizes,
     Tuple,
@@ -132,7 +132,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     n = len(lead)
     apart = reshape(input, *lead, channels // (r * r), r, r, height, width)
     order = (*range(n + 1), n + 3, n + 1, n + 4, n + 2)
-    return reshape(to_order(apart, order), *lead, channels // (r * r), height * r, width * r)
+    pixels = clone_of(to_order(apart, order))  # also where there is nothing to move
+    return reshape(pixels, *lead, channels // (r * r), height * r, width * r)
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
@@ -147,7 +148,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     n = len(lead)
     apart = reshape(input, *lead, channels, height // r, r, width // r, r)
     order = (*range(n + 1), n + 2, n + 4, n + 1, n + 3)
-    return reshape(to_order(apart, order), *lead, channels * r * r, height // r, width // r)
+    pixels = clone_of(to_order(apart, order))
+    return reshape(pixels, *lead, channels * r * r, height // r, width // r)
 
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:

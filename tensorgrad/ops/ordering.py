@@ -101,7 +101,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
     dtypes.refuse("kthvalue", input.dtype, "bool complex")
     if not input.ndim:
         return _only_one(input)
-    indices = part_along(first_in_order(input, axis, k, False), axis, k - 1, k)
+    indices = clone_of(part_along(first_in_order(input, axis, k, False), axis, k - 1, k))
     return chosen_along(input, axis, indices, keepdim)
 
 

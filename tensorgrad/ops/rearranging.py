@@ -129,7 +129,7 @@ def repeat(input: Tensor, *sizes: Any, repeats: Any = None) -> Tensor:
         return clone_of(to_shape(input, shape))
     apart = to_shape(input, tuple([m for n in shape for m in (1, n)]))
     wide = broadcast(apart, tuple([m for r, n in zip(times, shape) for m in (r, n)]))
-    return to_shape(wide, tuple([r * n for r, n in zip(times, shape)]))
+    return to_shape(clone_of(wide), tuple([r * n for r, n in zip(times, shape)]))
 
 
 def tile(input: Tensor, *reps: Any, dims: Any = None) -> Tensor:
@@ -179,7 +179,8 @@ def repeat_interleave(
     if repeats == 1:
         return clone_of(input)
     wide = broadcast(apart, (*shape[: place + 1], repeats, *shape[place + 1 :]))
-    return to_shape(wide, (*shape[:place], shape[place] * repeats, *shape[place + 1 :]))
+    size = shape[place] * repeats
+    return to_shape(clone_of(wide), (*shape[:place], size, *shape[place + 1 :]))
 
 
 def _check_counts(repeats: Any) -> None:

@@ -281,8 +281,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension; a view where the memory allows it."""
-    return to_shape(input, (-1,)) if input.ndim != 1 else contiguous(input)
+    """All elements in one dimension, in order; a view where the memory allows it."""
+    return contiguous(to_shape(input, (-1,)))
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
