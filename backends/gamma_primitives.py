@@ -141,8 +141,7 @@ class GammaPrimitives:
         one where x < a + 1, from the continued fraction of the other elsewhere.
         """
         xp = self.xp
-        outside = (a < 0) | (x < 0) | ((a == 0) & (x == 0)) | xp.isnan(a + x)
-        usual = ~outside & (a > 0) & (x > 0) & xp.isfinite(a) & xp.isfinite(x)
+        usual = (a > 0) & (x > 0) & xp.isfinite(a) & xp.isfinite(x)
         first = xp.where(usual, a, 1)
         second = xp.where(usual, x, 1)
         scale = xp.exp(first * xp.log(second) - second - self._lgamma(first))
@@ -151,8 +150,11 @@ class GammaPrimitives:
         fraction = scale * self._upper_fraction(first, xp.where(by_series, first + 2, second))
         lower = xp.where(by_series, series, 1 - fraction)
         upper = xp.where(by_series, 1 - series, fraction)
-        edge = xp.where((a == 0) | (x > a), 1.0, 0.0)  # all of it below x, or nothing
-        edge = xp.where(outside | (a == x), math.nan, edge)
+        far_a, far_x = xp.isinf(a), xp.isinf(x)
+        whole = ((a == 0) & (x > 0)) | (far_x & ~far_a)  # all of it below x
+        nothing = (a != 0) & ((x == 0) | (far_a & ~far_x))
+        edge = xp.where(whole, 1.0, xp.where(nothing, 0.0, math.nan))
+        edge = xp.where((a < 0) | (x < 0), math.nan, edge)
         return xp.where(usual, lower, edge), xp.where(usual, upper, 1 - edge)
 
     def _lower_series(self, a: Array, x: Array) -> Array:

@@ -375,9 +375,6 @@ class NumbaBackend(NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent,
     def drop(self, input: Array, p: float, key: int, offset: int) -> Array:
         return self._dropout.drop(input, p, key, offset)
 
-    def drop_vjp(self, g: Array, p: float, key: int, offset: int) -> Array:
-        return self._dropout.drop(g, p, key, offset)
-
     def normal(
         self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
     ) -> Array:

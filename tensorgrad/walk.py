@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any
 
 from tensorgrad import modes
-from tensorgrad.errors import GraphError, ShapeError
+from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.graph import Hooks, Leaf, Node, Pick, TensorCore, hooks_of, unwrap, wrap
 from tensorgrad.sparse_rows import SparseRows, as_dense
 
@@ -202,6 +202,11 @@ class Walk:
                     raise ShapeError(
                         f"hook: expected a gradient of shape {list(node.shape)}, got "
                         f"{list(returned._array.shape)}"
+                    )
+                if returned._array.dtype != given._array.dtype:
+                    raise DTypeError(
+                        f"hook: expected a gradient of {given._array.dtype}, got "
+                        f"{returned._array.dtype}"
                     )
                 g = turned(returned if self.create_graph else returned._array)
             self.shared.add(node)  # the hook may have kept what it was given

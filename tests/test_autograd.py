@@ -142,7 +142,8 @@ def test_unused_inputs(m):
     gx, gy = m.autograd.grad(x.sum(), [x, y], allow_unused=True)
     assert gy is None
     assert numbers(gx) == [1.0, 1.0, 1.0]
-    _, gy = m.autograd.grad(x.sum(), [x, y], materialize_grads=True)
+    _, gy = m.autograd.grad(x.sum(), [x, y], create_graph=True, materialize_grads=True)
+    assert gy.requires_grad
     assert numbers(gy) == [0.0, 0.0, 0.0]
     with pytest.raises(ValueError, match="allow_unused"):
         m.autograd.grad(x.sum(), [x, y], allow_unused=False, materialize_grads=True)

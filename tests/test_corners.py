@@ -184,10 +184,18 @@ def test_an_expanded_gradient_that_was_assigned_is_added_to(backend):
     assert leaf.grad.tolist() == [2.0, 2.0, 2.0]
 
 
-def test_a_hook_that_returns_no_tensor_is_refused(backend):
+@pytest.mark.parametrize(
+    ("hook", "error", "match"),
+    [
+        (lambda gradient: 1.0, TypeError, "a tensor or None, got float"),
+        (lambda gradient: gradient.sum(), RuntimeError, r"shape \[3\], got \[\]"),
+        (lambda gradient: gradient.double(), RuntimeError, "a gradient of float32, got float64"),
+    ],
+)
+def test_a_hook_that_returns_no_gradient_is_refused(hook, error, match, backend):
     leaf = tg.ones(3, requires_grad=True)
-    leaf.register_hook(lambda gradient: 1.0)
-    with pytest.raises(TypeError, match="hook: expected a tensor or None, got float"):
+    leaf.register_hook(hook)
+    with pytest.raises(error, match=f"hook: expected .*{match}"):
         leaf.sum().backward()
     assert leaf.grad is None
 

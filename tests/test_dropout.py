@@ -38,6 +38,15 @@ def test_the_gradient_passes_where_the_element_stayed(backend):
     tg.testing.assert_close(y.detach(), x.detach() * x.grad)
 
 
+def test_the_input_may_be_overwritten(backend):
+    x = tg.ones(200, requires_grad=True)
+    y = x * 1
+    z = F.dropout(y, 0.5)
+    y.zero_()
+    z.sum().backward()
+    assert x.grad.tolist() == z.tolist()
+
+
 def test_each_call_draws_anew_and_a_seed_repeats_it(backend):
     x = tg.ones(1000)
     tg.manual_seed(5)

@@ -40,6 +40,18 @@ def operators(m, x, w):
     return y
 
 
+def power_overwritten(m, x, w):
+    y = x**2
+    y += 1
+    return y * w
+
+
+def repeated(m, x, w):
+    y = w.repeat(3, 1)
+    y += x
+    return y * w
+
+
 def function_in_place(name, *args):
     def program(m, x, w):
         y = base(m, x)

@@ -35,6 +35,12 @@ AWKWARD = {
     "norm 0": (lambda m, x: m.norm(x, 0), [0.0, -2.0]),
     "norm inf of ties": (lambda m, x: m.norm(x, INF), [-2.0, 2.0, 1.0]),
     "norm of nothing": (lambda m, x: m.norm(x), []),
+    "cdist inf of ties": (
+        lambda m, x: m.cdist(x, 0 * x + 1, p=INF), [[1.0, 3.0, -1.0], [1.0, 1.0, 1.0]],
+    ),
+    "pdist inf of ties": (
+        lambda m, x: F(m).pdist(x, INF), [[1.0, 3.0], [2.0, 4.0], [2.0, 4.0]],
+    ),
     "abs at 0": (lambda m, x: m.abs(x), [-1.0, 0.0, 1.0]),
     "abs of inf": (lambda m, x: m.abs(x), [INF, -INF]),
     "sign": (lambda m, x: m.sign(x), [-1.0, 0.0, INF]),
@@ -65,6 +71,14 @@ AWKWARD = {
     ),
     "clamp bounds get gradients": (
         lambda m, x: m.clamp(m.ones_like(x), min=x, max=x + 1), [-1.0, 0.0, 1.0, 2.0],
+    ),
+    "igamma of infinity": (
+        lambda m, x: m.igamma(x.detach(), m.tensor([1.0, INF, 0.0, NAN]).to(x.dtype)) + 0 * x[0],
+        [[1.0], [INF], [0.0], [NAN]],
+    ),
+    "igammac of infinity": (
+        lambda m, x: m.igammac(x.detach(), m.tensor([1.0, INF, 0.0, NAN]).to(x.dtype)) + 0 * x[0],
+        [[1.0], [INF], [0.0], [NAN]],
     ),
     "round of halves": (lambda m, x: m.round(x), [0.5, 1.5, -0.5, 2.5]),
     "sum of nothing": (lambda m, x: m.sum(x), []),
@@ -159,8 +173,11 @@ def F(module):
     return module.nn.functional
 
 
-# In half precision PyTorch divides by the number as float32 has it, and multiplies 0 by infinity.
-NOT_IN_HALF = ("floor_divide signs", "bce at the ends")
+# In half precision PyTorch divides by the number as float32 has it, multiplies 0 by infinity, and
+# has no distances.
+NOT_IN_HALF = (
+    "floor_divide signs", "bce at the ends", "cdist inf of ties", "pdist inf of ties",
+)  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore:.*degrees of freedom is <= 0")  # PyTorch's

@@ -133,5 +133,8 @@ def grad(
     else:
         found = once(gradients, retain_graph)
     if materialize_grads:
-        found = tuple(x.new_zeros(x.shape) if g is None else g for x, g in zip(wanted, found))
+        found = tuple(
+            x.new_zeros(x.shape, requires_grad=create_graph) if g is None else g
+            for x, g in zip(wanted, found)
+        )
     return found

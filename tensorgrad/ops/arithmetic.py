@@ -116,7 +116,9 @@ def _pow_input(g: Any, input: Any, exponent: Any) -> Any:
     return where(exponent == 0, 0.0, g * slope)  # 0 ** -1 times 0 would be NaN
 
 
-def _pow_exponent(g: Any, y: Any, input: Any, exponent: Any) -> Any:
+def _pow_exponent(g: Any, input: Any, exponent: Any) -> Any:
+    # The power anew: a saved result could not be written in place, of number exponents neither.
+    y = input**exponent
     # d/de 0**e is 0 for e >= 0, though log(0) is not finite
     grows = real(exponent) >= 0
     if not isinstance(input, Number):

@@ -15,7 +15,7 @@ from tensorgrad.ops.conversion import all_widened, widened
 from tensorgrad.ops.creation import arange
 from tensorgrad.ops.indexing import index_select
 from tensorgrad.ops.joining import broadcast_tensors
-from tensorgrad.ops.norms import p_norm
+from tensorgrad.ops.norms import p_norm, row_lengths
 from tensorgrad.ops.places import nonzero
 from tensorgrad.ops.reduction import total
 from tensorgrad.ops.shape import one_dim, unsqueeze
@@ -67,4 +67,4 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     places = arange(input.shape[0], device=input.device)
     pairs = nonzero(unsqueeze(places, 1) < places)
     first, second = (index_select(input, 0, pairs[:, side]) for side in (0, 1))
-    return p_norm(first - second, p, 1)
+    return row_lengths(first - second, p)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.fused import fused
@@ -48,11 +48,15 @@ kept_by_chance = primitive(
 )
 
 
-@fused()
+def _dropped_again(g: Any, p: float, key: int, offset: int) -> Any:
+    return drop(g, p, key, offset)
+
+
+@fused(input=_dropped_again)
 def drop(input: Tensor, p: float, key: int, offset: int) -> Tensor:
     """input / (1 - p) where `kept_by_chance`, else input * 0.
 
-    A kernel computes the chances anew for the gradient and keeps nothing.
+    The chances are computed anew for the gradient, so that nothing is kept.
     """
     return input * (cast(kept_by_chance(input, p, key, offset), input.dtype) * (1 / (1 - p)))
 

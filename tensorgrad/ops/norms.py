@@ -14,7 +14,7 @@ from tensorgrad.ops.complex_parts import is_complex
 from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.pointwise import abs, sign, sqrt
 from tensorgrad.ops.reduction import Dim, largest, reduced_dims, restore, smallest, total
-from tensorgrad.ops.shape import one_dim
+from tensorgrad.ops.shape import one_dim, unsqueeze
 from tensorgrad.out import takes_out
 
 if TYPE_CHECKING:
@@ -49,6 +49,22 @@ def p_norm(input: Tensor, p: float = 2, dim: Dim = None, keepdim: bool = False) 
     if p == 0:
         return total(where(input != 0, 1, input * 0), dim, keepdim)
     return root_of_powers(input, float(p), dim, keepdim)
+
+
+def _of_farthest(g: Any, input: Any, y: Any) -> Any:
+    chosen = abs(input) == unsqueeze(y, -1)
+    return unsqueeze(g, -1) * sign(input) * chosen
+
+
+@fused(name="cdist", input=_of_farthest)
+def farthest(input: Tensor) -> Tensor:
+    """The largest |input| along the last dimension; each of equal ones has the whole gradient."""
+    return largest(abs(input), -1, False)
+
+
+def row_lengths(input: Tensor, p: float) -> Tensor:
+    """The p-norm along the last dimension, as `cdist` and `pdist` differentiate it."""
+    return farthest(input) if p == math.inf else p_norm(input, p, -1)
 
 
 @takes_out

@@ -18,7 +18,7 @@ from tensorgrad.ops.cutting import select
 from tensorgrad.ops.diagonals import diagonal
 from tensorgrad.ops.joining import cat, stack
 from tensorgrad.ops.linalg import matmul, swap_last
-from tensorgrad.ops.norms import p_norm
+from tensorgrad.ops.norms import row_lengths
 from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.ops.reduction import sum, total
 from tensorgrad.ops.shape import one_dim, pad_constant, reshape, unsqueeze
@@ -250,7 +250,7 @@ def cdist(
         many = x1.shape[-2] > MANY_ROWS or x2.shape[-2] > MANY_ROWS
     if p == 2 and many:
         return _euclidean(x1, x2)  # type: ignore[no-any-return]
-    return p_norm(unsqueeze(x1, -2) - unsqueeze(x2, -3), p, -1, False)
+    return row_lengths(unsqueeze(x1, -2) - unsqueeze(x2, -3), p)
 
 
 def _euclidean(x1: Any, x2: Any) -> Any:

@@ -6,6 +6,7 @@ import builtins
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
+from tensorgrad.arguments import flag
 from tensorgrad.errors import DTypeError
 from tensorgrad.fused import fused
 from tensorgrad.ops.choice import where
@@ -37,7 +38,13 @@ def _variance(
     if input.dtype.itemsize == 2:
         input = cast(input, dtypes.float32)
     if isinstance(dim, bool):  # PyTorch's var(unbiased)
+        if unbiased is not None or keepdim:
+            raise TypeError(f"{op}: expected dim to be whole numbers or None, got {dim}")
         dim, unbiased = None, dim
+    if unbiased is not None and not isinstance(unbiased, bool):
+        flag(op, "unbiased", unbiased)
+    if unbiased is not None and correction is not None:
+        raise TypeError(f"{op}: expected unbiased or correction, got {unbiased} and {correction}")
     if correction is None:
         correction = 0 if unbiased is False else 1
     dim = reduced_dims(input, dim)

@@ -268,6 +268,12 @@ bad("prod dims", lambda m, x: m.prod(x, (0, 1)), X, error=TypeError,
     words="prod: expected dim to be a whole number, got (0, 1)")
 bad("nanmean of integers", lambda m, x: m.nanmean(x), LONG, error=DTypeError,
     words="nanmean: expected a floating point dtype, got int64")
+bad("var unbiased", lambda m, x: m.var(x, 1, unbiased=1), X, error=TypeError,
+    words="var: expected unbiased to be True or False, got 1")
+bad("std unbiased", lambda m, x: m.std(x, unbiased=True, correction=1), X, error=TypeError,
+    words="std: expected unbiased or correction, got True and 1")
+bad("var_mean unbiased", lambda m, x: m.var_mean(x, True, True), X, error=TypeError,
+    words="var_mean: expected dim to be whole numbers or None, got True")
 bad("var_mean of integers", lambda m, x: m.var_mean(x), LONG, error=DTypeError,
     words="var_mean: expected a floating point dtype, got int64")
 for name in ("cumprod", "cummax", "cummin", "logcumsumexp", "kthvalue"):
