@@ -52,7 +52,7 @@ class NumbaIndexing(NumpyBackend):
                 out = self._scattering.take_at(input, index)
                 if out is not NotImplemented:
                     return out
-        return input[index]
+        return super().index(input, index)
 
     # ---- embedding
 
