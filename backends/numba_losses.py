@@ -13,13 +13,22 @@ class NumbaLosses:
     _softmax: Any
     _linear_loss: Any
 
-    def softmax_cross_entropy(self, input: Array, target: Array, ignore_index: int) -> Any:
-        return self._softmax.softmax_cross_entropy(input, target, ignore_index)
+    def softmax_cross_entropy(
+        self, input: Array, target: Array, ignore_index: int, label_smoothing: float = 0.0
+    ) -> Any:
+        return self._softmax.softmax_cross_entropy(input, target, ignore_index, label_smoothing)
 
     def softmax_cross_entropy_vjp(
-        self, g: Array, input: Array, target: Array, ignore_index: int, aux: Array
+        self,
+        g: Array,
+        input: Array,
+        target: Array,
+        ignore_index: int,
+        label_smoothing: float,
+        aux: Array,
     ) -> Any:
-        result = self._softmax.softmax_cross_entropy_vjp(g, input, target, ignore_index, aux)
+        how = ignore_index, aux, label_smoothing
+        result = self._softmax.softmax_cross_entropy_vjp(g, input, target, *how)
         return result if result is NotImplemented else (result, None)
 
     def linear_softmax_cross_entropy(

@@ -2,8 +2,8 @@
 
 The two are timed in turn, call by call, in one run, so that whatever else the machine does falls on
 both. A ratio is the composition's time over the kernel's; below 1 the kernel loses and should
-return NotImplemented there. The compositions are also what tests/test_numba_kernels.py compares
-with. Knows arrays only, no Tensor; of optimizers their rules.
+return NotImplemented there. The compositions are also what the tests of kernels compare with.
+Knows arrays only, no Tensor; of optimizers their rules.
 """
 
 from __future__ import annotations
@@ -165,6 +165,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     dtype = np.dtype(dtype)
     yield from linear_cases(rng, dtype)
     yield from softmax_cases(rng, dtype)
+    yield from softmax_column_cases(rng, dtype)
     yield from linear_loss_cases(rng, dtype)
     yield from norm_cases(rng, dtype)
     yield from order_cases(rng, dtype)
@@ -225,9 +226,37 @@ def softmax_cases(rng: Any, dtype: Any) -> Iterator[Case]:
         yield (
             f"{name}_vjp",
             size,
-            partial(first_of, ours.softmax_cross_entropy_vjp, gr, x, t, -100, aux),
+            partial(first_of, ours.softmax_cross_entropy_vjp, gr, x, t, -100, 0.0, aux),
             partial(softmax_cross_entropy_vjp, gr, x, t, -100),
         )
+
+
+def softmax_column_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    """Along the second dimension of three: channels of pictures, keys of queries."""
+    for shape in (8, 10, 64), (8, 21, 9216), (16, 128, 512), (1, 1000, 1024):
+        size = "x".join(map(str, shape))
+        x, g = normal(rng, dtype, *shape), normal(rng, dtype, *shape)
+        for name in "softmax", "log_softmax":
+            y = globals()[name](x, 1)
+            calls = [partial(function, x, 1) for function in both_of(name)]
+            yield name, size, *calls
+            calls = [partial(function, g, y, 1) for function in both_of(f"{name}_vjp")]
+            yield f"{name}_vjp", size, *calls
+        target = rng.integers(0, shape[1], (shape[0], shape[2]))
+        rows, classes = np.moveaxis(x, 1, -1), target.reshape(-1)
+        yield (
+            "softmax_cross_entropy",
+            size,
+            partial(first_of, numba_backend.softmax_cross_entropy, x, target, -100),
+            lambda rows=rows, classes=classes, shape=target.shape: softmax_cross_entropy(
+                rows.reshape(len(classes), -1), classes, -100
+            ).reshape(shape),
+        )
+
+
+def both_of(name: str) -> list[Callable[..., Any]]:
+    """The kernel and the composition."""
+    return [getattr(numba_backend, name), globals()[name]]
 
 
 def linear_loss_cases(rng: Any, dtype: Any) -> Iterator[Case]:

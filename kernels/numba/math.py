@@ -6,7 +6,7 @@ vectorised across. These are straight-line code: a loop around them becomes vect
 host's full width, 5 to 20 times as fast. Each name is one function to a kernel; the element type
 chooses the variant.
 
-Largest error seen over the whole range, in units in the last place (tests/test_numba_kernels.py):
+Largest error seen over the whole range, in units in the last place (tests/test_kernel_math.py):
 
     function        float32   float64
     exp             1.1       1.1       subnormal results included; inf above, 0 below, nan kept

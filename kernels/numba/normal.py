@@ -1,7 +1,7 @@
 """The error function and the normal distribution for use inside kernels, as those of
 `math`: straight-line code of float32 and float64 that LLVM vectorises.
 
-Largest error seen over the whole range, in units in the last place (tests/test_numba_kernels.py):
+Largest error seen over the whole range, in units in the last place (tests/test_kernel_math.py):
 
     function    float32   float64
     erf         1.3       1.2       +-0 and +-inf exact

@@ -1,4 +1,5 @@
-"""Softmax, log-softmax and softmax cross-entropy over the last dimension. Knows arrays only.
+"""Softmax, log-softmax and softmax cross-entropy over a dimension that is the last in memory, and
+the choice between these and `softmax_columns`. Knows arrays only.
 
 Memory traffic, in arrays of the input's size (the compositions: 8 to 12): forward reads 1 and
 writes 1, backward reads 2 and writes 1; cross-entropy reads 1 and writes none forward, reads 1 and
@@ -8,10 +9,13 @@ Sums add blocks of BLOCK elements, each spread over vector lanes, so rounding
 grows with the block, not the row. Against the NumPy composition: 2 to 9 times on two threads.
 """
 
+import math
+
 import numpy as np
 from numba import prange
 
 from tensorgrad.errors import IndexRangeError
+from tensorgrad.kernels.numba import softmax_columns as columns
 from tensorgrad.kernels.numba.math import difference, exp, log
 from tensorgrad.kernels.numba.runtime import (
     FLOATS,
@@ -27,6 +31,7 @@ from tensorgrad.kernels.numba.runtime import (
 BLOCK = 1024
 CHUNK = 4096  # elements a task
 PARALLEL = 65536  # elements from which two threads beat one
+MANY_COLUMNS = 8192  # elements below which NumPy's passes take less than a launch
 
 
 # ------------------------------------------------------------------------------------------ softmax
@@ -46,6 +51,19 @@ def sum_of_exp(row, peak):
         part = row.dtype.type(0)
         for j in range(block.size):
             part += exp(block[j] - peak)
+        total += part
+    return total
+
+
+@serial
+def _sum_from(row, peak):
+    """Of what is left of a row without its largest element."""
+    total = row.dtype.type(0)
+    for start in range(0, row.size, BLOCK):
+        block = row[start : start + BLOCK]
+        part = row.dtype.type(0)
+        for j in range(block.size):
+            part += difference(block[j], peak)
         total += part
     return total
 
@@ -146,54 +164,60 @@ def _rows(array):
     return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
 
 
-def _forward(one, many, x, dim):
-    if x.dtype not in FLOATS or x.size == 0 or (dim != -1 and dim != x.ndim - 1):
-        return NotImplemented
-    rows = _rows(x)
-    out = np.empty_like(rows)
-    (many if x.size >= PARALLEL and can_launch() else one)(rows, out)
-    return out if x.ndim == 2 else out.reshape(x.shape)
+def _is_last(x, dim):
+    """Whether a dimension, counted from the front, is the last in memory."""
+    return math.prod(x.shape[dim + 1 :]) == 1 or (
+        not x.flags.c_contiguous and np.moveaxis(x, dim, -1).flags.c_contiguous
+    )
 
 
-def _backward(one, many, g, y, dim):
-    if (
-        y.dtype not in FLOATS
-        or g.dtype is not y.dtype
-        or y.size == 0
-        or (dim != -1 and dim != y.ndim - 1)
-    ):
+def _mapped(kernels, dim, *arrays):
+    """What a kernel of rows, its parallel twin, or one of columns makes of the arrays."""
+    x = arrays[-1]
+    if x.dtype not in FLOATS or any(array.dtype is not x.dtype for array in arrays):
         return NotImplemented
-    rows = _rows(y)
-    out = np.empty_like(rows)
-    (many if y.size >= PARALLEL and can_launch() else one)(_rows(g), rows, out)
-    return out if y.ndim == 2 else out.reshape(y.shape)
+    if not (x.ndim and x.size):
+        return NotImplemented
+    one, many, of_columns = kernels
+    dim %= x.ndim
+    last = dim == x.ndim - 1
+    if not (last or _is_last(x, dim)):
+        return of_columns(*arrays, dim) if x.size >= MANY_COLUMNS else NotImplemented
+    rows = [_rows(array if last else np.moveaxis(array, dim, -1)) for array in arrays]
+    out = np.empty_like(rows[0])
+    (many if x.size >= PARALLEL and can_launch() else one)(*rows, out)
+    if last:
+        return out if x.ndim == 2 else out.reshape(x.shape)
+    return np.moveaxis(out.reshape(np.moveaxis(x, dim, -1).shape), -1, dim)
 
 
 def softmax(x, dim):
-    """exp(x) / sum(exp(x)) along the last dimension."""
-    return _forward(_softmax, _softmax_parallel, x, dim)
+    """exp(x) / sum(exp(x)) along a dimension."""
+    return _mapped((_softmax, _softmax_parallel, columns.softmax), dim, x)
 
 
 def softmax_vjp(g, y, dim):
     """y (g - sum(g y))."""
-    return _backward(_softmax_vjp, _softmax_vjp_parallel, g, y, dim)
+    return _mapped((_softmax_vjp, _softmax_vjp_parallel, columns.softmax_vjp), dim, g, y)
 
 
 def log_softmax(x, dim):
-    """x - log(sum(exp(x))) along the last dimension."""
-    return _forward(_log_softmax, _log_softmax_parallel, x, dim)
+    """x - log(sum(exp(x))) along a dimension."""
+    return _mapped((_log_softmax, _log_softmax_parallel, columns.log_softmax), dim, x)
 
 
 def log_softmax_vjp(g, y, dim):
     """g - exp(y) sum(g)."""
-    return _backward(_log_softmax_vjp, _log_softmax_vjp_parallel, g, y, dim)
+    kernels = _log_softmax_vjp, _log_softmax_vjp_parallel, columns.log_softmax_vjp
+    return _mapped(kernels, dim, g, y)
 
 
 # ------------------------------------------------------------------------------------ cross-entropy
 # What the backward pass needs of a row is its largest logit and 1 / sum(exp(x - largest)): with
 # their sum, log-sum-exp, alone it would lose the digits that subtracting the largest logit saves.
 @serial
-def _cross_entropy(x, target, ignore_index, loss, state):
+def _cross_entropy(x, target, ignore_index, smoothing, loss, state):
+    share = x.dtype.type(smoothing)
     for i in range(x.shape[0]):
         loss[i] = 0
         if target[i] != ignore_index:
@@ -202,19 +226,23 @@ def _cross_entropy(x, target, ignore_index, loss, state):
             total = sum_of_exp(row, peak)
             state[i, 0] = peak
             state[i, 1] = x.dtype.type(1) / total
-            loss[i] = difference(log(total), row[target[i]] - peak)
+            own = row[target[i]] - peak
+            if share > 0:
+                own = (1 - share) * own + share * (_sum_from(row, peak) / x.dtype.type(row.size))
+            loss[i] = difference(log(total), own)
 
 
 @parallel
-def _cross_entropy_parallel(x, target, ignore_index, loss, state):
+def _cross_entropy_parallel(x, target, ignore_index, smoothing, loss, state):
     rows = max(1, CHUNK // x.shape[1])
     for c in prange((x.shape[0] + rows - 1) // rows):
         part = slice(c * rows, (c + 1) * rows)
-        _cross_entropy(x[part], target[part], ignore_index, loss[part], state[part])
+        _cross_entropy(x[part], target[part], ignore_index, smoothing, loss[part], state[part])
 
 
 @serial
-def _cross_entropy_vjp(g, x, target, ignore_index, state, out):
+def _cross_entropy_vjp(g, x, target, ignore_index, smoothing, state, out):
+    share = x.dtype.type(smoothing)
     for i in range(x.shape[0]):
         row, result = x[i], out[i]
         if target[i] == ignore_index:
@@ -222,17 +250,22 @@ def _cross_entropy_vjp(g, x, target, ignore_index, state, out):
                 result[j] = 0
         else:
             peak, scale = state[i, 0], state[i, 1] * g[i]
+            even = x.dtype.type(0)
+            if share > 0:
+                even = g[i] * (share / x.dtype.type(row.size))
             for j in range(row.size):
-                result[j] = exp(row[j] - peak) * scale
-            result[target[i]] -= g[i]
+                result[j] = exp(row[j] - peak) * scale - even
+            result[target[i]] -= (1 - share) * g[i]
 
 
 @parallel
-def _cross_entropy_vjp_parallel(g, x, target, ignore_index, state, out):
+def _cross_entropy_vjp_parallel(g, x, target, ignore_index, smoothing, state, out):
     rows = max(1, CHUNK // x.shape[1])
     for c in prange((x.shape[0] + rows - 1) // rows):
         part = slice(c * rows, (c + 1) * rows)
-        _cross_entropy_vjp(g[part], x[part], target[part], ignore_index, state[part], out[part])
+        _cross_entropy_vjp(
+            g[part], x[part], target[part], ignore_index, smoothing, state[part], out[part]
+        )
 
 
 def checked(op, target, classes, ignore_index):
@@ -244,30 +277,40 @@ def checked(op, target, classes, ignore_index):
     return target
 
 
-def softmax_cross_entropy(x, target, ignore_index):
-    """(-log softmax(x)[target] by row, 0 where target == ignore_index; state for the gradient)."""
+def softmax_cross_entropy(x, target, ignore_index, smoothing=0.0):
+    """(-log softmax(x)[target] of x (N, C) and targets (N,), or (N, C, S) and (N, S), the target
+    mixed with `smoothing` of the uniform one, 0 where it is ignore_index; state for the gradient).
+    """
     if (
         x.dtype not in FLOATS
         or target.dtype is not INT64
-        or x.ndim != 2
+        or x.ndim not in (2, 3)
         or x.size == 0
-        or target.shape != x.shape[:1]
+        or target.shape != x.shape[:1] + x.shape[2:]
     ):
         return NotImplemented
-    x, target = plain(x), checked("softmax_cross_entropy", target, x.shape[1], ignore_index)
-    loss, state = np.empty(x.shape[0], x.dtype), np.empty((x.shape[0], 2), x.dtype)
+    classes = checked("softmax_cross_entropy", target.reshape(-1), x.shape[1], ignore_index)
+    how = ignore_index, float(smoothing)
+    if not _is_last(x, 1):
+        return columns.cross_entropy(plain(x), classes.reshape(target.shape), *how)
+    rows = _rows(np.moveaxis(x, 1, -1))
+    loss, state = np.empty(len(rows), x.dtype), np.empty((len(rows), 2), x.dtype)
     kernel = _cross_entropy_parallel if x.size >= PARALLEL and can_launch() else _cross_entropy
-    kernel(x, target, ignore_index, loss, state)
-    return loss, state
+    kernel(rows, classes, *how, loss, state)
+    return loss.reshape(target.shape), state
 
 
-def softmax_cross_entropy_vjp(g, x, target, ignore_index, state):
-    """g (softmax(x) - one-hot(target)) of each row, 0 where target == ignore_index."""
+def softmax_cross_entropy_vjp(g, x, target, ignore_index, state, smoothing=0.0):
+    """g (softmax(x) - target) of each row, 0 where the target is ignore_index."""
     if g.dtype is not x.dtype:
         return NotImplemented
-    x = plain(x)
-    out = np.empty_like(x)
+    g, classes, how = plain(g), plain(target), (ignore_index, float(smoothing))
+    if not _is_last(x, 1):
+        return columns.cross_entropy_vjp(g, plain(x), classes, *how, state)
+    moved = np.moveaxis(x, 1, -1)
+    rows = _rows(moved)
+    out = np.empty_like(rows)
     wide = x.size >= PARALLEL and can_launch()
     kernel = _cross_entropy_vjp_parallel if wide else _cross_entropy_vjp
-    kernel(plain(g), x, plain(target), ignore_index, state, out)
-    return out
+    kernel(g.reshape(-1), rows, classes.reshape(-1), *how, state, out)
+    return out if x.ndim == 2 else np.moveaxis(out.reshape(moved.shape), -1, 1)

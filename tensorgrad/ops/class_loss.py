@@ -23,7 +23,7 @@ from tensorgrad.ops.loss import reduced, way
 from tensorgrad.ops.pointwise import relu
 from tensorgrad.ops.reduction import some, sum, total
 from tensorgrad.ops.scan import cumsum
-from tensorgrad.ops.shape import movedim, reshape, unsqueeze
+from tensorgrad.ops.shape import reshape, unsqueeze
 from tensorgrad.ops.softmaxes import log_of_normalized
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ __all__ = [
 ]
 
 
-def _check_classes(input: Any, target: Any, ignore_index: int) -> None:
+def _check_classes(input: Any, target: Any, *numbers: Any) -> None:
     rows, classes = unwrap(input), unwrap(target)
-    if rows.ndim != 2 or classes.shape != rows.shape[:1]:
+    if rows.ndim not in (2, 3) or classes.shape != rows.shape[:1] + rows.shape[2:]:
         raise ShapeError(
-            "cross_entropy: expected logits (N, C) and N targets, got shapes "
-            f"{list(rows.shape)} and {list(classes.shape)}"
+            "cross_entropy: expected logits (N, C) and N targets, or (N, C, S) and (N, S), got "
+            f"shapes {list(rows.shape)} and {list(classes.shape)}"
         )
     if classes.dtype.kind not in "iu":
         raise DTypeError(f"cross_entropy: expected targets of dtype int64, got {classes.dtype}")
@@ -60,15 +60,27 @@ def _check_range(op: str, target: Any, classes: int, ignore_index: int) -> None:
 
 
 @fused(check=_check_classes)
-def softmax_cross_entropy(input: Tensor, target: Tensor, ignore_index: int) -> Tensor:
-    """-log_softmax(input)[i, target[i]] for each row of input (N, C); 0 where target[i] is
-    ignore_index.
+def softmax_cross_entropy(
+    input: Tensor, target: Tensor, ignore_index: int, label_smoothing: float = 0.0
+) -> Tensor:
+    """-log_softmax(input)[i, target[i]] for each row of input (N, C), or of each place of
+    (N, C, S); 0 where the target is ignore_index. label_smoothing mixes in the mean over classes.
     """
-    _check_classes(input, target, ignore_index)
+    _check_classes(input, target)
     _check_range("cross_entropy", target, input.shape[1], ignore_index)
-    counted = target != ignore_index
-    picked = gather_along(log_of_normalized(input, 1), unsqueeze(where(counted, target, 0), 1), 1)
-    return where(counted, -reshape(picked, -1), 0)
+    logs = log_of_normalized(input, 1)
+    loss = _picked(logs, target, ignore_index)
+    if label_smoothing == 0:
+        return loss
+    uniform = where(target != ignore_index, -total(logs, 1, False), 0) / input.shape[1]
+    return loss * (1 - label_smoothing) + uniform * label_smoothing
+
+
+def _picked(logs: Tensor, target: Tensor, ignore_index: int) -> Tensor:
+    """-logs[i, target[i]], 0 where that is ignored."""
+    counted: Any = target != ignore_index
+    picked = gather_along(logs, unsqueeze(where(counted, target, 0), 1), 1)
+    return where(counted, -reshape(picked, target.shape), 0)
 
 
 def _check_linear_classes(
@@ -98,7 +110,9 @@ def linear_softmax_cross_entropy(
 
 
 def _rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, C, d1, ...) scores and (N, d1, ...) classes as rows; one sample may come without N."""
+    """(N, C, d1, ...) scores and (N, d1, ...) classes as (N, C) and (N,), or (N, C, S) and (N, S);
+    one sample may come without N.
+    """
     dtypes.refuse(op, input.dtype, "bool integers complex")
     if input.ndim == 1 and target.ndim == 0:
         return reshape(input, 1, -1), reshape(target, 1)
@@ -110,10 +124,10 @@ def _rows(op: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
             f"{op}: expected targets of shape {list(expected)} for input "
             f"{list(input.shape)}, got {list(target.shape)}"
         )
-    classes = input.shape[1]
-    if input.ndim > 2:
-        input = reshape(movedim(input, 1, -1), (target.numel(), classes))
-    return input, reshape(target, -1)
+    if input.ndim == 2:
+        return input, target
+    places = math.prod(expected[1:])
+    return reshape(input, (*input.shape[:2], places)), reshape(target, (expected[0], places))
 
 
 def _check_weight(op: str, weight: Tensor | None, input: Tensor, classes: int) -> None:
@@ -163,9 +177,7 @@ def nll_loss(
     rows, classes = _rows("nll_loss", input, target)
     _check_weight("nll_loss", weight, rows, rows.shape[1])
     _check_range("nll_loss", classes, rows.shape[1], ignore_index)
-    counted = classes != ignore_index
-    picked = gather_along(rows, unsqueeze(where(counted, classes, 0), 1), 1)
-    loss = where(counted, -reshape(picked, -1), 0)
+    loss = _picked(rows, classes, ignore_index)
     return _weighted(loss, classes, weight, ignore_index, reduction, tuple(target.shape))
 
 
@@ -200,19 +212,20 @@ def cross_entropy(
         return _with_probabilities(input, target, weight, reduction, label_smoothing)
     rows, classes = _rows("cross_entropy", input, target)
     _check_weight("cross_entropy", weight, rows, rows.shape[1])
-    loss = softmax_cross_entropy(rows, classes, ignore_index)
     shape = tuple(target.shape)
+    if weight is None:
+        loss = softmax_cross_entropy(rows, classes, ignore_index, label_smoothing)
+        return _weighted(loss, classes, None, ignore_index, reduction, shape)
+    loss = softmax_cross_entropy(rows, classes, ignore_index)
     plain = _weighted(loss, classes, weight, ignore_index, reduction, shape)
     if label_smoothing == 0:
         return plain
-    logs = log_of_normalized(rows, 1)
-    if weight is not None:
-        logs = logs * weight
+    logs = log_of_normalized(rows, 1) * reshape(weight, (-1, *(1,) * (rows.ndim - 2)))
     counted = classes != ignore_index
     uniform = where(counted, -sum(logs, 1), 0) / rows.shape[1]
     if reduction == "mean":
-        share = cast(counted, rows.dtype) if weight is None else weight[where(counted, classes, 0)]
-        uniform = sum(uniform) / sum(where(counted, share, 0))
+        share = where(counted, weight[where(counted, classes, 0)], 0)
+        uniform = sum(uniform) / sum(share)
     else:
         uniform = reduced(reshape(uniform, shape), reduction)
     return plain * (1 - label_smoothing) + uniform * label_smoothing

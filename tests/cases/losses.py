@@ -85,6 +85,8 @@ def cross_entropies(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 case("softmax_cross_entropy", OPS["softmax_cross_entropy"].call, normal(4, 5), integers(0, 5, 4),
      -100, torch="", ref=lambda x, t, ignore: cross_entropies(x, t))
+case("softmax_cross_entropy places", OPS["softmax_cross_entropy"].call, normal(2, 5, 7),
+     integers(0, 5, 2, 7), -100, 0.2, torch="")
 case("linear_softmax_cross_entropy", OPS["linear_softmax_cross_entropy"].call, normal(4, 3),
      normal(5, 3), normal(5), integers(0, 5, 4), -100, torch="",
      ref=lambda x, w, b, t, ignore: cross_entropies(x @ w.T + b, t))

@@ -1,0 +1,34 @@
+"""What the tests of kernels share: numbers, layouts of them, and how near a result must come."""
+
+import numpy as np
+
+
+def sample(shape, dtype, seed=0, scale=3.0):
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape) * scale, dtype)
+
+
+def close(got, want, factor=20):
+    """Equal to some units in the last place of the largest number; nan and infinities in place."""
+    assert got.shape == want.shape
+    want = want.astype("f8")
+    finite = np.isfinite(want)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    infinite = ~finite & ~np.isnan(want)
+    np.testing.assert_array_equal(got[infinite], want[infinite])
+    if finite.any():
+        size = max(1.0, float(np.abs(want[finite]).max()))
+        bound = factor * np.finfo(got.dtype).eps * size
+        np.testing.assert_allclose(got[finite], want[finite], rtol=0, atol=bound)
+
+
+def layouts(array):
+    """The same numbers contiguous, transposed in memory, sliced, reversed, and read-only."""
+    yield array
+    yield np.asfortranarray(array)
+    wide = np.zeros((2 * array.shape[0], array.shape[1] + 3), array.dtype)
+    wide[::2, 2:-1] = array
+    yield wide[::2, 2:-1]
+    yield np.ascontiguousarray(array[::-1, ::-1])[::-1, ::-1]
+    frozen = array.copy()
+    frozen.flags.writeable = False
+    yield frozen

@@ -1,0 +1,144 @@
+"""Convolution and pooling against their compositions in NumPy, computed in float64."""
+
+import numpy as np
+import pytest
+
+from bench import windows
+from tensorgrad.backends.numba_backend import NumbaBackend
+from tensorgrad.backends.numpy_backend import NumpyBackend
+from tests.kernel_samples import close, sample
+
+backend, reference = NumbaBackend(), NumpyBackend()
+
+
+# (input, weight, stride, padding, dilation, groups): the shifted copy, odd borders of it, and rows.
+CONVOLUTIONS = [
+    ((2, 3, 5, 6), (4, 3, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((1, 2, 1, 1), (2, 2, 3, 3), (1, 1), (1, 1), (1, 1), 1),
+    ((2, 4, 4, 5), (6, 2, 1, 5), (1, 1), (3, 4), (1, 2), 2),
+    ((1, 1, 2, 3), (1, 1, 3, 3), (1, 1), (7, 7), (5, 7), 1),
+    ((2, 3, 5, 14), (4, 3, 3, 3), (1, 1), (0, 0), (1, 1), 1),
+    ((2, 2, 6, 29), (2, 1, 3, 2), (2, 2), (1, 2), (2, 3), 2),
+    ((1, 2, 9, 41), (3, 2, 2, 4), (4, 3), (5, 1), (1, 1), 1),
+    ((3, 2, 4, 4), (3, 2, 1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ((2, 2, 7, 5), (3, 2, 3, 3), (2, 2), (1, 1), (1, 1), 1),
+    ((3, 40, 13, 17), (50, 40, 3, 3), (1, 1), (1, 1), (1, 1), 1),  # several panels and tiles
+    ((2, 6, 20, 20), (6, 1, 3, 3), (1, 1), (1, 1), (1, 1), 6),  # depthwise
+    ((3, 3, 33, 31), (20, 3, 7, 7), (2, 2), (3, 3), (1, 1), 1),
+    ((5, 8, 9, 9), (12, 4, 2, 2), (3, 3), (0, 0), (1, 1), 2),  # places that no window meets
+]
+
+
+@pytest.mark.parametrize(
+    ("channels", "to", "groups", "size", "kernel", "how"),
+    [
+        (3, 5, 1, 401, 3, (1, 1, 1)),
+        (4, 6, 2, 603, 5, (2, 3, 1)),
+        (20, 17, 1, 337, 4, (3, 0, 2)),
+        (6, 6, 6, 1011, 3, (1, 2, 1)),
+    ],
+)
+def test_one_dimension_is_a_plane_of_one_row(channels, to, groups, size, kernel, how, dtype):
+    x, weight = sample((60, channels, size), dtype), sample((to, channels // groups, kernel), dtype)
+    bias = sample((to,), dtype, 2)
+    line = *((number,) for number in how), groups
+    plane = *zip((1, 0, 1), how, strict=True), groups
+    y = backend.convolution(x, weight, bias, *line)
+    exact = [a[..., None, :].astype("f8") for a in (x, weight)]
+    close(y, windows.convolution(*exact, bias.astype("f8"), *plane)[:, :, 0])
+    wants = windows.convolution_vjp(y[:, :, None].astype("f8"), *exact, *plane)
+    gots = backend.convolution_vjp(y, x, weight, *line, (True, True, True))
+    for got, want in zip(gots, wants, strict=True):
+        close(got, want.reshape(got.shape))
+    back = backend.transposed_convolution(y, weight, None, *line, (size,))
+    np.testing.assert_array_equal(back, gots[0])
+    of_y = backend.transposed_convolution_vjp(back, y, weight, *line, (True, True, True))
+    close(of_y[0], windows.convolution(back[:, :, None], exact[1], None, *plane)[:, :, 0])
+    close(of_y[2], back.sum((0, 2)))
+    assert backend.convolution(x[:1], weight, bias, *line) is NotImplemented  # little work
+    some = backend.convolution_vjp(y, x, weight, *line, (False, True, False))
+    assert some[0] is None
+    assert some[2] is None
+    np.testing.assert_array_equal(some[1], gots[1])
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)
+def test_convolution(case, dtype):
+    shape, weight_shape, *how = case
+    x, weight = sample(shape, dtype, 0, 1.0), sample(weight_shape, dtype, 1, 1.0)
+    bias = sample(weight_shape[:1], dtype, 2)
+    exact = [a.astype("f8") for a in (x, weight, bias)]
+    want = windows.convolution(*exact, *how)
+    close(backend.convolution(x, weight, bias, *how), want)
+    g = sample(want.shape, dtype, 3, 1.0)
+    wanted = windows.convolution_vjp(g.astype("f8"), *exact[:2], *how)
+    everything = backend.convolution_vjp(g, x, weight, *how, (True, True, True))
+    for got, want in zip(everything, wanted, strict=True):
+        close(got, want)
+    for number in range(3):
+        needs = [number == i for i in range(3)]
+        some = backend.convolution_vjp(g, x, weight, *how, needs)
+        assert [part is not None for part in some] == needs
+        np.testing.assert_array_equal(some[number], everything[number])
+
+
+def test_convolution_leaves_what_it_does_not_serve():
+    x, w, b = np.ones((2, 3, 5, 5), "f4"), np.ones((4, 3, 3, 3), "f4"), np.ones(4, "f4")
+    how = (1, 1), (1, 1), (1, 1), 1
+    none = NotImplemented
+    assert backend.convolution(x, w, b, *how) is not none
+    assert backend.convolution(x[:, :, 0], w, None, (1,), (1,), (1,), 1) is none
+    assert backend.convolution(x.astype("f8"), w, b, *how) is none
+    assert backend.convolution(x, w, b.astype("f8"), *how) is none
+    assert backend.convolution(x, w, b[:2], *how) is none
+    assert backend.convolution(x[:0], w, b, *how) is none
+    assert backend.convolution(x[:, :2], w, b, *how) is none
+    assert backend.convolution(x, w, b, (1, 1), (0, 0), (3, 1), 1) is none
+    assert backend.convolution(x, w, b, (0, 1), (1, 1), (1, 1), 1) is none
+    assert backend.max_windows(x, (2, 2), (2, 2), (0, 0), (5, 1)) is none
+    assert backend.max_windows(x[:0], (2, 2), (2, 2), (0, 0), (1, 1)) is none
+    assert backend.max_windows(x.astype("f2"), (2, 2), (2, 2), (0, 0), (1, 1)) is none
+    assert backend.max_windows(x, (2, 2, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1)) is none
+    assert backend.transposed_convolution(x[:, :, 0], w, None, (1,), (0,), (1,), 1, (7,)) is none
+    assert backend.transposed_convolution(x, w, None, *how, (9, 9)) is none
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ((2, 2), (2, 2), (0, 0), (1, 1)),
+        ((2, 2), (3, 2), (1, 1), (1, 1)),
+        ((3, 3), (2, 2), (1, 1), (1, 1)),
+        ((3, 2), (2, 1), (1, 1), (1, 1)),  # windows overlap
+        ((2, 3), (1, 2), (1, 1), (3, 2)),
+        ((1, 1), (3, 1), (2, 3), (1, 1)),  # and some lie in the padding alone
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("shape", [(2, 3, 7, 8), (3, 2, 67, 90)], ids=str)
+def test_max_windows_takes_the_first_largest_and_the_last_nan(shape, how, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, shape).astype(dtype)  # many ties
+    x[rng.random(x.shape) < 0.1] = np.nan
+    x[rng.random(x.shape) < 0.3] = -np.inf
+    got, aux = backend.max_windows(x, *how)
+    want = windows.max_windows(x, *how)
+    np.testing.assert_array_equal(got, want)
+    assert got.dtype == dtype
+    g = sample(want.shape, dtype, 1)
+    close(backend.max_windows_vjp(g, x.shape, how[0], aux), windows.max_windows_vjp(g, x, *how))
+    places = backend.largest_in_windows(x, *how, True)
+    np.testing.assert_array_equal(places, reference.largest_in_windows(x, *how, True))
+
+
+def test_max_windows_over_one_dimension(dtype):
+    x = np.random.default_rng(0).integers(0, 3, (3, 11)).astype(dtype)
+    how = (3,), (2,), (1,), (2,)
+    for ceil_mode in False, True:
+        got, places = backend.max_windows(x, *how, ceil_mode)
+        want = reference.largest_in_windows(x, *how, ceil_mode)
+        np.testing.assert_array_equal(places, want)
+        np.testing.assert_array_equal(got, np.take_along_axis(x, want, -1))
+        spread = backend.max_windows_vjp(got, x.shape, how[0], places)
+        assert spread.shape == x.shape
+        np.testing.assert_allclose(spread.sum(-1), got.sum(-1))
