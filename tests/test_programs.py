@@ -18,6 +18,7 @@ from tests.programs import NAMES, load
 LEARNS = {
     "actor_critic": 0.7,
     "autoencoder": 0.5,
+    "bilstm_crf": 0.3,
     "char_rnn": 0.3,
     "checkpoints": 0.5,
     "ctc_speech": 0.6,
@@ -31,9 +32,14 @@ LEARNS = {
     "graph_attention": 0.7,
     "graph_net": 0.7,
     "lbfgs_fit": 0.2,
+    "lora": 0.4,
+    "maml": 0.7,
     "mixed_precision": 0.5,
     "mixture_density": 0.85,
+    "mixture_of_experts": 0.1,
     "model_surgery": 0.7,
+    "nerf": 0.4,
+    "neural_ode": 0.5,
     "normalizing_flow": 0.5,
     "physics_informed": 0.5,
     "quickstart": 0.8,
@@ -48,6 +54,7 @@ LEARNS = {
     "translation_transformer": 0.6,
     "vae": 0.8,
     "vq_vae": 0.7,
+    "wgan_gp": 0.5,
     "word2vec": 0.9,
 }
 # Their random numbers are the library's own, or they ask for single precision.
