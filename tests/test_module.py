@@ -276,6 +276,30 @@ def test_backward_hooks_see_and_replace_gradients(backend):
     assert not seen
 
 
+class Wrapper(nn.Module):
+    """Has every name of the module inside."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def __getattr__(self, name):
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.module, name)
+
+
+def test_a_module_that_looks_elsewhere_for_names():
+    wrapper = Wrapper(nn.Linear(2, 3))
+    assert wrapper.out_features == 3
+    assert list(wrapper.state_dict()) == ["module.weight", "module.bias"]
+    for other in (copy.deepcopy(wrapper), pickle.loads(pickle.dumps(wrapper))):
+        assert tg.equal(other.weight, wrapper.weight)
+    with pytest.raises(AttributeError, match="'Linear' object has no attribute 'absent'"):
+        wrapper.absent  # noqa: B018
+
+
 def test_the_tables_of_hooks_are_read_and_cleared():
     layer = nn.Linear(2, 2)
     assert not layer._forward_hooks

@@ -90,6 +90,18 @@ class Registry:
             fields.pop(name, None)
             self._register(role, name, value, not isinstance(value, TransientBuffer))
 
+    if not TYPE_CHECKING:  # it would give every name a type
+
+        def __getattr__(self, name):
+            """For modules of users that look elsewhere for names that super() does not find."""
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Without it copying asks a `__getattr__` of the user's, before there are attributes.
+        self.__dict__.update(state)
+
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
         self._forget(name)
@@ -120,7 +132,8 @@ class Registry:
             raise TypeError(f"{where}: expected a name, got {type(name).__name__}")
         if not name or "." in name:
             raise KeyError(f"{where}: expected a name without dots, not empty, got {name!r}")
-        if hasattr(self, name) and self._roles.get(name) != role:
+        taken = name in self.__dict__ or any(name in vars(base) for base in type(self).__mro__)
+        if taken and self._roles.get(name) != role:
             raise KeyError(f"{where}: expected a new name, got {name!r}, which already exists")
         self.__dict__[name] = self._as_hooks_have_it(role, name, value)
         self._roles[name] = role
