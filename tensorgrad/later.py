@@ -48,6 +48,18 @@ PACKAGES = (
     "special", "testing", "types", "utils",
 )  # fmt: skip
 
+_SPARSE = (
+    "sparse tensors': a product with a sparse matrix is the sum, by index_add, of rows that its "
+    "indices gather"
+)
+REFUSED = {
+    "jit": "TorchScript's: programs run as they are written, without a compiler",
+    "sparse": _SPARSE,
+    "sparse_coo_tensor": _SPARSE,
+    "sparse_csr_tensor": _SPARSE,
+    "spmm": _SPARSE,
+}
+
 
 def find(name: str, space: dict[str, Any]) -> Any:
     """The module or the value called `name`; a value is put into `space`, the package's own."""
@@ -57,9 +69,8 @@ def find(name: str, space: dict[str, Any]) -> Any:
         return space[name]
     if name in PACKAGES:
         return importlib.import_module(f"tensorgrad.{name}")
-    if name == "jit":
+    if name in REFUSED:
         raise AttributeError(
-            "tensorgrad.jit: expected a name that there is, got TorchScript's: programs run as "
-            "they are written, without a compiler"
+            f"tensorgrad.{name}: expected a name that there is, got {REFUSED[name]}"
         )
     raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
