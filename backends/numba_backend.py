@@ -20,6 +20,7 @@ from tensorgrad.backends.numba_activations import NumbaActivations
 from tensorgrad.backends.numba_indexing import NumbaIndexing
 from tensorgrad.backends.numba_losses import NumbaLosses
 from tensorgrad.backends.numba_recurrent import NumbaRecurrent
+from tensorgrad.backends.numba_windows import NumbaWindows
 from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.backends.reduction_primitives import Dim
 
@@ -27,6 +28,8 @@ from tensorgrad.backends.reduction_primitives import Dim
 MANY_CHOICES = 8192
 # Elements from which reductions of our own, on all threads, are faster than NumPy's.
 MANY_REDUCED = 131_072
+# Elements from which running sums and products of our own are faster than NumPy's.
+MANY_RUNNING = 2048
 # Multiply-adds of a product up to which NumPy's BLAS uses one thread, and is faster.
 SMALL_PRODUCT = 65_536
 
@@ -40,7 +43,9 @@ def _kernels(module: str) -> Any:
     return cached_property(load)
 
 
-class NumbaBackend(NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent, NumpyBackend):
+class NumbaBackend(
+    NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent, NumbaWindows, NumpyBackend
+):
     name = "numba"
 
     _activation = _kernels("activation")
@@ -61,11 +66,13 @@ class NumbaBackend(NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent,
     _bags = _kernels("bags")
     _dropout = _kernels("dropout")
     _embedding = _kernels("embedding")
+    _scans = _kernels("scans")
     _scattering = _kernels("scattering")
     _optimizers = _kernels("optimizers")
     _random = _kernels("random")
     _reductions = _kernels("reductions")
     _special = _kernels("special")
+    _window_sums = _kernels("window_sums")
 
     # ---- reductions
 
@@ -230,6 +237,20 @@ class NumbaBackend(NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent,
             return super().first_in_order(input, dim, count, descending)
         return found
 
+    def cumsum(self, input: Array, dim: int, backwards: bool = False) -> Array:
+        if input.size >= MANY_RUNNING:
+            out = self._scans.running(input, dim, backwards=backwards)
+            if out is not NotImplemented:
+                return out
+        return super().cumsum(input, dim, backwards)
+
+    def cumprod(self, input: Array, dim: int) -> Array:
+        if input.size >= MANY_RUNNING:
+            out = self._scans.running(input, dim, products=True)
+            if out is not NotImplemented:
+                return out
+        return super().cumprod(input, dim)
+
     def median(self, input: Array) -> Array:
         found = self._order.median(input)
         return super().median(input) if found is NotImplemented else found
@@ -261,92 +282,6 @@ class NumbaBackend(NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent,
         aux: Any,
     ) -> Any:
         return self._attention.attention_vjp(g, query, key, value, mask, scale, causal, needs, aux)
-
-    # ---- convolution and pooling
-
-    def convolution(
-        self,
-        input: Array,
-        weight: Array,
-        bias: Array | None,
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
-        dilation: tuple[int, ...],
-        groups: int,
-    ) -> Array:
-        return self._convolution.convolution(input, weight, bias, stride, padding, dilation, groups)
-
-    def convolution_vjp(
-        self,
-        g: Array,
-        input: Array,
-        weight: Array,
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
-        dilation: tuple[int, ...],
-        groups: int,
-        needs: tuple[bool, ...],
-    ) -> Any:
-        return self._convolution.convolution_vjp(
-            g, input, weight, stride, padding, dilation, groups, needs
-        )
-
-    def max_windows(
-        self,
-        input: Array,
-        kernel: tuple[int, ...],
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
-        dilation: tuple[int, ...],
-        ceil_mode: bool = False,
-    ) -> Any:
-        return self._pooling.max_windows(input, kernel, stride, padding, dilation, ceil_mode)
-
-    def max_windows_vjp(
-        self, g: Array, input_shape: tuple[int, ...], kernel: tuple[int, ...], aux: Array
-    ) -> Array:
-        return self._pooling.max_windows_vjp(g, input_shape, len(kernel), aux)
-
-    def largest_in_windows(
-        self,
-        input: Array,
-        kernel: tuple[int, ...],
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
-        dilation: tuple[int, ...],
-        ceil_mode: bool,
-    ) -> Array:
-        how = kernel, stride, padding, dilation, ceil_mode
-        found = self._pooling.max_windows(input, *how)
-        return super().largest_in_windows(input, *how) if found is NotImplemented else found[1]
-
-    def transposed_convolution(
-        self,
-        input: Array,
-        weight: Array,
-        bias: Array | None,
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
-        dilation: tuple[int, ...],
-        groups: int,
-        size: tuple[int, ...],
-    ) -> Array:
-        how = stride, padding, dilation, groups
-        return self._convolution.transposed_convolution(input, weight, bias, *how, size)
-
-    def transposed_convolution_vjp(
-        self,
-        g: Array,
-        input: Array,
-        weight: Array,
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
-        dilation: tuple[int, ...],
-        groups: int,
-        needs: tuple[bool, ...],
-    ) -> Any:
-        how = stride, padding, dilation, groups
-        return self._convolution.transposed_convolution_vjp(g, input, weight, *how, needs)
 
     # ---- lists of arrays at once: see `tensorgrad.stepping`
 

@@ -53,7 +53,10 @@ class OrderPrimitives:
 
     # ---- running along a dimension
 
-    def cumsum(self, input: Array, dim: int) -> Array:
+    def cumsum(self, input: Array, dim: int, backwards: bool = False) -> Array:
+        """The sum of the elements up to each, or of those from each on."""
+        if backwards:
+            return self.copy(self.xp.flip(self.cumsum(self.xp.flip(input, dim), dim), dim))
         total = self.xp.cumsum(input, axis=dim, dtype=self._of_sums(input))
         return total.astype(input.dtype, copy=False)
 

@@ -170,6 +170,7 @@ def cases(dtype: Any) -> Iterator[Case]:
     yield from norm_cases(rng, dtype)
     yield from order_cases(rng, dtype)
     yield from reduction_cases(rng, dtype)
+    yield from scan_cases(rng, dtype)
     yield from recurrent.cases(rng, dtype)
     yield from attention_cases(rng, dtype)
     yield from windows.cases(rng, dtype)
@@ -329,6 +330,15 @@ def reduction_cases(rng: Any, dtype: Any) -> Iterator[Case]:
         for name in "sum", "amax":
             ours, theirs = getattr(numba_backend, name), getattr(numpy_backend, name)
             yield name, size, partial(ours, x, dim, False), partial(theirs, x, dim, False)
+
+
+def scan_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    for shape, dim in ((32, 64), 1), ((1024, 1024), 1), ((1024, 1024), 0), ((1_000_000,), 0):
+        x = normal(rng, dtype, *shape) * dtype.type(0.001) + 1
+        for name in "cumsum", "cumprod":
+            ours, theirs = getattr(numba_backend, name), getattr(numpy_backend, name)
+            size = f"{'x'.join(map(str, shape))} along {dim}"
+            yield name, size, partial(ours, x, dim), partial(theirs, x, dim)
 
 
 def attention_cases(rng: Any, dtype: Any) -> Iterator[Case]:

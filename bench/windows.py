@@ -12,6 +12,7 @@ import numpy as np
 
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
+from tensorgrad.op import OPS
 
 Array = Any
 
@@ -161,3 +162,16 @@ def cases(rng: Any, dtype: Any) -> Iterator[tuple[str, str, Callable[[], Any], C
             partial(ours.max_windows_vjp, g, x.shape, pool[0], aux),
             partial(max_windows_vjp, g, x, *pool),
         )
+    shapes = (64, 16, 14, 2, 2, 0), (32, 64, 32, 2, 2, 0), (32, 64, 32, 3, 2, 1)
+    for batch, channels, side, width, step, wide in shapes:
+        size = f"{batch}x{channels}x{side}x{side} by {width} s{step}"
+        sums = (width, width), (step, step), (wide, wide), (wide, wide)
+        apart = normal(batch, channels, side, side)
+        last = np.moveaxis(np.ascontiguousarray(np.moveaxis(apart, 1, -1)), -1, 1)
+        for name, x in ("", apart), (" last", last):
+            yield (
+                "window_sum",
+                size + name,
+                partial(ours.window_sum, x, *sums),
+                partial(OPS["window_sum"].composition, x, *sums),
+            )

@@ -143,6 +143,13 @@ INPUTS = {
         (1, 1),
         (1, 2),
     ),
+    "window_sum": lambda rng, n, m: (
+        rng.standard_normal((n, m, 40, 30)),
+        (3, 2),
+        (2, 1),
+        (1, 0),
+        (0, 2),
+    ),
     "linear": lambda rng, n, m: (rng.standard_normal((n, m)), rng.standard_normal((n, m)), None),
     "logsumexp": lambda rng, n, m: (rng.standard_normal((n, m)), 1, False),
 }  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 from bench import windows
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
+from tensorgrad.kernels.numba import window_sums
 from tests.kernel_samples import close, sample
 
 backend, reference = NumbaBackend(), NumpyBackend()
@@ -142,3 +143,77 @@ def test_max_windows_over_one_dimension(dtype):
         spread = backend.max_windows_vjp(got, x.shape, how[0], places)
         assert spread.shape == x.shape
         np.testing.assert_allclose(spread.sum(-1), got.sum(-1))
+
+
+# ---- sums of windows
+
+
+def sums_of_windows(x, kernel, stride, before, after):
+    spatial = len(kernel)
+    none = [(0, 0)] * (x.ndim - spatial)
+    wide = np.pad(x, none + list(zip(before, after, strict=True)))
+    found = reference.windows(wide, kernel, stride, (1,) * spatial)
+    return found.sum(tuple(range(-spatial, 0)))
+
+
+def spread_over_windows(g, shape, kernel, stride, before, after):
+    spatial = len(kernel)
+    size = [n + b + a for n, b, a in zip(shape[-spatial:], before, after, strict=True)]
+    wide = np.broadcast_to(g.reshape(*g.shape, *(1,) * spatial), (*g.shape, *kernel))
+    found = reference.fold_windows(wide, tuple(size), kernel, stride, (1,) * spatial)
+    cut = [slice(b, b + n) for b, n in zip(before, shape[-spatial:], strict=True)]
+    return found[(..., *cut)]
+
+
+@pytest.mark.parametrize(
+    ("shape", "how"),
+    [
+        ((2, 3, 7, 9), ((2, 2), (2, 2), (0, 0), (0, 0))),
+        ((2, 3, 7, 9), ((3, 3), (2, 2), (1, 1), (1, 2))),
+        ((2, 5, 6, 6), ((3, 2), (1, 1), (1, 0), (1, 1))),
+        ((1, 2, 11, 8), ((2, 5), (3, 4), (1, 2), (0, 2))),
+        ((3, 1, 5, 5), ((2, 1), (4, 3), (0, 0), (1, 0))),  # places that no window meets
+        ((70, 40, 4, 4), ((4, 4), (4, 4), (0, 0), (0, 0))),
+        ((3, 7, 9), ((2, 3), (2, 1), (1, 1), (0, 1))),
+        ((4, 3, 33), ((3,), (2,), (1,), (1,))),
+        ((6, 17), ((4,), (4,), (0,), (3,))),
+    ],
+    ids=str,
+)
+def test_window_sum(shape, how, dtype, monkeypatch):
+    monkeypatch.setattr(window_sums, "SMALL", 0)
+    monkeypatch.setattr(window_sums, "SMALL_BACK", 0)
+    x = sample(shape, dtype)
+    want = sums_of_windows(x.astype("f8"), *how)
+    g = sample(want.shape, dtype, 1)
+    back = spread_over_windows(g.astype("f8"), shape, *how)
+    for given in memories(x):
+        close(backend.window_sum(given, *how), want)
+    for given in memories(g):
+        close(backend.window_sum_vjp(given, shape, *how), back)
+    x.flat[[0, 5, 9]] = np.nan, np.inf, -np.inf
+    with np.errstate(all="ignore"):
+        want = sums_of_windows(x.astype("f8"), *how)
+    for given in memories(x):
+        close(backend.window_sum(given, *how), want)
+
+
+def memories(x):
+    """The same numbers with channels last in memory, with gaps, and read-only."""
+    yield x
+    if x.ndim == 4:
+        yield np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+    yield np.repeat(x, 2, -1)[..., ::2]
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    yield frozen
+
+
+def test_window_sums_leave_what_they_do_not_serve():
+    none = (0, 0), (0, 0)
+    for x in np.ones((40, 40, 40), "f2"), np.ones((3, 4), "f4"), np.ones((200, 200, 1), "f4"):
+        assert backend.window_sum(x, (2, 2), (2, 2), *none) is NotImplemented
+    cube = np.ones((30, 30, 30), "f4")
+    how = (2, 2, 2), (2, 2, 2), (0, 0, 0), (0, 0, 0)
+    assert backend.window_sum(cube, *how) is NotImplemented
+    assert backend.window_sum_vjp(cube, (60, 60, 60), *how) is NotImplemented

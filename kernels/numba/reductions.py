@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from tensorgrad.kernels.numba.runtime import FLOATS, larger, serial
-from tensorgrad.kernels.numba.sums import CHUNK, chunks, sum_of
+from tensorgrad.kernels.numba.sums import BLOCK, CHUNK, chunks, sum_of
 from tensorgrad.kernels.numba.tasks import Tasks
 
 SUM, LARGEST, SMALLEST = range(3)
@@ -44,8 +44,16 @@ def _of_row(row, kind):
 
 @Tasks
 def _rows(task, x, kind, rows, out):
-    for r in range(task * rows, min((task + 1) * rows, x.shape[0])):
-        out[r] = _of_row(x[r], kind)
+    first, last = task * rows, min((task + 1) * rows, x.shape[0])
+    if kind == SUM and x.shape[1] <= BLOCK:  # the parts of a longer one cost as much as 64 numbers
+        for r in range(first, last):
+            total = x.dtype.type(0)
+            for j in range(x.shape[1]):
+                total += x[r, j]
+            out[r] = total
+    else:
+        for r in range(first, last):
+            out[r] = _of_row(x[r], kind)
 
 
 @Tasks

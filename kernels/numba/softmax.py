@@ -176,7 +176,7 @@ def _mapped(kernels, dim, *arrays):
     x = arrays[-1]
     if x.dtype not in FLOATS or any(array.dtype is not x.dtype for array in arrays):
         return NotImplemented
-    if not (x.ndim and x.size):
+    if not (x.size and -x.ndim <= dim < x.ndim):
         return NotImplemented
     one, many, of_columns = kernels
     dim %= x.ndim

@@ -7,40 +7,14 @@ memory traffic is that of `softmax`. Sums add up LINES lines at a time. On (16, 
 compositions take 1.4 to 1.9 times as long, with the rows of its cross-entropy copied together 8.
 """
 
-import math
-
 import numpy as np
 
+from tensorgrad.kernels.numba.columns import form, shares_of, span
 from tensorgrad.kernels.numba.math import difference, exp, log
-from tensorgrad.kernels.numba.runtime import larger, plain
-from tensorgrad.kernels.numba.sums import CHUNK, chunks
+from tensorgrad.kernels.numba.runtime import larger
 from tensorgrad.kernels.numba.tasks import Tasks, part
 
 LINES = 64  # at most so many are added one by one
-NARROW, WIDE = 64, 512  # columns of a task
-
-
-def form(x, dim):
-    """(A, N, B)."""
-    return plain(x).reshape(math.prod(x.shape[:dim]), x.shape[dim], math.prod(x.shape[dim + 1 :]))
-
-
-def _shares(x):
-    """(tasks, (samples of a task, blocks of columns, columns of a block))."""
-    outer, length, size = x.shape
-    width = min(size, max(NARROW, min(WIDE, CHUNK // length)))
-    blocks = -(-size // width)
-    each, parts = chunks(outer, length * width) if blocks == 1 else (1, outer)
-    return parts * blocks, (each, blocks, width)
-
-
-@part
-def _span(task, shares, outer, size):
-    """The samples and the columns of a task."""
-    each, blocks, width = shares
-    first, block = divmod(task, blocks)
-    samples = range(first * each, min((first + 1) * each, outer))
-    return samples, slice(block * width, min((block + 1) * width, size))
 
 
 # ----------------------------------------------------------------------------------- peaks and sums
@@ -82,7 +56,7 @@ def _add_differences(x, a, columns, peak, block, total):
 # ------------------------------------------------------------------------------------------ softmax
 @Tasks
 def _softmax(task, shares, x, out):
-    samples, columns = _span(task, shares, x.shape[0], x.shape[2])
+    samples, columns = span(task, shares, x.shape[0], x.shape[2])
     peak, block, total = np.empty((3, columns.stop - columns.start), x.dtype)
     for a in samples:
         _find_peaks(x, a, columns, peak)
@@ -107,7 +81,7 @@ def _softmax(task, shares, x, out):
 
 @Tasks
 def _softmax_vjp(task, shares, g, y, out):
-    samples, columns = _span(task, shares, y.shape[0], y.shape[2])
+    samples, columns = span(task, shares, y.shape[0], y.shape[2])
     block, total = np.empty((2, columns.stop - columns.start), y.dtype)
     for a in samples:
         total[:] = 0
@@ -128,7 +102,7 @@ def _softmax_vjp(task, shares, g, y, out):
 # -------------------------------------------------------------------------------------- log-softmax
 @Tasks
 def _log_softmax(task, shares, x, out):
-    samples, columns = _span(task, shares, x.shape[0], x.shape[2])
+    samples, columns = span(task, shares, x.shape[0], x.shape[2])
     peak, block, total = np.empty((3, columns.stop - columns.start), x.dtype)
     for a in samples:
         _find_peaks(x, a, columns, peak)
@@ -143,7 +117,7 @@ def _log_softmax(task, shares, x, out):
 
 @Tasks
 def _log_softmax_vjp(task, shares, g, y, out):
-    samples, columns = _span(task, shares, y.shape[0], y.shape[2])
+    samples, columns = span(task, shares, y.shape[0], y.shape[2])
     block, total = np.empty((2, columns.stop - columns.start), y.dtype)
     for a in samples:
         total[:] = 0
@@ -184,7 +158,7 @@ def log_softmax_vjp(g, y, dim):
 def _mapped(kernel, dim, *arrays):
     forms = [form(array, dim) for array in arrays]
     out = np.empty_like(forms[0])
-    tasks, shares = _shares(out)
+    tasks, shares = shares_of(out)
     kernel(tasks, shares, *forms, out)
     return out.reshape(arrays[0].shape)
 
@@ -193,7 +167,7 @@ def _mapped(kernel, dim, *arrays):
 # `state` (A, 2, B) keeps of a column what that of `softmax` keeps of a row.
 @Tasks
 def _cross_entropy(task, shares, x, target, ignore_index, smoothing, loss, state):
-    samples, columns = _span(task, shares, x.shape[0], x.shape[2])
+    samples, columns = span(task, shares, x.shape[0], x.shape[2])
     block, total, mean = np.empty((3, columns.stop - columns.start), x.dtype)
     share = smoothing[0]
     for a in samples:
@@ -217,7 +191,7 @@ def _cross_entropy(task, shares, x, target, ignore_index, smoothing, loss, state
 
 @Tasks
 def _cross_entropy_vjp(task, shares, g, x, target, ignore_index, smoothing, state, out):
-    samples, columns = _span(task, shares, x.shape[0], x.shape[2])
+    samples, columns = span(task, shares, x.shape[0], x.shape[2])
     size = columns.stop - columns.start
     kept, even = np.empty(size, np.bool_), np.empty(size, x.dtype)
     share = smoothing[0]
@@ -244,7 +218,7 @@ def cross_entropy(x, target, ignore_index, smoothing):
     loss = np.empty(target.shape, x.dtype)
     state = np.empty((x.shape[0], 2, x.shape[2]), x.dtype)
     share = np.array([smoothing], x.dtype)
-    tasks, shares = _shares(x)
+    tasks, shares = shares_of(x)
     _cross_entropy(tasks, shares, x, target, ignore_index, share, loss, state)
     return loss, state
 
@@ -253,6 +227,6 @@ def cross_entropy_vjp(g, x, target, ignore_index, smoothing, state):
     """g (softmax(x) - one-hot(target)), the target mixed with `smoothing` of the uniform one."""
     out = np.empty_like(x)
     share = np.array([smoothing], x.dtype)
-    tasks, shares = _shares(x)
+    tasks, shares = shares_of(x)
     _cross_entropy_vjp(tasks, shares, g, x, target, ignore_index, share, state, out)
     return out

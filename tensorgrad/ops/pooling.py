@@ -22,7 +22,6 @@ from tensorgrad.ops.shape import reshape
 from tensorgrad.ops.windows import (
     Sizes,
     Tuple,
-    around,
     at_least,
     each,
     positions_along,
@@ -235,7 +234,7 @@ def _mean(
     numbers = list(zip(input.shape[-spatial:], kernel, steps, widths))
     counts = [positions_along(n, k, s, p, 1, ceil_mode) for n, k, s, p in numbers]
     after = [max(0, (c - 1) * s + k - n - p) for c, (n, k, s, p) in zip(counts, numbers)]
-    sums = window_sum(around(input, widths, tuple(after)), kernel, steps)
+    sums = window_sum(input, kernel, steps, widths, tuple(after))
     divisor: Any = divisor_override
     if divisor is None:
         padded = count_include_pad

@@ -16,7 +16,6 @@ from tensorgrad.ops.conversion import cast, widened
 from tensorgrad.ops.indexing import gather
 from tensorgrad.ops.joining import cat
 from tensorgrad.ops.pointwise import exp
-from tensorgrad.ops.rearranging import flip
 from tensorgrad.ops.reduction import ValuesIndices, index_of_largest
 from tensorgrad.ops.shape import clone_of, one_dim, take_slice
 from tensorgrad.out import takes_out
@@ -39,12 +38,17 @@ def part_along(input: Any, dim: int, start: int | None, stop: int | None) -> Any
     return take_slice(input, (*(slice(None),) * dim, slice(start, stop)))
 
 
+running_sum: TensorFunction = primitive(
+    "cumsum",
+    "input",
+    "dim, backwards=False",
+    input=lambda g, dim, backwards: running_sum(g, dim, not backwards),
+)
+
+
 def sum_from_each(g: Any, dim: int) -> Any:
     """Sums of each element and those after it: the adjoint of `cumsum`."""
-    return flip(running_sum(flip(g, (dim,)), dim), (dim,))
-
-
-running_sum: TensorFunction = primitive("cumsum", "input", "dim", input=sum_from_each)
+    return running_sum(g, dim, True)
 
 
 def first_zeros(input: Any, dim: int) -> tuple[Any, Any, Any]:

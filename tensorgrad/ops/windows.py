@@ -81,25 +81,31 @@ def positions_along(
     return count - 1 if (count - 1) * stride >= size + padding else count
 
 
-def _spread(g: Any, input_shape: Tuple, kernel: Tuple, stride: Tuple) -> Any:
+def _spread(
+    g: Any, input_shape: Tuple, kernel: Tuple, stride: Tuple, before: Tuple, after: Tuple
+) -> Any:
     """The adjoint of `window_sum`, dimension by dimension."""
     spatial = len(kernel)
     ones = (1,) * spatial
+    inside = []
     for d in range(spatial):
         size = tuple(g.shape[g.ndim - spatial :])
-        size = (*size[:d], input_shape[len(input_shape) - spatial + d], *size[d + 1 :])
+        length = input_shape[len(input_shape) - spatial + d]
+        size = (*size[:d], before[d] + length + after[d], *size[d + 1 :])
         line = (*ones[:d], kernel[d], *ones[d + 1 :])
         step = (*ones[:d], stride[d], *ones[d + 1 :])
         wide = broadcast(reshape(g, *g.shape, *ones), (*g.shape, *line))
         g = fold_windows(wide, size, line, step, ones)
-    return g
+        inside.append(slice(before[d], before[d] + length))
+    return take_slice(g, (*(slice(None),) * (g.ndim - spatial), *inside))
 
 
 @fused(input=_spread)
-def window_sum(input: Tensor, kernel: Tuple, stride: Tuple) -> Tensor:
-    """The sum of each window: as many shifted copies added as the kernel is long, along one
-    dimension after the other.
+def window_sum(input: Tensor, kernel: Tuple, stride: Tuple, before: Tuple, after: Tuple) -> Tensor:
+    """The sum of each window of the input, widened by zeros before and after: as many shifted
+    copies added as the kernel is long, along one dimension after the other.
     """
+    input = around(input, before, after)
     for d in range(len(kernel)):
         dim = input.ndim - len(kernel) + d
         count = positions_along(input.shape[dim], kernel[d], stride[d], 0, 1)

@@ -45,8 +45,11 @@ case("windows", windows.windows, normal(2, 6, 5), (3, 2), (2, 1), (1, 2), torch=
      ref=lambda x, k, s, d: sliding_window_view(x, (3, 3), (1, 2))[:, ::2, :, :, ::2])
 case("fold_windows", windows.fold_windows, normal(2, 2, 4, 2, 2), (5, 5), (2, 2), (2, 1),
      (1, 1), torch="")
-case("window_sum", OPS["window_sum"].call, normal(2, 6, 5), (3, 2), (2, 1), torch="",
-     ref=lambda x, k, s: sliding_window_view(x, (3, 2), (1, 2))[:, ::2].sum((-2, -1)))
+case("window_sum", OPS["window_sum"].call, normal(2, 6, 5), (3, 2), (2, 1), (0, 0), (0, 0),
+     torch="",
+     ref=lambda x, *how: sliding_window_view(x, (3, 2), (1, 2))[:, ::2].sum((-2, -1)))
+case("window_sum widened", OPS["window_sum"].call, normal(2, 2, 6, 5), (3, 2), (2, 3), (1, 0),
+     (2, 1), torch="")
 
 # ---- convolution
 

@@ -1,0 +1,121 @@
+"""Windows of the Numba backend: convolution, pooling, and the sums of windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorgrad.backends.array_backend import Array
+from tensorgrad.backends.numpy_backend import NumpyBackend
+
+
+class NumbaWindows(NumpyBackend):
+    """Part of NumbaBackend."""
+
+    _convolution: Any
+    _pooling: Any
+    _window_sums: Any
+
+    def window_sum(
+        self,
+        input: Array,
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        before: tuple[int, ...],
+        after: tuple[int, ...],
+    ) -> Array:
+        return self._window_sums.window_sum(input, kernel, stride, before, after)
+
+    def window_sum_vjp(
+        self,
+        g: Array,
+        input_shape: tuple[int, ...],
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        before: tuple[int, ...],
+        after: tuple[int, ...],
+    ) -> Array:
+        return self._window_sums.window_sum_vjp(g, input_shape, kernel, stride, before, after)
+
+    def convolution(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+    ) -> Array:
+        return self._convolution.convolution(input, weight, bias, stride, padding, dilation, groups)
+
+    def convolution_vjp(
+        self,
+        g: Array,
+        input: Array,
+        weight: Array,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+        needs: tuple[bool, ...],
+    ) -> Any:
+        return self._convolution.convolution_vjp(
+            g, input, weight, stride, padding, dilation, groups, needs
+        )
+
+    def max_windows(
+        self,
+        input: Array,
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        ceil_mode: bool = False,
+    ) -> Any:
+        return self._pooling.max_windows(input, kernel, stride, padding, dilation, ceil_mode)
+
+    def max_windows_vjp(
+        self, g: Array, input_shape: tuple[int, ...], kernel: tuple[int, ...], aux: Array
+    ) -> Array:
+        return self._pooling.max_windows_vjp(g, input_shape, len(kernel), aux)
+
+    def largest_in_windows(
+        self,
+        input: Array,
+        kernel: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        ceil_mode: bool,
+    ) -> Array:
+        how = kernel, stride, padding, dilation, ceil_mode
+        found = self._pooling.max_windows(input, *how)
+        return super().largest_in_windows(input, *how) if found is NotImplemented else found[1]
+
+    def transposed_convolution(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+        size: tuple[int, ...],
+    ) -> Array:
+        how = stride, padding, dilation, groups
+        return self._convolution.transposed_convolution(input, weight, bias, *how, size)
+
+    def transposed_convolution_vjp(
+        self,
+        g: Array,
+        input: Array,
+        weight: Array,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+        needs: tuple[bool, ...],
+    ) -> Any:
+        how = stride, padding, dilation, groups
+        return self._convolution.transposed_convolution_vjp(g, input, weight, *how, needs)
