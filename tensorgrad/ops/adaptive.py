@@ -16,9 +16,10 @@ from tensorgrad.ops.choice import minimum
 from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.creation import tensor
 from tensorgrad.ops.pooling import at_places, largest_in_windows, max_windows
+from tensorgrad.ops.reduction import average
 from tensorgrad.ops.shape import clone_of, reshape, to_order
 from tensorgrad.ops.taps import Taps, combine
-from tensorgrad.ops.windows import Sizes, Tuple
+from tensorgrad.ops.windows import Sizes, Tuple, window_sum
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -72,13 +73,22 @@ def _means(size: int, count: int) -> Taps:
 
 @widened
 def adaptive_mean(input: Any, target: Tuple) -> Any:
-    """The mean of each of `target` windows along the last dimensions, one after the other."""
-    means = input
-    for number, count in enumerate(target):
-        dim = means.ndim - len(target) + number
-        if means.shape[dim] != count:
-            means = combine(means, dim, _means(means.shape[dim], count))
-    return clone_of(means) if means is input else means
+    """The mean of each of `target` windows along the last dimensions, one after the other where
+    windows differ in length.
+    """
+    size = tuple(input.shape[input.ndim - len(target) :])
+    if size == target:
+        return clone_of(input)
+    if 0 in target or any(n % m for n, m in zip(size, target)):
+        for number, count in enumerate(target):
+            dim = input.ndim - len(target) + number
+            if input.shape[dim] != count:
+                input = combine(input, dim, _means(input.shape[dim], count))
+        return input
+    if max(target) == 1:
+        return average(input, tuple(range(-len(target), 0)), True)
+    kernel, none = tuple([n // m for n, m in zip(size, target)]), (0,) * len(target)
+    return window_sum(input, kernel, kernel, none, none) / math.prod(kernel)
 
 
 def _adaptive_mean(spatial: int, input: Any, output_size: OutputSize) -> Any:
