@@ -126,9 +126,6 @@ class ArrayBackend(
         base = view.base
         return base is not None and (base is of or base is of.base)
 
-    def contiguous(self, input: Array) -> Array:
-        return self.xp.ascontiguousarray(input).reshape(input.shape)
-
     def synchronize(self) -> None:
         """Wait until everything asked for has been computed."""
 

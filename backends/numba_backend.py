@@ -19,6 +19,7 @@ from tensorgrad.backends.array_backend import Array
 from tensorgrad.backends.numba_activations import NumbaActivations
 from tensorgrad.backends.numba_indexing import NumbaIndexing
 from tensorgrad.backends.numba_losses import NumbaLosses
+from tensorgrad.backends.numba_products import NumbaProducts
 from tensorgrad.backends.numba_recurrent import NumbaRecurrent
 from tensorgrad.backends.numba_windows import NumbaWindows
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -30,8 +31,8 @@ MANY_CHOICES = 8192
 MANY_REDUCED = 131_072
 # Elements from which running sums and products of our own are faster than NumPy's.
 MANY_RUNNING = 2048
-# Multiply-adds of a product up to which NumPy's BLAS uses one thread, and is faster.
-SMALL_PRODUCT = 65_536
+# Elements from which transposed copies of our own, on all threads, are faster than NumPy's.
+MANY_COPIED = 131_072
 
 
 def _kernels(module: str) -> Any:
@@ -44,12 +45,19 @@ def _kernels(module: str) -> Any:
 
 
 class NumbaBackend(
-    NumbaActivations, NumbaIndexing, NumbaLosses, NumbaRecurrent, NumbaWindows, NumpyBackend
+    NumbaActivations,
+    NumbaIndexing,
+    NumbaLosses,
+    NumbaProducts,
+    NumbaRecurrent,
+    NumbaWindows,
+    NumpyBackend,
 ):
     name = "numba"
 
     _activation = _kernels("activation")
     _choice = _kernels("choice")
+    _copying = _kernels("copying")
     _gemm = _kernels("gemm")
     _softmax = _kernels("softmax")
     _linear = _kernels("linear")
@@ -96,63 +104,18 @@ class NumbaBackend(
             return self._reduce_many("amin", input, dim, keepdim)
         return super().amin(input, dim, keepdim)
 
-    # ---- products: our own threads multiply, so that NumPy's BLAS keeps none of its own spinning
-    # beside them. A product that BLAS runs on one thread stays there.
+    # ---- copies
 
-    def matmul(self, input: Array, other: Array) -> Array:
-        if not other.ndim or input.size * other.shape[-1] < SMALL_PRODUCT:
-            return super().matmul(input, other)
-        result = self._gemm.matmul(input, other)
-        return super().matmul(input, other) if result is NotImplemented else result
+    def copy(self, input: Array) -> Array:
+        return super().copy(input) if input.size < MANY_COPIED else self._copying.ordered(input)
 
-    def linear(self, input: Array, weight: Array, bias: Array | None) -> Array:
-        """One product of all rows, the bias added where it lies: the composition multiplies a batch
-        of matrices one by one and writes the output twice.
-        """
-        if not (input.ndim > 1 and weight.ndim == 2 and input.dtype is weight.dtype):
-            return NotImplemented
-        if weight.dtype.char not in "fd":
-            return NotImplemented
-        if bias is not None and (bias.dtype is not weight.dtype or bias.shape != weight.shape[:1]):
-            return NotImplemented
-        rows = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
-        if min(rows.shape + weight.shape) >= 4 and rows.size * len(weight) >= SMALL_PRODUCT:
-            out = self._gemm.product(rows, weight.T, bias)
-        else:
-            out = np.matmul(rows, weight.T)
-            if bias is not None:
-                out += bias
-        return out if input.ndim == 2 else out.reshape(*input.shape[:-1], weight.shape[0])
-
-    def linear_vjp(
-        self,
-        g: Array,
-        input: Array,
-        weight: Array,
-        bias: Array | None,
-        needs: tuple[bool, ...],
-    ) -> Any:
-        """The three rules without the ops around them."""
-        kind = weight.dtype
-        if kind.char not in "fd" or input.dtype is not kind or g.dtype is not kind:
-            return NotImplemented
-        if input.ndim < 2 or not (g.size and input.size) or (bias is not None and bias.ndim != 1):
-            return NotImplemented
-        outputs = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])
-        inputs = input if input.ndim == 2 else input.reshape(-1, input.shape[-1])
-        wants_input, wants_weight, wants_bias = needs
-        if wants_weight:
-            found = self._linear.linear_vjp(outputs, inputs, weight, wants_input)
-            if found is not NotImplemented:
-                g_input, g_weight, g_bias = found
-                if wants_input:
-                    g_input = g_input.reshape(input.shape)
-                return g_input, g_weight, g_bias if wants_bias else None
-        return (
-            self.matmul(outputs, weight).reshape(input.shape) if wants_input else None,
-            self.matmul(outputs.T, inputs) if wants_weight else None,
-            self.sum(outputs, 0, False) if wants_bias else None,
-        )
+    def reshape(self, input: Array, shape: tuple[int, ...]) -> Array:
+        if input.size >= MANY_COPIED and not input.flags.c_contiguous:
+            try:
+                return np.reshape(input, shape, copy=False)
+            except ValueError:  # no view shows it so
+                input = self._copying.ordered(input)
+        return input.reshape(shape)
 
     # ---- choices
 

@@ -1,4 +1,6 @@
-"""Cases of `bench.kernels` that pick and add what integers name: rows of a table, and elements."""
+"""Cases of `bench.kernels` that move numbers: what integers name is picked and added, arrays are
+put in another order.
+"""
 
 from __future__ import annotations
 
@@ -38,3 +40,6 @@ def cases(rng: Any, dtype: Any, ours: NumbaBackend) -> Iterator[Any]:
         x, index = normal(*shape), rng.integers(0, shape[dim], shape)
         yield both("gather", size, x, index, dim)
         yield both("scatter_add", size, x, index, x, dim)
+    turns = ((256, 512), (1, 0)), ((2048, 2048), (1, 0)), ((64, 64, 32, 32), (0, 2, 3, 1))
+    for shape, dims in turns:
+        yield both("copy", f"{'x'.join(map(str, shape))} to {dims}", normal(*shape).transpose(dims))

@@ -4,7 +4,8 @@ import numba
 import numpy as np
 import pytest
 
-from tensorgrad.backends.numba_backend import SMALL_PRODUCT, NumbaBackend
+from tensorgrad.backends.numba_backend import NumbaBackend
+from tensorgrad.backends.numba_products import SMALL_PRODUCT
 from tensorgrad.kernels.numba import gemm, microkernel
 
 backend = NumbaBackend()

@@ -20,6 +20,7 @@ from tensorgrad.kernels.numba.attention_tiles import (
     backward,
     forward,
 )
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.microkernel import columns
 from tensorgrad.kernels.numba.runtime import FLOATS
 
@@ -41,7 +42,7 @@ def _heads(x):
         or row % item
         or not x.flags.aligned
     ):
-        return np.ascontiguousarray(x)
+        return plain(x)
     return x
 
 

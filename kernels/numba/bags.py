@@ -15,8 +15,9 @@ the table gains nothing.
 
 import numpy as np
 
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.embedding import checked
-from tensorgrad.kernels.numba.runtime import FLOATS, INT64, plain, serial
+from tensorgrad.kernels.numba.runtime import FLOATS, INT64, serial
 from tensorgrad.kernels.numba.tasks import Tasks
 
 BAGS = 8  # bags a task has

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.math import difference
-from tensorgrad.kernels.numba.runtime import FLOATS, plain
+from tensorgrad.kernels.numba.runtime import FLOATS
 from tensorgrad.kernels.numba.sums import (
     chunks,
     sum_of,

@@ -6,7 +6,7 @@ columns of several: as many as leave its lines in the second level of the cache.
 
 import math
 
-from tensorgrad.kernels.numba.runtime import plain
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.sums import CHUNK, chunks
 from tensorgrad.kernels.numba.tasks import part
 

@@ -13,9 +13,10 @@ import numpy as np
 from numba import get_num_threads
 
 from tensorgrad.kernels.numba import gathered, winograd
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.microkernel import ROWS, columns
 from tensorgrad.kernels.numba.pooling import positions_of
-from tensorgrad.kernels.numba.runtime import FLOATS, plain
+from tensorgrad.kernels.numba.runtime import FLOATS
 
 PARALLEL = 500_000  # multiply-adds from which two threads beat one
 # By side of the window and stride the channels, in and out, from which on minimal filtering wins.

@@ -9,8 +9,9 @@ import math
 import numpy as np
 from numba import prange
 
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.random import CHUNK, PARALLEL, STRIP, halves, interleave, wide, words
-from tensorgrad.kernels.numba.runtime import FLOATS, can_launch, parallel, plain, serial
+from tensorgrad.kernels.numba.runtime import FLOATS, can_launch, parallel, serial
 
 
 @serial

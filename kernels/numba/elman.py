@@ -8,6 +8,7 @@ backward reads 2 and writes 1.
 import numpy as np
 
 from tensorgrad.kernels.numba import gemm, recurrent
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.math import tanh
 from tensorgrad.kernels.numba.microkernel import columns
 from tensorgrad.kernels.numba.recurrent import (
@@ -17,7 +18,7 @@ from tensorgrad.kernels.numba.recurrent import (
     multiply_states,
     span,
 )
-from tensorgrad.kernels.numba.runtime import larger, plain
+from tensorgrad.kernels.numba.runtime import larger
 from tensorgrad.kernels.numba.tasks import Tasks
 
 

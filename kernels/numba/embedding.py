@@ -10,13 +10,13 @@ import numpy as np
 from numba import prange
 
 from tensorgrad.errors import IndexRangeError
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.runtime import (
     FLOATS,
     INT64,
     can_launch,
     first_outside,
     parallel,
-    plain,
     serial,
 )
 

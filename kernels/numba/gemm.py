@@ -5,13 +5,16 @@ B is packed once, into panels of a tile's width whose terms follow each other, s
 loop streams it; whichever way B lies, packing copies or transposes whole vectors. A is read where
 it lies if its terms do, and packed block by block otherwise. A block of TERMS terms of one panel
 stays in the first-level cache while all rows of a task pass by it, the task's rows of A in the
-second. Every element is summed in the order of the terms, one block after another, whatever the
-split into tasks: the result does not depend on the number of threads.
+second. Where A is small and B wide, tasks take columns, and each packs its own part of B: what
+another thread has just written comes slowly (up to a third of the time, with few rows). Every
+element is summed in the order of the terms, one block after another, whatever the split into tasks:
+the result does not depend on the number of threads.
 """
 
 import numpy as np
 from numba import get_num_threads
 
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.microkernel import (
     ROWS,
     columns,
@@ -19,12 +22,14 @@ from tensorgrad.kernels.numba.microkernel import (
     tile,
     transpose_square,
 )
-from tensorgrad.kernels.numba.runtime import FLOATS, plain, serial
+from tensorgrad.kernels.numba.runtime import FLOATS, serial
 from tensorgrad.kernels.numba.tasks import Tasks, part
 
 TERMS = 256  # terms a block: 32 kB of a panel
 BLOCK_ROWS = 12 * ROWS  # rows a task has at most: 96 kB of A a block of terms
 PARALLEL = 500_000  # multiply-adds from which two threads beat one
+SHARED = 1 << 19  # elements of A that all tasks may read over and over
+PACKED = 150_000  # elements of B that a task packs for itself
 TINY = 4096  # multiply-adds of one matrix below which NumPy's product is as fast
 FEW = 4  # rows, and columns, below which most of a tile would be idle
 
@@ -82,8 +87,9 @@ def _pack_task(panel, b, n, transposed, packed):
 
 
 @part
-def block_of(a, a_by_term, packed, first, by_row, c, n, rows, panels):
-    """Rows `rows` and panels `panels` of c = a b + first, all but the panels flat.
+def block_of(a, a_by_term, packed, panel, first, by_row, c, n, rows, panels):
+    """Rows `rows` and panels `panels` of c = a b + first, all but the panels flat. `packed` starts
+    with the panel numbered `panel`.
 
     a is (K, M) if a_by_term, else (M, K); c is (M, n), first too if by_row, else (n,).
     """
@@ -107,7 +113,7 @@ def block_of(a, a_by_term, packed, first, by_row, c, n, rows, panels):
             for r in range(0, count, ROWS):
                 tile(
                     source, 0 if a_by_term else k, a_rows, r, step,
-                    packed, (p * terms + k) * width,
+                    packed, ((p - panel) * terms + k) * width,
                     some,
                     begin, at, each,
                     c, at, c_rows, r,
@@ -138,7 +144,7 @@ def _pack_rows(a, m, row, count, k, some, block):
 def _product(a, a_by_term, b, b_transposed, packed, bias, c, n):
     """All of c on one thread."""
     _pack(b, n, b_transposed, packed, 0)
-    block_of(a, a_by_term, packed, bias, 0, c, n, (0, c.size // n), (0, packed.shape[0]))
+    block_of(a, a_by_term, packed, 0, bias, 0, c, n, (0, c.size // n), (0, packed.shape[0]))
 
 
 @Tasks
@@ -150,7 +156,20 @@ def _block_task(task, a, a_by_term, packed, first, by_row, c, n, split):
     row, panel = task // across * block_rows, task % across * block_panels
     part = row, min(rows, row + block_rows)
     some = panel, min(panels, panel + block_panels)
-    block_of(a, a_by_term, packed, first, by_row, c, n, part, some)
+    block_of(a, a_by_term, packed, 0, first, by_row, c, n, part, some)
+
+
+@Tasks
+def _columns_task(task, tasks, a, b, b_transposed, bias, c, n, terms, width):
+    """Of c what lies in some panels, which are packed by the one thread that reads them."""
+    panels = -(-n // width)
+    start, stop = task * panels // tasks, (task + 1) * panels // tasks
+    packed = np.empty((stop - start, terms, width), a.dtype)
+    _pack(b, n, b_transposed, packed, start)
+    rows = c.size // n
+    for row in range(0, rows, BLOCK_ROWS):
+        these = row, min(rows, row + BLOCK_ROWS)
+        block_of(a, False, packed, start, bias, 0, c, n, these, (start, stop))
 
 
 @Tasks
@@ -168,7 +187,7 @@ def _layout(matrices):
     turned = matrices.swapaxes(-1, -2)
     if turned.flags.c_contiguous:
         return turned, True
-    return np.ascontiguousarray(matrices), False
+    return plain(matrices), False
 
 
 def _split(rows, panels):
@@ -196,17 +215,25 @@ def product(a, b, bias=None):
     """a (M, K) times b (K, N) plus bias (N), of one dtype in FLOATS, no size 0."""
     (rows, terms), n = a.shape, b.shape[1]
     c = np.empty((rows, n), a.dtype)
-    if rows * terms * n >= PARALLEL:
+    threads = get_num_threads()
+    width = columns(a.dtype)
+    panels = -(-n // width)
+    serially = rows * terms * n < PARALLEL
+    by_columns = a.size <= SHARED and a.flags.c_contiguous and panels >= 4 * threads
+    if not (serially or by_columns):
         _run_blocks(a, panels_of(b), bias, 0, c)
         return c
-    width = columns(a.dtype)
-    packed = np.empty((-(-n // width), terms, width), a.dtype)
     b, b_transposed = _layout(b)
     a, a_by_term = _layout(a)
     bias = np.zeros(n, a.dtype) if bias is None else plain(bias)
-    _product(
-        plain(a).reshape(-1), a_by_term, plain(b), b_transposed, packed, bias, c.reshape(-1), n
-    )
+    a, b, flat = plain(a).reshape(-1), plain(b), c.reshape(-1)
+    if serially:
+        packed = np.empty((panels, terms, width), a.dtype)
+        _product(a, a_by_term, b, b_transposed, packed, bias, flat, n)
+    else:
+        rounds = -(-panels * terms * width // (threads * PACKED))
+        tasks = min(panels, rounds * threads)
+        _columns_task(tasks, tasks, a, b, b_transposed, bias, flat, n, terms, width)
     return c
 
 

@@ -11,9 +11,9 @@ import numba
 import numpy as np
 
 from tensorgrad.kernels.numba.addresses import c_function, pointer, word
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.many import layout_holds, run
 from tensorgrad.kernels.numba.math import FLAGS
-from tensorgrad.kernels.numba.runtime import plain
 
 
 def source(text, arrays, numbers):

@@ -9,6 +9,7 @@ Each short loop has one output or two, as in lstm.py.
 import numpy as np
 
 from tensorgrad.kernels.numba import gemm, recurrent
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.math import sigmoid, tanh
 from tensorgrad.kernels.numba.microkernel import columns
 from tensorgrad.kernels.numba.recurrent import (
@@ -18,7 +19,6 @@ from tensorgrad.kernels.numba.recurrent import (
     multiply_states,
     span,
 )
-from tensorgrad.kernels.numba.runtime import plain
 from tensorgrad.kernels.numba.tasks import Tasks, part
 
 

@@ -21,9 +21,10 @@ import math
 import numpy as np
 
 from tensorgrad.kernels.numba import gemm, softmax
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.math import difference, exp, log
 from tensorgrad.kernels.numba.reductions import KINDS, reduced
-from tensorgrad.kernels.numba.runtime import FLOATS, INT64, larger, plain
+from tensorgrad.kernels.numba.runtime import FLOATS, INT64, larger
 from tensorgrad.kernels.numba.softmax import peak_of, sum_of_exp
 from tensorgrad.kernels.numba.tasks import Tasks
 

@@ -24,6 +24,7 @@ import numpy as np
 from numba import prange
 
 from tensorgrad.kernels.numba import gemm, recurrent
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.math import sigmoid, tanh
 from tensorgrad.kernels.numba.microkernel import columns
 from tensorgrad.kernels.numba.recurrent import (
@@ -34,7 +35,7 @@ from tensorgrad.kernels.numba.recurrent import (
     multiply_states,
     span,
 )
-from tensorgrad.kernels.numba.runtime import FLOATS, can_launch, parallel, plain, serial
+from tensorgrad.kernels.numba.runtime import FLOATS, can_launch, parallel, serial
 from tensorgrad.kernels.numba.tasks import Tasks, part
 
 CHUNK = 2048  # elements of `hidden` a task

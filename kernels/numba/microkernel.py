@@ -120,7 +120,7 @@ class Emit:
         self.call(name, ir.VoidType(), arguments)
 
 
-def _tile(context, builder, kinds, values, height, gathered=False):
+def _tile(context, builder, kinds, values, height, across=VECTORS, gathered=False):
     emit = Emit(context, builder, kinds[0].dtype)
     a, a_start, a_rows, a_row, a_step, b, b_start, steps, step, terms = values[:10]
     first, first_start, first_by_row, c, c_start, c_rows, c_row, rows, count = values[10:]
@@ -148,7 +148,7 @@ def _tile(context, builder, kinds, values, height, gathered=False):
     k = builder.phi(_INT64)
     k.add_incoming(emit.number(0), entry)
     running, zero = [], ir.Constant(emit.vector, None)
-    for _ in range(height * VECTORS):
+    for _ in range(height * across):
         phi = builder.phi(emit.vector)
         phi.add_incoming(zero, entry)
         running.append(phi)
@@ -157,12 +157,12 @@ def _tile(context, builder, kinds, values, height, gathered=False):
     else:
         b_row = emit.at(b, b_start, builder.mul(k, emit.number(VECTORS * emit.width)))
     a_at = builder.mul(k, a_step)
-    vectors = [emit.load(emit.at(b_row, emit.number(j * emit.width))) for j in range(VECTORS)]
+    vectors = [emit.load(emit.at(b_row, emit.number(j * emit.width))) for j in range(across)]
     grown = []
     for r in range(height):
         spread = emit.broadcast(builder.load(emit.at(a_from[r], a_at)))
-        for j in range(VECTORS):
-            terms_of_sum = [spread, vectors[j], running[r * VECTORS + j]]
+        for j in range(across):
+            terms_of_sum = [spread, vectors[j], running[r * across + j]]
             grown.append(emit.call(f"llvm.fma.{emit.suffix}", emit.vector, terms_of_sum))
     following = builder.add(k, emit.number(1))
     k.add_incoming(following, loop)
@@ -177,40 +177,53 @@ def _tile(context, builder, kinds, values, height, gathered=False):
         total.add_incoming(zero, entry)
         total.add_incoming(value, loop)
         totals.append(total)
-    masks = [emit.mask(count, j * emit.width) for j in range(VECTORS)]
+    masks = [emit.mask(count, j * emit.width) for j in range(across)]
     # All is read before anything is written: rows past the end must find what the last one found.
     sums = []
     for r in range(height):
         start = emit.at(first, first_start, builder.mul(first_by_row, c_from[r]))
-        for j in range(VECTORS):
+        for j in range(across):
             before = emit.masked_load(emit.at(start, emit.number(j * emit.width)), masks[j])
-            sums.append(builder.fadd(before, totals[r * VECTORS + j]))
+            sums.append(builder.fadd(before, totals[r * across + j]))
     for r in range(height):
         pointer = emit.at(c, c_start, c_from[r])
-        for j in range(VECTORS):
+        for j in range(across):
             place = emit.at(pointer, emit.number(j * emit.width))
-            emit.masked_store(sums[r * VECTORS + j], place, masks[j])
+            emit.masked_store(sums[r * across + j], place, masks[j])
 
 
 _PLACES = (types.intp,) * 8
 
 
-def _packed_tile(a, a_rows, b, first, c, c_rows, heights):
+def _packed_tile(a, a_rows, b, first, c, c_rows, heights, narrows=False):
+    """One call of the least height among `heights` that holds the rows; where `narrows` says so, of
+    one vector if that holds the columns.
+    """
     n = types.intp
     signature = types.void(a, n, a_rows, n, n, b, n, n, first, n, n, c, n, c_rows, n, n, n)
 
     def generate(context, builder, signature, values):
         kinds = list(signature.args)
         kinds[7:7], values = [None, None], [*values[:7], None, None, *values[7:]]
-        rows, end = values[-2], builder.append_basic_block("end")
-        for height in heights[:-1]:
-            fits, higher = builder.append_basic_block("fits"), builder.append_basic_block("higher")
-            number = ir.Constant(_INT64, height)
-            builder.cbranch(builder.icmp_signed("<=", rows, number), fits, higher)
+        (rows, count), end = values[-2:], builder.append_basic_block("end")
+
+        def where(number, limit, height, across):
+            """That form where a number is at most its limit, and the code goes on elsewhere."""
+            fits, exceeds = (
+                builder.append_basic_block("fits"),
+                builder.append_basic_block("exceeds"),
+            )
+            limit = ir.Constant(_INT64, limit)
+            builder.cbranch(builder.icmp_signed("<=", number, limit), fits, exceeds)
             builder.position_at_end(fits)
-            _tile(context, builder, kinds, values, height)
+            _tile(context, builder, kinds, values, height, across)
             builder.branch(end)
-            builder.position_at_end(higher)
+            builder.position_at_end(exceeds)
+
+        if narrows:
+            where(count, BYTES // (kinds[0].dtype.bitwidth // 8), heights[-1], 1)
+        for height in heights[:-1]:
+            where(rows, height, height, VECTORS)
         _tile(context, builder, kinds, values, heights[-1])
         builder.branch(end)
         builder.position_at_end(end)
@@ -235,9 +248,9 @@ def tile(
     in `c` from c_start + c_rows[c_row + r] on. `first` is c itself (first_by_row 1) or the same
     numbers for every row, as a bias is (0). It is added to the finished sum, so that a long sum cut
     into blocks rounds as a sum of sums. `rows` up to ROWS and `count` columns up to the tile's are
-    stored. All places count elements.
+    stored; one vector's columns or fewer take half the time. All places count elements.
     """
-    return _packed_tile(a, a_rows, b, first, c, c_rows, [ROWS])
+    return _packed_tile(a, a_rows, b, first, c, c_rows, [ROWS], narrows=True)
 
 
 @_instruction

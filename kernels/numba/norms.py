@@ -22,8 +22,9 @@ import math
 import numpy as np
 
 from tensorgrad.kernels.numba import channels
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.math import difference
-from tensorgrad.kernels.numba.runtime import plain, serial
+from tensorgrad.kernels.numba.runtime import serial
 from tensorgrad.kernels.numba.sums import (
     BLOCK,
     chunks,

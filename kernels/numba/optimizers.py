@@ -15,9 +15,10 @@ import numba
 import numpy as np
 
 from tensorgrad.kernels.numba.addresses import call
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.generated import chunk_function, source
 from tensorgrad.kernels.numba.many import CHUNK, layout_holds, run
-from tensorgrad.kernels.numba.runtime import FAST, FLOATS, INT64, first_outside, larger, plain
+from tensorgrad.kernels.numba.runtime import FAST, FLOATS, INT64, first_outside, larger
 from tensorgrad.kernels.numba.tasks import Tasks
 
 ROWS = 64  # rows of a table a task steps

@@ -9,7 +9,8 @@ partition finds; they alone are sorted.
 
 import numpy as np
 
-from tensorgrad.kernels.numba.runtime import FLOATS, plain, serial
+from tensorgrad.kernels.numba.copying import plain
+from tensorgrad.kernels.numba.runtime import FLOATS, serial
 from tensorgrad.kernels.numba.sums import chunks
 from tensorgrad.kernels.numba.tasks import Tasks
 

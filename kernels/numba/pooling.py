@@ -14,8 +14,9 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.microkernel import BYTES, Emit
-from tensorgrad.kernels.numba.runtime import FLOATS, plain, serial
+from tensorgrad.kernels.numba.runtime import FLOATS, serial
 from tensorgrad.kernels.numba.sums import CHUNK, chunks
 from tensorgrad.kernels.numba.tasks import Tasks
 

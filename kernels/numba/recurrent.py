@@ -21,9 +21,10 @@ import numpy as np
 from numba import get_num_threads
 
 from tensorgrad.kernels.numba import gemm
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.microkernel import ROWS, columns, fitting_tile
 from tensorgrad.kernels.numba.row_products import fetch
-from tensorgrad.kernels.numba.runtime import FLOATS, plain
+from tensorgrad.kernels.numba.runtime import FLOATS
 from tensorgrad.kernels.numba.tasks import part
 
 OWN_CACHE = 1_500_000  # bytes of weights that stay with a core from step to step

@@ -1,4 +1,4 @@
-"""How kernels are compiled, launched and fed. Knows flags, threads and layout, but no kernel.
+"""How kernels are compiled and launched. Knows flags and threads, but no kernel.
 
 Rules that every kernel keeps:
 
@@ -51,11 +51,6 @@ def _compiled(function, **options):
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 INT64 = np.dtype(np.int64)
-
-
-def plain(array):
-    """The array itself if it is C-contiguous, aligned and writable, otherwise a copy that is."""
-    return array if array.flags.carray else np.array(array, order="C")
 
 
 # ------------------------------------------------------------------------------------------ threads

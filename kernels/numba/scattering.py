@@ -14,7 +14,8 @@ import math
 
 import numpy as np
 
-from tensorgrad.kernels.numba.runtime import FLOATS, INT64, plain
+from tensorgrad.kernels.numba.copying import plain
+from tensorgrad.kernels.numba.runtime import FLOATS, INT64
 from tensorgrad.kernels.numba.sums import CHUNK, chunks
 from tensorgrad.kernels.numba.tasks import Tasks
 

@@ -16,6 +16,7 @@ from numba import prange
 
 from tensorgrad.errors import IndexRangeError
 from tensorgrad.kernels.numba import softmax_columns as columns
+from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.math import difference, exp, log
 from tensorgrad.kernels.numba.runtime import (
     FLOATS,
@@ -24,7 +25,6 @@ from tensorgrad.kernels.numba.runtime import (
     first_outside,
     larger,
     parallel,
-    plain,
     serial,
 )
 

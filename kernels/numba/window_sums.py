@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from tensorgrad.kernels.numba.runtime import FLOATS, plain
+from tensorgrad.kernels.numba.copying import plain
+from tensorgrad.kernels.numba.runtime import FLOATS
 from tensorgrad.kernels.numba.sums import chunks
 from tensorgrad.kernels.numba.tasks import Tasks, part
 
