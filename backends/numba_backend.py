@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array
@@ -86,6 +87,8 @@ class NumbaBackend(
 
     def _reduce_many(self, name: str, input: Array, dim: Dim, keepdim: bool) -> Array:
         kernels = self._reductions
+        if dim is not None:
+            normalize_axis_tuple(dim, input.ndim)  # refuses what NumPy refuses
         out = kernels.reduced(input, kernels.KINDS[name], dim, keepdim)
         return getattr(super(), name)(input, dim, keepdim) if out is NotImplemented else out
 

@@ -30,14 +30,14 @@ class NumbaIndexing(NumpyBackend):
             super().add_at(target, index, value)
 
     def scatter_add(self, input: Array, index: Array, src: Array, dim: int) -> Array:
-        if index.size >= MANY_ADDED:
+        if index.size >= MANY_ADDED and -input.ndim <= dim < input.ndim:
             out = self.copy(input)
             if self._scattering.add_along(out, index, src, dim % input.ndim):
                 return out
         return super().scatter_add(input, index, src, dim)
 
     def gather(self, input: Array, index: Array, dim: int) -> Array:
-        if index.size >= MANY_PICKED:
+        if index.size >= MANY_PICKED and -input.ndim <= dim < input.ndim:
             out = self._scattering.take_along(input, index, dim % input.ndim)
             if out is not NotImplemented:
                 return out

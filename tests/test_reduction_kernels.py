@@ -80,6 +80,14 @@ def test_numbers_that_are_not_finite(dim):
         np.testing.assert_array_equal(np.isinf(result), np.isinf(expected))
 
 
+@pytest.mark.parametrize("dim", [2, -3, (0, 5), (0, 0), (0, -2)])
+def test_dimensions_that_there_are_not_are_refused(dim, backend):
+    x = tg.ones(300, 300)
+    for op in (tg.sum, tg.mean, tg.amax, tg.var):
+        with pytest.raises((IndexError, RuntimeError), match="expected"):
+            op(x, dim)
+
+
 def test_rounding_does_not_grow_with_the_array():
     x = np.full((1 << 22,), 0.1, np.float32)
     exact = float(np.float32(0.1)) * x.size

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tensorgrad as tg
 from tensorgrad.backends import numba_indexing
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
@@ -115,3 +116,11 @@ def test_a_place_that_there_is_not(bad):
         given = (x, along, x, 0) if name == "scatter_add" else (x, along, 0)
         with pytest.raises(IndexRangeError, match=rf"{name}: expected .* \[0, 40\), got {bad}"):
             getattr(backend, name)(*given)
+
+
+@pytest.mark.parametrize("dim", [2, -3])
+def test_a_dimension_that_there_is_not_is_refused(dim, backend):
+    x, index = tg.ones(200, 200), tg.zeros(200, 200, dtype=tg.int64)
+    for call in (lambda: tg.gather(x, dim, index), lambda: tg.scatter_add(x, dim, index, x)):
+        with pytest.raises(IndexError, match="expected"):
+            call()
