@@ -45,6 +45,24 @@ class Task:
         return self.loss(lib, model, *batch)
 
 
+class Synthetic(Task):
+    """Three batches of random numbers to train on, one to evaluate."""
+
+    unit = "samples"
+    figure = "loss"
+    steps = 20
+
+    def batch(self, random: np.random.Generator, count: int) -> tuple[Array, ...]:
+        raise NotImplementedError
+
+    def data(self, train: bool) -> tuple[Array, ...]:
+        count = self.batch_size * (3 if train else 1)
+        return self.batch(np.random.default_rng(int(train)), count)
+
+    def optimizer(self, lib: Any, parameters: Any) -> Any:
+        return lib.optim.SGD(parameters, lr=1e-3)
+
+
 class Digits(Task):
     """Images of handwritten digits, 8x8."""
 
