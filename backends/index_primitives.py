@@ -155,7 +155,7 @@ class IndexPrimitives:
         """
         narrow = input.dtype.itemsize == 2 and dtypes.is_floating_point(input.dtype)
         out = self.xp.zeros((rows, input.shape[-1]), "float32" if narrow else input.dtype)
-        self.add_at(out, index.reshape(-1), input.reshape(-1, input.shape[-1]))
+        self.add_at(out, index.reshape(-1), input.reshape(index.size, input.shape[-1]))
         if padding_idx is not None:
             out[padding_idx] = 0
         return out.astype(input.dtype, copy=False)

@@ -141,13 +141,13 @@ class NumbaBackend(
         return self._softmax.softmax(input, dim) if input.ndim else NotImplemented
 
     def softmax_vjp(self, g: Array, y: Array, dim: int) -> Array:
-        return self._softmax.softmax_vjp(g, y, dim)
+        return self._softmax.softmax_vjp(g, y, dim) if y.ndim else NotImplemented
 
     def log_softmax(self, input: Array, dim: int) -> Array:
         return self._softmax.log_softmax(input, dim) if input.ndim else NotImplemented
 
     def log_softmax_vjp(self, g: Array, y: Array, dim: int) -> Array:
-        return self._softmax.log_softmax_vjp(g, y, dim)
+        return self._softmax.log_softmax_vjp(g, y, dim) if y.ndim else NotImplemented
 
     # ---- normalisation
 

@@ -63,7 +63,7 @@ class NumbaIndexing(NumpyBackend):
     def embedding_add(
         self, input: Array, index: Array, padding_idx: int | None, rows: int
     ) -> Array:
-        values = input.reshape(-1, input.shape[-1])
+        values = input.reshape(index.size, input.shape[-1])
         out = self._embedding.scatter_rows(values, index, rows)
         if out is NotImplemented:
             return super().embedding_add(input, index, padding_idx, rows)

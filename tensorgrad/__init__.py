@@ -47,6 +47,7 @@ from tensorgrad.inplace_ops import FUNCTIONS as _IN_PLACE
 from tensorgrad.modes import (
     enable_grad,
     inference_mode,
+    is_anomaly_check_nan_enabled,
     is_anomaly_enabled,
     is_grad_enabled,
     is_inference_mode_enabled,
@@ -189,6 +190,7 @@ __all__ = [
     "inf",
     "inference_mode",
     "int",
+    "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_autocast_cache_enabled",
     "is_autocast_enabled",

@@ -10,8 +10,10 @@ class ShapeError(RuntimeError, ValueError):
     """Sizes or numbers of dimensions do not fit together."""
 
 
-class DTypeError(RuntimeError, TypeError):
-    """An element type that the op does not take, or types that do not mix."""
+class DTypeError(NotImplementedError, TypeError):
+    """An element type that the op does not take, or types that do not mix. PyTorch raises one of
+    these two, or the RuntimeError that the first is too.
+    """
 
 
 class IndexRangeError(IndexError, RuntimeError):

@@ -208,6 +208,11 @@ def is_anomaly_enabled() -> bool:
     return current().anomaly
 
 
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether anomaly detection, where it is on, looks for NaN."""
+    return current().check_nan
+
+
 class set_detect_anomaly(set_grad_enabled):
     """Switch anomaly detection on or off: from the call on, and as a context manager until the
     block ends.

@@ -182,6 +182,7 @@ FUNCS = {
     "vmap tree": lambda f, m, x, y: f.vmap(
         lambda p: {"s": p[0] + p[1], "d": p[0] - 1}, in_dims=((1, 1),)
     )((x, y)),
+    "vmap beside a keyword": lambda f, m, x, y: f.vmap(lambda a, *, k: a + k)(x, k=y),
     "vmap of vmap": lambda f, m, x, y: f.vmap(f.vmap(lambda a, b: a * b))(x, y),
     "gradient of each row": lambda f, m, x, y: f.vmap(f.grad(weighted))(x, y),
 }  # fmt: skip

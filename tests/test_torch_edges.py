@@ -93,6 +93,8 @@ AWKWARD = {
     "logsumexp of nothing": (lambda m, x: m.logsumexp(x, 0), []),
     "softmax with -inf": (lambda m, x: m.softmax(x, 0), [-INF, 1.0, 2.0]),
     "softmax of -inf": (lambda m, x: m.softmax(x, 0), [-INF, -INF]),
+    "softmax of a number": (lambda m, x: m.softmax(x, -1), 2.0),
+    "log_softmax of a number": (lambda m, x: m.log_softmax(x, -1), 2.0),
     "softmax of nothing": (lambda m, x: m.softmax(x, 0), []),
     "log_softmax with -inf": (lambda m, x: m.log_softmax(x, 0), [-INF, 1.0, 2.0]),
     "log_softmax of nothing": (lambda m, x: m.log_softmax(x, 1), [[], []]),
@@ -163,6 +165,7 @@ AWKWARD = {
     ),
     "layer norm of equal": (lambda m, x: F(m).layer_norm(x, (2,)), [[1.0, 1.0]]),
     "embedding twice": (lambda m, x: F(m).embedding(m.tensor([0, 0, 1]), x), [[1.0], [2.0]]),
+    "embedding of no columns": (lambda m, x: F(m).embedding(m.tensor([0]), x), [[], []]),
     "embedding padding": (
         lambda m, x: F(m).embedding(m.tensor([0, -0, 1]), x, padding_idx=-1), [[1.0], [2.0]],
     ),

@@ -27,8 +27,8 @@ def vmap(
 
     It is a loop: it saves writing, not time, and `chunk_size` changes nothing. in_dims: for each
     argument the dimension that is mapped over, or None for one that all calls share; a number holds
-    for all, a nested structure for nested arguments. Keyword arguments are mapped over dimension 0.
-    out_dims: where the stacked dimension stands in the results. randomness: "error" refuses random
+    for all, a nested structure for nested arguments. All calls share keyword arguments. out_dims:
+    where the stacked dimension stands in the results. randomness: "error" refuses random
     numbers in func, "different" draws anew for each place, "same" the same for all.
     """
     if randomness not in ("error", "different", "same"):
@@ -38,11 +38,11 @@ def vmap(
 
     @functools.wraps(func)
     def over(*args: Any, **kwargs: Any) -> Any:
-        values = trees.leaves((args, kwargs))
+        values = trees.leaves(args)
         prefix = list(in_dims) if isinstance(in_dims, tuple | list) else in_dims
         if not isinstance(in_dims, int | tuple | list):
             raise ValueError(f"vmap: expected in_dims to be an int or a tuple, got {in_dims!r}")
-        dims = trees.spread("vmap", prefix, args) + [0] * len(trees.leaves(kwargs))
+        dims = trees.spread("vmap", prefix, args)
         count, places = _mapped_size(values, dims)
         results = []
         start, state = default_generator.position(), default_generator.get_state()
@@ -53,8 +53,7 @@ def vmap(
                 value if place is None else select(value, place, number)
                 for value, place in zip(values, places)
             ]
-            given, named = trees.replaced((args, kwargs), iter(chosen))
-            results.append(func(*given, **named))
+            results.append(func(*trees.replaced(args, iter(chosen)), **kwargs))
         if randomness == "error" and default_generator.position() != start:
             raise RuntimeError(
                 "vmap: expected func to draw no random numbers, got some "

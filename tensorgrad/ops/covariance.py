@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.ops.choice import clamp
+from tensorgrad.ops.complex_parts import complex, conj, imag, is_complex, real
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.diagonals import diagonal
 from tensorgrad.ops.linalg import matmul
@@ -86,7 +87,7 @@ def cov(
     centre = sum(rows if weights is None else rows * weights, 1, True) / known
     centred = rows - centre
     weighted = centred if weights is None else centred * weights
-    result = matmul(centred, transpose(weighted, 0, 1)) / degrees
+    result = matmul(centred, conj(transpose(weighted, 0, 1))) / degrees
     result = result if result.dtype == dtype else cast(result, dtype)
     return result if result.shape[0] != 1 else reshape(result, ())
 
@@ -96,6 +97,8 @@ def corrcoef(input: Tensor) -> Tensor:
     covariance = cov(input)
     if not covariance.ndim:
         return covariance / covariance
-    deviations = sqrt(diagonal(covariance))
+    deviations = sqrt(real(diagonal(covariance)))
     scaled = covariance / unsqueeze(deviations, 1) / unsqueeze(deviations, 0)
+    if is_complex(scaled):
+        return complex(clamp(real(scaled), -1, 1), clamp(imag(scaled), -1, 1))
     return clamp(scaled, -1, 1)

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes, inplace
-from tensorgrad.errors import ShapeError
+from tensorgrad.errors import IndexRangeError, ShapeError
 from tensorgrad.formats import strided
 from tensorgrad.op import TensorFunction, primitive
 from tensorgrad.ops.creation import arange
@@ -61,7 +61,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Zeros with the last dimension of input on the diagonal of dimensions dim1 and dim2."""
     if not input.ndim:
-        raise ShapeError("diag_embed: expected a tensor with dimensions, got a 0-d tensor")
+        raise IndexRangeError("diag_embed: expected a tensor with dimensions, got a 0-d tensor")
     first, second = _two_dims("diag_embed", dim1, dim2, input.ndim + 1)
     size = input.shape[-1] + abs(offset)
     shape = list(input.shape[:-1])

@@ -251,7 +251,10 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
     """Every choice of one element from each vector: (number of choices, number of vectors); of one
     vector itself.
     """
-    if len(tensors) == 1 and tensors[0].ndim == 1:
+    for x in tensors:
+        if x.ndim != 1:
+            raise ShapeError(f"cartesian_prod: expected vectors, got shape {list(x.shape)}")
+    if len(tensors) == 1:
         return tensors[0]
     return stack([reshape(grid, (-1,)) for grid in meshgrid(*tensors)], 1)
 

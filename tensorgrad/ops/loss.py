@@ -98,6 +98,7 @@ def mse_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """(input - target)^2, times weight (then the mean divides by the sum of the weights)."""
+    dtypes.refuse("mse_loss", input.dtype, "complex")
     reduction = way("mse_loss", reduction, size_average, reduce)
     _same_size("mse_loss", input, target)
     difference = input - target
@@ -131,6 +132,7 @@ def smooth_l1_loss(
     beta: float = 1.0,
 ) -> Tensor:
     """d^2 / (2 beta) where d = |input - target| < beta, d - beta / 2 elsewhere."""
+    dtypes.refuse("smooth_l1_loss", input.dtype, "complex")
     reduction = way("smooth_l1_loss", reduction, size_average, reduce)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss: expected beta >= 0, got {beta}")
@@ -152,6 +154,7 @@ def huber_loss(
     """d^2 / 2 where d = |input - target| <= delta, delta (d - delta / 2) elsewhere; times
     weight.
     """
+    dtypes.refuse("huber_loss", input.dtype, "complex")
     reduction = way("huber_loss", reduction, None, None)
     if delta <= 0:
         raise RuntimeError(f"huber_loss: expected delta > 0, got {delta}")
@@ -248,6 +251,7 @@ def kl_div(
     """target (log target - input), with input a logarithm, and target one if log_target;
     "batchmean" divides the sum by the first size.
     """
+    dtypes.refuse("kl_div", input.dtype, "bool integers")
     by_batch = reduction == "batchmean" and size_average is None and reduce is None
     reduction = way("kl_div", "sum" if by_batch else reduction, size_average, reduce)
     if log_target:

@@ -73,6 +73,7 @@ def shift_and_scale(input: Tensor, mean: Tensor, gain: Tensor, bias: Tensor | No
 
 def _features(op: str, input: Tensor, normalized_shape: Sequence[int], **affine: Any) -> Any:
     """The dimensions that `normalized_shape` stands for: the last ones."""
+    dtypes.refuse(op, input.dtype, "bool integers complex")
     shape = tuple(normalized_shape)
     if not shape or tuple(input.shape[-len(shape) :]) != shape:
         raise ShapeError(
@@ -137,6 +138,7 @@ def _check_channels(op: str, input: Tensor, **of_channels: Tensor | None) -> Non
         raise ShapeError(
             f"{op}: expected at least 2 dimensions (N, C, ...), got shape {list(input.shape)}"
         )
+    dtypes.refuse(op, input.dtype, "bool integers complex")
     for name, value in of_channels.items():
         if value is not None and tuple(value.shape) != (input.shape[1],):
             raise ShapeError(

@@ -107,6 +107,7 @@ trunc = fix = _rounded("trunc", "input", "", "Integer part.")
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """The nearest multiple of 10^-decimals, ties to even; integers as they are."""
     if not dtypes.is_differentiable(input.dtype):
+        dtypes.refuse("round", input.dtype, "bool")
         if decimals:
             raise DTypeError(f"round: expected floats to round to decimals, got {input.dtype}")
         return clone_of(input)

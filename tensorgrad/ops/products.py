@@ -55,6 +55,7 @@ def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input.ndim != 2:
         raise ShapeError(f"trace: expected a matrix, got shape {list(input.shape)}")
+    dtypes.refuse("trace", input.dtype, "bool")
     return sum(diagonal(input))
 
 

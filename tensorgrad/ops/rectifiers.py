@@ -87,6 +87,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if not isinstance(weight, TensorCore) or input.dtype != weight.dtype:
         got = weight.dtype if isinstance(weight, TensorCore) else type(weight).__name__
         raise DTypeError(f"prelu: expected a weight of dtype {input.dtype}, got {got}")
+    dtypes.refuse("prelu", input.dtype, "bool integers complex")
     if weight.ndim > 1:
         raise ShapeError(
             f"prelu: expected a weight of 0 or 1 dimensions, got shape {list(weight.shape)}"

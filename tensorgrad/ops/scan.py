@@ -100,6 +100,7 @@ place_of_smallest = primitive("cummin", "input", "dim")
 
 
 def _extremes(op: str, input: Any, dim: int, places: Any) -> ValuesIndices:
+    dtypes.refuse(op, input.dtype, "complex")
     axis = one_dim(op, dim, input.ndim)
     if not input.ndim:
         return ValuesIndices(clone_of(input), index_of_largest(input, None, False))

@@ -80,6 +80,9 @@ for _name in ("is_complex", "is_conj", "is_neg"):
 case("mul complex", pairs(lambda z: z * z), SIZE, SIZE, ref=host(np.square), torch="")
 case("div complex", pairs(lambda z: (1 - z) / z), SIZE, SIZE, torch="",
      ref=host(lambda z: (1 - z) / z))
+case("cov complex", pairs(tg.cov), SIZE, SIZE, ref=host(np.cov), torch="")
+case("corrcoef complex", pairs(tg.corrcoef), SIZE, SIZE, ref=host(np.corrcoef), torch="",
+     second=False)
 case("exp complex", pairs(tg.exp), SIZE, SIZE, ref=host(np.exp), torch="")
 case("log complex", pairs(tg.log), SIZE, SIZE, ref=host(np.log), torch="")
 case("sqrt complex", pairs(tg.sqrt), SIZE, SIZE, ref=host(np.sqrt), torch="")

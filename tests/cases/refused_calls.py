@@ -54,7 +54,7 @@ bad("broadcast_tensors", lambda m, x, y: m.broadcast_tensors(x, y),
 bad("broadcast_to", lambda m, x: m.broadcast_to(x, (3, 5)), X, error=ShapeError,
     words="expand: expected a size that the input's shape broadcasts to, got")
 bad("cartesian_prod", lambda m, x: m.cartesian_prod(x, x), X, error=ShapeError,
-    words="meshgrid: expected vectors, got [3, 4] and [3, 4]")
+    words="cartesian_prod: expected vectors, got shape [3, 4]")
 bad("cat of numbers only", lambda m: m.concat([1.0]), error=TypeError,
     words="cat: expected at least one tensor, got float",
     ops="concat concatenate")
@@ -105,6 +105,8 @@ bad("cumulative_trapezoid", lambda m, x, y: m.cumulative_trapezoid(x, y),
 bad("det", lambda m, x: m.det(x), X, error=ShapeError,
     words="linalg.det: expected square matrices, got shape [3, 4]",
     ops="cofactors")
+bad("diag_embed 0-d", lambda m, x: m.diag_embed(x), floats(), error=IndexRangeError,
+    words="diag_embed: expected a tensor with dimensions")
 bad("diag_embed", lambda m, x: m.diag_embed(x, 0, 1, 1), X, error=ShapeError,
     words="diag_embed: expected two dimensions, got 1 and 1",
     ops="embed_diagonal")

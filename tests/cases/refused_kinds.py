@@ -36,11 +36,12 @@ for name in INTO_INTEGERS.split():
 # ---- kinds of numbers
 
 REAL = (
-    "amax amin argmin argsort clamp_max clamp_min clip fix max median min msort nanmedian nansum "
-    "sort signbit isneginf topk"
+    "amax amin argmin argsort clamp_max clamp_min clip cummax cummin fix max median min msort "
+    "nanmedian nansum sort signbit isneginf topk"
 )
 for name in REAL.split():
     options = {"clamp_max": (0.0,), "clamp_min": (0.0,), "clip": (0.0,), "topk": (1,)}
+    options |= {"cummax": (0,), "cummin": (0,)}
     options = options.get(name, ())
     bad(f"{name} of complex", lambda m, x, name=name, options=options: find(m, name)(x, *options),
         Z, error=DTypeError, words=": expected real numbers, got complex64")
@@ -60,7 +61,23 @@ for name in FLOATING.split():
         words=": expected a floating point dtype, got int64",
         ops={"gelu": "gelu_tanh", "softplus": "_softplus"}.get(name, ""))
 bad("abs of bools", lambda m, x: m.abs(x), MASK, error=DTypeError, words="abs: expected numbers")
-ROUNDED = "ceil floor trunc"
+NORMALIZED = {"batch_norm": (None, None, None, None, True), "group_norm": (1,),
+              "instance_norm": (), "layer_norm": ((2,),)}
+for name, options in NORMALIZED.items():
+    bad(f"{name} of integers", lambda m, x, name=name, options=options:
+        find(m, f"nn.functional.{name}")(x, *options), ints(*range(8)).reshape(2, 2, 2),
+        error=DTypeError, words=f"{name}: expected a floating point dtype, got int64")
+REAL_LOSSES = "mse_loss huber_loss smooth_l1_loss"
+for name in REAL_LOSSES.split():
+    bad(f"{name} of complex", lambda m, x, name=name: find(m, f"nn.functional.{name}")(x, x), Z,
+        error=DTypeError, words=f"{name}: expected real numbers, got complex64")
+bad("kl_div of integers", lambda m, x: m.nn.functional.kl_div(x, x, reduction="sum"), LONG,
+    error=DTypeError, words="kl_div: expected a floating point dtype, got int64")
+bad("prelu of integers", lambda m, x: m.nn.functional.prelu(x, x), LONG, error=DTypeError,
+    words="prelu: expected a floating point dtype, got int64")
+bad("trace of bools", lambda m, x: m.trace(x), MASK[None], error=DTypeError,
+    words="trace: expected numbers, got bool")
+ROUNDED = "ceil floor round trunc"
 for name in ROUNDED.split():
     bad(f"{name} of bools", lambda m, x, name=name: find(m, name)(x), MASK, error=DTypeError,
         words=f"{name}: expected numbers, got bool")
