@@ -27,14 +27,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 # Entries that this library leaves out, by pattern, and why.
 ABSENT = {
-    "_*": "PyTorch's internals",
+    "_[!_]*": "PyTorch's internals",
     "torch.*": "PyTorch's internals",
     "native_*": "PyTorch's internals behind nn.functional",
     "hash_tensor": "an unstable checksum of PyTorch's own bits",
     "jiterator_*": "compiles CUDA source",
     "masked.*": "PyTorch's experimental masked tensors",
     "chalf": "no complex numbers of half precision, which NumPy has not",
-    "*_copy": "twins of views for PyTorch's compilers",
+    "*[!x]_copy": "twins of views for PyTorch's compilers, of which index_copy is none",
     "sparse.*": "no sparse tensors: embeddings carry sparse gradients of their own",
     "geqrf": "reflectors of LAPACK's, of which qr makes Q",
     "linalg.householder_product": "reflectors of LAPACK's, of which qr makes Q",
@@ -592,6 +592,8 @@ def test_errors(entry):
         raise AssertionError(f"expected {kind}, got {result!s:.80}")
 
     def refused(sample):  # some entries name calls that PyTorch takes
+        if entry.name.startswith("__") and not isinstance(sample.input, torch.Tensor):
+            return False  # by Python, as methods of classes written in C want their own class first
         try:
             entry(sample.input, *sample.args, **sample.kwargs)
         except Exception:
@@ -608,7 +610,7 @@ def test_errors(entry):
 
 def test_the_database_is_whole():
     """Entries can leave by ABSENT alone, and that list is short."""
-    assert len(ENTRIES) >= 590
-    assert len(CALLS) >= 1800
-    assert len(GRADIENTS) >= 900
-    assert len(ABSENT) <= 24
+    assert len(ENTRIES) >= 600
+    assert len(CALLS) >= 1850
+    assert len(GRADIENTS) >= 940
+    assert len(ABSENT) <= 21

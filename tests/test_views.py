@@ -209,6 +209,14 @@ def test_a_copy_lies_in_order_in_memory_of_its_own(name, backend):
     assert x.tolist() == np.arange(24.0).reshape(2, 3, 4).tolist()
 
 
+def test_a_new_dimension_steps_over_all_that_follow(backend):
+    x = tg.zeros(3, 4)
+    assert x[None, :, None].stride() == (12, 4, 4, 1)
+    assert x[..., None].stride() == (4, 1, 1)
+    assert x[0].expand(1, 1, 4).stride() == (4, 4, 1)
+    assert x[0].expand(3, 1, 4).stride() == (0, 4, 1)
+
+
 def test_ravel_gives_elements_in_order(backend):
     every_other = tg.arange(6.0)[::2]
     assert every_other.ravel().is_contiguous()

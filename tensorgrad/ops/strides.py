@@ -34,7 +34,13 @@ def stride(input: Tensor, dim: int | None = None) -> Any:
     """Elements (not bytes) from one place to the next, along each dimension or one."""
     array = input._array
     size = array.dtype.itemsize
-    strides = tuple([n // size for n in array.strides])
+    steps = [n // size for n in array.strides]
+    following = 1
+    for d in reversed(range(len(steps))):
+        if array.shape[d] == 1 and not steps[d]:  # a new dimension: NumPy says 0
+            steps[d] = following
+        following = steps[d] * array.shape[d]
+    strides = tuple(steps)
     return strides if dim is None else strides[one_dim("stride", dim, input.ndim)]
 
 
