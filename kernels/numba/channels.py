@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from tensorgrad.kernels.numba import column_norms
 from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.math import difference
 from tensorgrad.kernels.numba.runtime import FLOATS
@@ -183,6 +184,8 @@ def standardize(x, weight, bias, eps):
         mean, variance = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
         small = np.array([eps], x.dtype)
         _channels(channels, values, weight, bias, small, out, mean, variance)
+    elif len(values) <= column_norms.TALL:
+        out, mean, variance = column_norms.standardize(values, weight, bias, eps)
     else:
         mean, variance = _of_columns(values)
         gain = weight / np.sqrt(variance + x.dtype.type(eps))
@@ -249,6 +252,9 @@ def standardize_vjp(g, x, weight, mean, variance, eps):
         _channels_vjp(
             channels, source, values, weight, mean, variance, small, out, g_weight, g_bias
         )
+    elif len(values) <= column_norms.TALL:
+        given = source, values, weight, mean, variance, eps
+        out, g_weight, g_bias = column_norms.standardize_vjp(*given)
     else:
         rows, tasks = chunks(*values.shape)
         products, g_bias = _sums_by_channel(source, values, mean)
