@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from bench import kernels as compose
+from bench import rows as compose
 from tensorgrad.backends.numba_backend import NumbaBackend
 
 backend = NumbaBackend()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench import kernels as compose
+from bench import rows as compose
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.errors import IndexRangeError
 from tensorgrad.kernels.numba import softmax
