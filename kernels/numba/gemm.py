@@ -20,6 +20,7 @@ from tensorgrad.kernels.numba.microkernel import (
     columns,
     copy_rows,
     tile,
+    transpose_part,
     transpose_square,
 )
 from tensorgrad.kernels.numba.runtime import FLOATS, serial
@@ -58,19 +59,17 @@ def pack_panels_transposed(b, n, packed, panel):
     for p in range(packed.shape[0]):
         for half in range(2):
             start = (panel + p) * width + half * side
-            if start + side <= n:
-                place = (p * terms * 2 + half) * side
-                for k in range(0, whole, side):
-                    at = place + k * width
-                    transpose_square(b, start * b.shape[1] + k, b.shape[1], packed, at, width)
+            count = min(side, n - start)
+            place = (p * terms * 2 + half) * side
+            for k in range(0, whole if count > 0 else 0, side):
+                here, at = start * b.shape[1] + k, place + k * width
+                if count == side:
+                    transpose_square(b, here, b.shape[1], packed, at, width)
+                else:
+                    transpose_part(b, here, b.shape[1], count, side, packed, at, width, side, side)
+            for k in range(whole if count > 0 else 0, terms):
                 for j in range(side):
-                    for k in range(whole, terms):
-                        packed[p, k, half * side + j] = b[start + j, k]
-            else:
-                for j in range(side):
-                    for k in range(terms):
-                        inside = start + j < n
-                        packed[p, k, half * side + j] = b[start + j, k] if inside else 0
+                    packed[p, k, half * side + j] = b[start + j, k] if j < count else 0
 
 
 @part
@@ -215,26 +214,31 @@ def product(a, b, bias=None):
     """a (M, K) times b (K, N) plus bias (N), of one dtype in FLOATS, no size 0."""
     (rows, terms), n = a.shape, b.shape[1]
     c = np.empty((rows, n), a.dtype)
-    threads = get_num_threads()
     width = columns(a.dtype)
     panels = -(-n // width)
-    serially = rows * terms * n < PARALLEL
-    by_columns = a.size <= SHARED and a.flags.c_contiguous and panels >= 4 * threads
-    if not (serially or by_columns):
-        _run_blocks(a, panels_of(b), bias, 0, c)
-        return c
-    b, b_transposed = _layout(b)
-    a, a_by_term = _layout(a)
-    bias = np.zeros(n, a.dtype) if bias is None else plain(bias)
-    a, b, flat = plain(a).reshape(-1), plain(b), c.reshape(-1)
-    if serially:
+    if rows * terms * n < PARALLEL:
         packed = np.empty((panels, terms, width), a.dtype)
-        _product(a, a_by_term, b, b_transposed, packed, bias, flat, n)
-    else:
+        operands = _flat(a, b, bias)
+        _product(*operands[:4], packed, operands[4], c.reshape(-1), n)
+        return c
+    threads = get_num_threads()
+    if a.size <= SHARED and a.flags.c_contiguous and panels >= 4 * threads:
         rounds = -(-panels * terms * width // (threads * PACKED))
         tasks = min(panels, rounds * threads)
+        a, _, b, b_transposed, bias = _flat(a, b, bias)
+        flat = c.reshape(-1)
         _columns_task(tasks, tasks, a, b, b_transposed, bias, flat, n, terms, width)
+    else:
+        _run_blocks(a, panels_of(b), bias, 0, c)
     return c
+
+
+def _flat(a, b, bias):
+    """(a flat, whether by term, b, whether transposed, a bias) as the kernels take them."""
+    b_plain, b_transposed = _layout(b)
+    a_plain, a_by_term = _layout(a)
+    bias = np.zeros(b.shape[1], b.dtype) if bias is None else plain(bias)
+    return plain(a_plain).reshape(-1), a_by_term, plain(b_plain), b_transposed, bias
 
 
 def product_into(c, a, packed, bias=None):

@@ -9,6 +9,7 @@ small kernels keep a serial body and a parallel twin.
 import ctypes
 import hashlib
 import inspect
+from array import array
 from typing import Any
 
 import numba
@@ -89,11 +90,12 @@ class Tasks:
         function = self.compiled.get(key)
         if function is None:
             function = self.compiled[key] = self._compile(key)
-        table = np.array(words, np.int64)
+        table = array("q", words)  # a third of the time of NumPy's, with the address
+        place, _ = table.buffer_info()
         if count > 1 and can_launch():
-            _rounds(function.address, table.ctypes.data, rounds, count)
+            _rounds(function.address, place, rounds, count)
         else:
-            _one_thread(function.address, table.ctypes.data, rounds * count)
+            _one_thread(function.address, place, rounds * count)
 
     def _compile(self, kinds: tuple[Any, ...]) -> Any:
         """The C function for arguments of these kinds. It keeps the name and file that Numba's disk
