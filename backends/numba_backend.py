@@ -63,6 +63,7 @@ class NumbaBackend(
     _softmax = _kernels("softmax")
     _linear = _kernels("linear")
     _linear_loss = _kernels("linear_loss")
+    _logsumexp = _kernels("logsumexp")
     _norms = _kernels("norms")
     _channels = _kernels("channels")
     _lstm = _kernels("lstm")

@@ -1,4 +1,6 @@
-"""Cross-entropies of the Numba backend, of logits and of what a linear map makes them from."""
+"""Cross-entropies of the Numba backend, of logits and of what a linear map makes them from, and the
+logarithm of a sum of exponentials.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,13 @@ class NumbaLosses:
 
     _softmax: Any
     _linear_loss: Any
+    _logsumexp: Any
+
+    def logsumexp(self, input: Array, dim: Any, keepdim: bool) -> Array:
+        return self._logsumexp.logsumexp(input, dim, keepdim)
+
+    def logsumexp_vjp(self, g: Array, input: Array, y: Array, dim: Any, keepdim: bool) -> Array:
+        return self._logsumexp.logsumexp_vjp(g, input, y, dim)
 
     def softmax_cross_entropy(
         self, input: Array, target: Array, ignore_index: int, label_smoothing: float = 0.0

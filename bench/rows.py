@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backends.numba_backend import NumbaBackend
+from tensorgrad.op import OPS
 
 Array = Any
 Case = tuple[str, str, Callable[[], Any], Callable[[], Any]]
@@ -157,6 +158,11 @@ def softmax_cases(rng: Any, dtype: Any) -> Iterator[Case]:
             kernel, composition = getattr(ours, f"{name}_vjp"), globals()[f"{name}_vjp"]
             y = globals()[name](x, -1)
             yield f"{name}_vjp", size, partial(kernel, g, y, -1), partial(composition, g, y, -1)
+        logs, vjp, op = ours.logsumexp, ours.logsumexp_vjp, OPS["logsumexp"]
+        how, y, gr = (1, False), logs(x, 1, False), normal(rng, dtype, rows)
+        yield "logsumexp", size, partial(logs, x, *how), partial(op.composition, x, *how)
+        given = gr, x, y, *how
+        yield "logsumexp_vjp", size, partial(vjp, *given), partial(op.rules["input"], *given)
         name = "softmax_cross_entropy"
         t, gr = rng.integers(0, width, rows), normal(rng, dtype, rows)
         _, aux = ours.softmax_cross_entropy(x, t, -100)

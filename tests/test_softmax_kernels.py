@@ -6,7 +6,7 @@ import pytest
 from bench import rows as compose
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.errors import IndexRangeError
-from tensorgrad.kernels.numba import softmax
+from tensorgrad.kernels.numba import logsumexp, softmax
 from tests.kernel_samples import close, layouts, sample
 
 backend = NumbaBackend()
@@ -119,6 +119,48 @@ def test_columns_of_nan_and_infinity(name, dtype):
             y, slope = y.astype(dtype), g.reshape(given.shape)
             want = getattr(compose, f"{name}_vjp")(slope.astype("f8"), y.astype("f8"), dim)
             close(getattr(backend, f"{name}_vjp")(slope, y, dim), want)
+
+
+def logarithms(x, dim):
+    """With what is left over: exp(x - the result), 0 where all are -inf."""
+    with np.errstate(all="ignore"):
+        top = np.max(x, dim, keepdims=True)
+        top = np.where(np.isfinite(top), top, 0)
+        y = np.log(np.sum(np.exp(x - top), dim, keepdims=True)) + top
+        return y, np.exp(x - np.where(y == -np.inf, 0, y))
+
+
+@pytest.mark.parametrize(("shape", "dim"), [*COLUMNS, ((5,), 0), ((3, 1025), 1)], ids=str)
+def test_logsumexp(shape, dim, dtype, monkeypatch):
+    monkeypatch.setattr(logsumexp, "SMALL", 0)
+    x = sample(shape, dtype)
+    want, shares = logarithms(x.astype("f8"), dim)
+    g = sample(want.shape, dtype, 1)
+    for given in memories(x, dim):
+        y = backend.logsumexp(given, dim, True)
+        close(y, want)
+        one = backend.logsumexp(given, dim, False)
+        np.testing.assert_array_equal(one, y.squeeze(dim))
+        close(backend.logsumexp_vjp(g, given, y, dim, True), g.astype("f8") * shares)
+        flat = g.reshape(one.shape)
+        close(backend.logsumexp_vjp(flat, given, one, dim, False), g.astype("f8") * shares)
+
+
+def test_logsumexp_of_nan_and_infinity(dtype, monkeypatch):
+    monkeypatch.setattr(logsumexp, "SMALL", 0)
+    x = np.array(SPECIAL, dtype)
+    for dim, given in (1, x), (0, np.ascontiguousarray(x.T)):
+        want, shares = logarithms(given.astype("f8"), dim)
+        y = backend.logsumexp(given, dim, True)
+        for place in range(len(SPECIAL)):
+            close(y.take([place], 1 - dim), want.take([place], 1 - dim))
+        close(backend.logsumexp_vjp(np.ones_like(y), given, y, dim, True), shares)
+
+
+def test_logsumexp_leaves_what_it_does_not_serve():
+    x = sample((3, 4), np.float32)
+    for given, dim in (x, (0, 1)), (x, 2), (x[:0], 0), (x.astype("f2"), 0), (x[0, 0], 0):
+        assert backend.logsumexp(given, dim, False) is NotImplemented
 
 
 def test_a_mean_over_many_elements_keeps_its_precision():

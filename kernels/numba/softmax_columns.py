@@ -19,7 +19,7 @@ LINES = 64  # at most so many are added one by one
 
 # ----------------------------------------------------------------------------------- peaks and sums
 @part
-def _find_peaks(x, a, columns, peak):
+def find_peaks(x, a, columns, peak):
     peak[:] = x[a, 0, columns]
     for n in range(1, x.shape[1]):
         row = x[a, n, columns]
@@ -28,7 +28,7 @@ def _find_peaks(x, a, columns, peak):
 
 
 @part
-def _add_exponentials(x, a, columns, peak, block, total):
+def add_exponentials(x, a, columns, peak, block, total):
     total[:] = 0
     for start in range(0, x.shape[1], LINES):
         block[:] = 0
@@ -59,7 +59,7 @@ def _softmax(task, shares, x, out):
     samples, columns = span(task, shares, x.shape[0], x.shape[2])
     peak, block, total = np.empty((3, columns.stop - columns.start), x.dtype)
     for a in samples:
-        _find_peaks(x, a, columns, peak)
+        find_peaks(x, a, columns, peak)
         total[:] = 0
         for start in range(0, x.shape[1], LINES):
             block[:] = 0
@@ -105,8 +105,8 @@ def _log_softmax(task, shares, x, out):
     samples, columns = span(task, shares, x.shape[0], x.shape[2])
     peak, block, total = np.empty((3, columns.stop - columns.start), x.dtype)
     for a in samples:
-        _find_peaks(x, a, columns, peak)
-        _add_exponentials(x, a, columns, peak, block, total)
+        find_peaks(x, a, columns, peak)
+        add_exponentials(x, a, columns, peak, block, total)
         for j in range(total.size):
             total[j] = log(total[j])
         for n in range(x.shape[1]):
@@ -173,8 +173,8 @@ def _cross_entropy(task, shares, x, target, ignore_index, smoothing, loss, state
     for a in samples:
         peak, scale = state[a, 0, columns], state[a, 1, columns]
         places, result = target[a, columns], loss[a, columns]
-        _find_peaks(x, a, columns, peak)
-        _add_exponentials(x, a, columns, peak, block, total)
+        find_peaks(x, a, columns, peak)
+        add_exponentials(x, a, columns, peak, block, total)
         if share > 0:
             _add_differences(x, a, columns, peak, block, mean)
         for j in range(total.size):
