@@ -1,6 +1,9 @@
 """What every test starts from: a backend to run on, and known random numbers."""
 
+import importlib
+import importlib.util
 from collections.abc import Iterator
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import pytest
 import tensorgrad as tg
 
 CPU_BACKENDS = ("numpy", "numba")
+LIBRARIES = ["tensorgrad", "torch"] if importlib.util.find_spec("torch") else ["tensorgrad"]
 
 
 @pytest.fixture(params=CPU_BACKENDS)
@@ -26,3 +30,9 @@ def _seed() -> None:
 def dtype(request: pytest.FixtureRequest) -> np.dtype:
     """The test runs once with each dtype that kernels serve."""
     return np.dtype(request.param)
+
+
+@pytest.fixture(params=LIBRARIES)
+def m(request: pytest.FixtureRequest) -> ModuleType:
+    """The test runs once on this library and once on PyTorch: it says what both do."""
+    return importlib.import_module(request.param)

@@ -14,6 +14,15 @@ needs_torch = pytest.mark.skipif(torch is None, reason="needs torch")
 NAN, INF = float("nan"), float("inf")
 
 
+def leaf(m, values=(1.0, 2.0, 3.0)):
+    """A tensor of either library that requires a gradient."""
+    return m.tensor(list(values), requires_grad=True)
+
+
+def numbers(tensor):
+    return tensor.detach().numpy().tolist()
+
+
 def as_torch(array):
     if array.dtype == tg.bfloat16:
         return torch.from_numpy(array.astype("float32")).bfloat16()

@@ -2,28 +2,15 @@
 said here is what PyTorch does.
 """
 
-import importlib
-import importlib.util
-
 import numpy as np
 import pytest
 
 import tensorgrad as tg
-
-LIBRARIES = ["tensorgrad", "torch"] if importlib.util.find_spec("torch") else ["tensorgrad"]
-
-
-@pytest.fixture(params=LIBRARIES)
-def m(request):
-    return importlib.import_module(request.param)
+from tests.oracle import numbers
 
 
 def leaf(m, values=(1.0, 2.0, 3.0)):
     return m.tensor(list(values), dtype=m.float64, requires_grad=True)
-
-
-def numbers(tensor):
-    return tensor.detach().numpy().tolist()
 
 
 def function(m, forward, backward, setup=None):
