@@ -80,3 +80,6 @@ def cases(dtype: Any, backend: NumbaBackend) -> Iterator[Any]:
             yield name, f"{n:,}", call, partial(forward, x, *numbers)
             call = partial(getattr(backend, f"{name}_vjp"), g, x, *numbers)
             yield f"{name}_vjp", f"{n:,}", call, partial(backward, g, x, *numbers)
+        for name in "fmod", "remainder", "floor_divide":
+            calls = [partial(getattr(owner, name), x, g) for owner in (backend, numpy_backend)]
+            yield name, f"{n:,}", *calls
