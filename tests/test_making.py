@@ -252,6 +252,10 @@ def test_conversions_copy_only_where_they_must():
     assert x.to("cpu", copy=True) is not x
     assert x.float() is x
     assert tg.asarray(x) is x
+    weight = tg.ones(3, requires_grad=True)
+    tg.asarray(weight, copy=True).sum().backward()
+    assert weight.grad.tolist() == [1, 1, 1]
+    assert not tg.asarray(weight * 2, requires_grad=False).requires_grad
     data = np.zeros(3)
     tg.from_dlpack(tg.from_numpy(data)).fill_(2.0)
     assert data.tolist() == [2.0, 2.0, 2.0]

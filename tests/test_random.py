@@ -290,6 +290,21 @@ def test_normal(dtype: Any, backend: str) -> None:
     assert abs(np.mean(np.abs(values) < 1.959964) - 0.95) < 5 * math.sqrt(0.95 * 0.05 / MANY)
 
 
+@pytest.mark.parametrize("dtype", [tg.complex64, tg.complex128])
+def test_complex_numbers_are_drawn_part_by_part(dtype: Any, backend: str) -> None:
+    for x, mean, variance in (
+        (tg.rand(MANY, dtype=dtype), 0.5, 1 / 12),
+        (tg.randn_like(tg.zeros(MANY, dtype=dtype)), 0.0, 0.5),
+        (tg.zeros(MANY, dtype=dtype).normal_(), 0.0, 0.5),
+    ):
+        assert (x.shape, x.dtype) == ((MANY,), dtype)
+        real, imag = x.numpy().real, x.numpy().imag
+        for part in (real, imag):
+            assert_mean(part, mean, math.sqrt(variance))
+            assert_mean((part - mean) ** 2, variance, variance * math.sqrt(2))
+        assert_mean((real - mean) * (imag - mean), 0, variance)
+
+
 def share(values: np.ndarray, below: float) -> float:
     return float(np.mean(values < below))
 

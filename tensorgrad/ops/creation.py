@@ -210,13 +210,15 @@ def asarray(
     dtype: DType | None = None,
     device: Where = None,
     copy: bool | None = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = None,
 ) -> Tensor:
-    """As `as_tensor`, or with `copy` as `tensor`."""
-    if copy:
-        return tensor(obj, dtype=dtype, device=device, requires_grad=requires_grad)
+    """As `as_tensor`, with `copy` over memory of its own; requires_grad=False leaves the graph."""
     made = as_tensor(obj, dtype=dtype, device=device)
-    return made.requires_grad_() if requires_grad else made
+    if copy:
+        made = made.clone()
+    if requires_grad is None:
+        return made
+    return made.requires_grad_() if requires_grad else made.detach()
 
 
 def from_dlpack(ext_tensor: Any) -> Tensor:

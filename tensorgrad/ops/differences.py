@@ -92,7 +92,7 @@ def gradient(
     spacing: Any = 1,
     dim: int | Sequence[int] | None = None,
     edge_order: int = 1,
-) -> list[Tensor]:
+) -> tuple[Tensor, ...]:
     """The slope along each of `dim` (all): central differences inside, and at the edges one-sided
     ones of order `edge_order` (1 or 2).
 
@@ -120,7 +120,7 @@ def gradient(
     devices = {str(x.device) for x in (input, *each) if hasattr(x, "device")}
     if len(devices) > 1:
         raise ShapeError(f"{op}: expected tensors on one device, got {sorted(devices)}")
-    return [_slope(input, d, step, edge_order) for d, step in zip(dims, each)]
+    return tuple([_slope(input, d, step, edge_order) for d, step in zip(dims, each)])
 
 
 def _slope(input: Any, dim: int, spacing: Any, edge_order: int) -> Tensor:

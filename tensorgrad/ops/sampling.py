@@ -47,9 +47,15 @@ def _drawn(
     requires_grad: bool = False,
 ) -> Tensor:
     """A tensor of `size` from a backend's `uniform` or `normal`; narrow floats are drawn as
-    float32.
+    float32, complex numbers as two floats, normal ones with half of the variance each.
     """
     dtype = dtype or dtypes.get_default_dtype()
+    if dtypes.category(dtype) == dtypes.COMPLEX:
+        part = dtypes.float64 if dtype == dtypes.complex128 else dtypes.float32
+        parts = _drawn(method, (*size, 2), generator, part, device)._array
+        if method == "normal":
+            parts *= math.sqrt(0.5)
+        return finish(parts.view(dtype)[..., 0], requires_grad)
     if not dtypes.is_floating_point(dtype):
         op = "rand" if method == "uniform" else "randn"
         raise DTypeError(f"{op}: expected a floating point dtype, got {dtype}")
@@ -82,7 +88,7 @@ def rand(
     device: Where = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Uniform numbers in [0, 1)."""
+    """Uniform numbers in [0, 1), or with both parts there."""
     return _drawn("uniform", sizes("rand", size), generator, dtype, device, requires_grad)
 
 
@@ -94,7 +100,7 @@ def randn(
     device: Where = None,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Normal numbers of mean 0 and variance 1."""
+    """Normal numbers of mean 0 and variance 1, complex ones with half of it in each part."""
     return _drawn("normal", sizes("randn", size), generator, dtype, device, requires_grad)
 
 
