@@ -1,6 +1,6 @@
 """Trains models on every backend that can run here: compares their losses, then their speed.
 
-    python -m bench [--model mlp ...] [--backend numpy ...] [--peer torch] [--seconds 2]
+    python -m bench [--model mlp ...] [--backend numpy ...] [--peer torch jax] [--seconds 2]
                     [--data FOLDER] [--json FILE] [--plot FILE]
 
 Without --model these are four small models on real data; `--model all` adds the workloads of
@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from bench import word_vectors
 from bench.machine import headline, machine
-from bench.measure import CHECKED, Failed, Unavailable, Worker
+from bench.measure import CHECKED, Failed, LeftOut, Unavailable, Worker
 from bench.models import TASKS, Task
 from bench.table import PEERS, add_speed_ups, against, plot, rows_of, table
 from bench.word_vectors import RUNS
@@ -149,6 +149,8 @@ def start(
                 stack.callback(running[-1].stop)
             except Unavailable as reason:
                 unavailable[column] = str(reason)
+            except LeftOut as reason:
+                unavailable[f"{column} on {task.name}"] = str(reason)
     if not running:
         raise Failed("; ".join(f"{name}: {reason}" for name, reason in unavailable.items()))
     return running

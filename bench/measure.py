@@ -1,5 +1,8 @@
 """Runs one model on one column (a backend, or a peer library) in a process of its own.
 
+Torch runs a task's own lines, as tensorgrad does. A library with other names or another idiom has
+a module of its own, `bench.<name>_peer`, with a `Learner` that starts from the same weights.
+
 A process each gives a peak memory that is the model's own and thread pools that meet no others.
 `Worker` is the parent's end: it starts the process, which trains the first `CHECKED` steps and
 sends their losses; then each `run` trains on for a while and sends how far it has come. Knows
@@ -8,15 +11,18 @@ nothing of what is compared with what, nor of printing.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import multiprocessing
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench.models import Array, Task
+from bench.table import PEERS
 from bench.workloads import ALL
 
 SEED = 1
@@ -26,6 +32,10 @@ PATIENCE = 6.0  # seconds in which a model on a column should do its task's step
 
 class Unavailable(Exception):
     """A column that cannot run on this machine, with the reason."""
+
+
+class LeftOut(Exception):
+    """A model that a peer's module does not have."""
 
 
 class Failed(Exception):
@@ -63,6 +73,8 @@ class Worker:
             kind, value = "failed", f"its process ended with exit status {code}"
         if kind == "unavailable":
             raise Unavailable(value)
+        if kind == "left out":
+            raise LeftOut(value)
         if kind == "failed":
             raise Failed(f"{self.task.name} on {self.column}: {value}")
         return value
@@ -108,25 +120,33 @@ def serve(pipe: Any, name: str, column: str) -> None:
         pipe.send(("result", result))
     except Unavailable as reason:
         pipe.send(("unavailable", str(reason)))
+    except LeftOut as reason:
+        pipe.send(("left out", str(reason)))
     except EOFError:
         pass  # the parent has gone
     except Exception:
         pipe.send(("failed", traceback.format_exc()))
 
 
+class Learner(Protocol):
+    """A model in its library, with its optimizer; tensors are those that `convert` gives."""
+
+    def convert(self, tensor: Any) -> Any:
+        """A batch's tensor of ours as one of the library."""
+
+    def step(self, *batch: Any) -> Any:
+        """Forward, backward and update; the loss, whose `item()` is a float."""
+
+    def evaluate(self, *batch: Any) -> float:
+        """The mean of the task's figure over a batch of held-out data."""
+
+
 class Training:
-    """A model being trained: its library, its batches, and what has been measured."""
+    """A model being trained: its batches, and what has been measured."""
 
     def __init__(self, task: Task, column: str) -> None:
         self.task = task
-        lib, model, convert, synchronize = (
-            in_torch(task) if column == "torch" else in_tensorgrad(task, column)
-        )
-        self.lib = lib
-        self.model = model
-        self.convert = convert
-        self.synchronize = synchronize
-        self.optimizer = task.optimizer(lib, model.parameters())
+        self.learner = learner(task, column)
         self.batches = self.endless_batches()
         self.count = 0
         self.spent = 0.0
@@ -138,11 +158,7 @@ class Training:
         """One step, timed from the batch at hand to the updated weights; the loss."""
         batch = next(self.batches)
         start = time.perf_counter()
-        self.optimizer.zero_grad()
-        loss = self.task.loss(self.lib, self.model, *batch)
-        loss.backward()
-        self.optimizer.step()
-        self.synchronize()
+        loss = self.learner.step(*batch)
         self.latest = time.perf_counter() - start
         self.count += 1
         if self.count == 1:
@@ -169,7 +185,7 @@ class Training:
         loader = self.loader(train=True, shuffle=True, generator=tg.Generator().manual_seed(SEED))
         while True:
             for batch in loader:
-                yield [self.convert(tensor) for tensor in batch]
+                yield [self.learner.convert(tensor) for tensor in batch]
 
     def loader(self, train: bool, **options: Any) -> Any:
         import tensorgrad as tg
@@ -179,23 +195,87 @@ class Training:
 
     def evaluate(self) -> float:
         """The held-out figure, the mean over all items."""
-        self.model.eval()
         total = items = 0.0
-        with self.lib.no_grad():
-            for batch in self.loader(train=False):
-                tensors = [self.convert(tensor) for tensor in batch]
-                figure = self.task.evaluate(self.lib, self.model, *tensors).item()
-                total += figure * len(batch[0])
-                items += len(batch[0])
-        self.model.train()
+        for batch in self.loader(train=False):
+            figure = self.learner.evaluate(*[self.learner.convert(tensor) for tensor in batch])
+            total += figure * len(batch[0])
+            items += len(batch[0])
         return total / items
 
 
-Setup = tuple[Any, Any, Callable[[Any], Any], Callable[[], None]]
+class Eager:
+    """A task's own lines, in tensorgrad or in torch."""
+
+    def __init__(
+        self,
+        task: Task,
+        lib: Any,
+        model: Any,
+        convert: Callable[[Any], Any] = lambda tensor: tensor,
+        synchronize: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.task = task
+        self.lib = lib
+        self.model = model
+        self.convert = convert
+        self.synchronize = synchronize
+        self.optimizer = task.optimizer(lib, model.parameters())
+
+    def step(self, *batch: Any) -> Any:
+        self.optimizer.zero_grad()
+        loss = self.task.loss(self.lib, self.model, *batch)
+        loss.backward()
+        self.optimizer.step()
+        self.synchronize()
+        return loss
+
+    def evaluate(self, *batch: Any) -> float:
+        self.model.eval()
+        with self.lib.no_grad():
+            figure: float = self.task.evaluate(self.lib, self.model, *batch).item()
+        self.model.train()
+        return figure
 
 
-def in_tensorgrad(task: Task, backend: str) -> Setup:
-    """The library, the model with its initial weights, and how a batch gets there."""
+def learner(task: Task, column: str) -> Learner:
+    if column == "torch":
+        return in_torch(task)
+    if column in PEERS:
+        return in_its_own_module(task, column)
+    return in_tensorgrad(task, column)
+
+
+def in_tensorgrad(task: Task, backend: str) -> Learner:
+    import tensorgrad as tg
+
+    model = initial(task, backend)
+    return Eager(task, tg, model, synchronize=tg.get_backend().synchronize)
+
+
+def in_torch(task: Task) -> Learner:
+    """The same model with the same weights in torch, fed from the NumPy backend."""
+    refuse_unless_installed("torch")
+    import torch
+
+    weights: dict[str, Array] = {k: v.numpy() for k, v in initial(task).state_dict().items()}
+    model = task.model(torch)
+    model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in weights.items()})
+    return Eager(task, torch, model, lambda tensor: torch.from_numpy(tensor.numpy()))
+
+
+def in_its_own_module(task: Task, peer: str) -> Learner:
+    refuse_unless_installed(peer)
+    found: Learner = importlib.import_module(f"bench.{peer}_peer").Learner(task, initial(task))
+    return found
+
+
+def refuse_unless_installed(peer: str) -> None:
+    if importlib.util.find_spec(peer) is None:
+        raise Unavailable(f"{peer} is not installed (pip install {peer})")
+
+
+def initial(task: Task, backend: str = "numpy") -> Any:
+    """The model with the weights that every column starts from."""
     import tensorgrad as tg
 
     try:
@@ -203,20 +283,7 @@ def in_tensorgrad(task: Task, backend: str) -> Setup:
     except tg.BackendError as reason:
         raise Unavailable(reason) from None
     tg.manual_seed(SEED)
-    return tg, task.model(tg), lambda tensor: tensor, tg.get_backend().synchronize
-
-
-def in_torch(task: Task) -> Setup:
-    """The same model with the same weights in torch, fed from the NumPy backend."""
-    try:
-        import torch
-    except ImportError:
-        raise Unavailable("torch is not installed (pip install torch)") from None
-    _, source, _, _ = in_tensorgrad(task, "numpy")
-    weights: dict[str, Array] = {k: v.numpy() for k, v in source.state_dict().items()}
-    model = task.model(torch)
-    model.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in weights.items()})
-    return torch, model, lambda tensor: torch.from_numpy(tensor.numpy()), lambda: None
+    return task.model(tg)
 
 
 def peak_memory() -> int | None:

@@ -13,7 +13,7 @@ from bench.models import Task
 
 Row = dict[str, Any]
 REFERENCE = "numpy"
-PEERS = ("torch",)
+PEERS = ("torch", "jax")
 
 
 def rows_of(task: Task, results: dict[str, dict[str, Any]]) -> list[Row]:

@@ -6,12 +6,14 @@ import math
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 
 import pytest
 
 import tensorgrad as tg
 from bench import __main__ as bench
 from bench import overhead
+from bench.measure import LeftOut, Training, Unavailable
 from bench.models import TASKS
 from bench.table import add_speed_ups, against, rows_of, table
 from bench.workloads import ALL
@@ -201,6 +203,49 @@ def test_torch_starts_from_the_same_weights(capfd):
     options = ["--model", "mlp", "--backend", "numpy", "--peer", "torch", "--seconds", "0.01"]
     assert bench.main(options) == 0
     assert "mlp        torch from numpy: " in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("model", ["mlp-2-16-1", "adam-5m"])
+@pytest.mark.parametrize("peer", ["jax"])
+def test_a_peer_with_a_module_of_its_own_starts_from_the_same_weights(peer, model, capfd):
+    pytest.importorskip(peer)
+    options = ["--model", model, "--backend", "numpy", "--peer", peer, "--seconds", "0.01"]
+    assert bench.main(options) == 0
+    out = capfd.readouterr().out
+    assert f"{peer} from numpy: " in out
+    assert f"Minimum steps, {peer} over ours" in out
+
+
+def test_a_workload_that_a_peer_does_not_have_is_left_out(monkeypatch, capsys):
+    """The workload is trained without the peer, and the peer stays for the others."""
+
+    class Run:
+        def __init__(self, task, column):
+            self.task, self.column, self.losses = task, column, [1.0]
+            if (task.name, column) == ("mlp", "jax"):
+                raise LeftOut("bench/jax_peer.py has no mlp")
+
+        def stop(self):
+            pass
+
+    monkeypatch.setattr(bench, "Worker", Run)
+    unavailable = {}
+    with ExitStack() as stack:
+        found = {
+            name: [
+                run.column for run in bench.start(ALL[name], ["numpy", "jax"], unavailable, stack)
+            ]
+            for name in ("mlp", "mlp-2-16-1")
+        }
+    assert found == {"mlp": ["numpy"], "mlp-2-16-1": ["numpy", "jax"]}
+    assert unavailable == {"jax on mlp": "bench/jax_peer.py has no mlp"}
+
+
+@pytest.mark.parametrize("peer", ["torch", "jax"])
+def test_a_peer_that_is_not_installed(peer, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Unavailable, match=rf"{peer} is not installed \(pip install {peer}\)"):
+        Training(ALL["mlp-2-16-1"], peer)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
