@@ -202,6 +202,29 @@ def everything():
         y = backend.convolution(x4, weight, None, *how)
         results += [y, *backend.convolution_vjp(y, x4, weight, *how, (True, True, True))]
     results.append(backend.embedding(np.arange(1500) % 130, x[:, :101], None))
+    cube, places = sample((9, 31, 1500), np.float32), np.arange(9 * 1500).reshape(9, -1) % 31
+    for name in "softmax", "log_softmax":
+        y = getattr(backend, name)(cube, 1)
+        results += [y, getattr(backend, f"{name}_vjp")(cube, y, 1)]
+    loss, aux = backend.softmax_cross_entropy(cube, places, -100, 0.1)
+    results += [loss, backend.softmax_cross_entropy_vjp(loss, cube, places, -100, 0.1, aux)[0]]
+    for dim in 0, 1:
+        y = backend.logsumexp(x, dim, False)
+        results += [y, backend.logsumexp_vjp(y, x, y, dim, False)]
+    for whole in x, cube, x.reshape(-1):
+        for dim in range(whole.ndim):
+            results += [backend.cumsum(whole, dim), backend.cumsum(whole, dim, True)]
+    rows = np.arange(3000) % 130
+    results += [backend.index(x, (rows,)), backend.embed(x[rows], (rows,), x.shape)]
+    for dim, numbers in (0, np.argsort(x, 0)), (1, np.argsort(x, 1) // 2):
+        results += [backend.gather(x, numbers, dim), backend.scatter_add(x, numbers, x, dim)]
+    how = (3, 2), (2, 1), (1, 0), (1, 1)
+    for planes in cube, np.moveaxis(sample((5, 40, 40, 8), np.float32), -1, 1):
+        y = backend.window_sum(planes, *how)
+        results += [y, backend.window_sum_vjp(y, planes.shape, *how)]
+    *found, state = backend.standardize(x, None, None, (0,), 1e-5)
+    results += [*found, backend.standardize_vjp([g, None, None], x, None, (0,), 1e-5, state)[0]]
+    results += [backend.remainder(x, g), backend.floor_divide(x, g)]
     results.append(backend.random_bits(5, 1, 70_001, CPU))
     results += [backend.uniform((70_001,), np.dtype("f4"), 5, 1, CPU)]
     results += [backend.normal((70_001,), np.dtype("f4"), 5, 1, CPU)]
