@@ -52,7 +52,7 @@ def size_of_first(model: nn.Module, inputs: Tensor) -> Tensor:
 
 def perceptrons() -> None:
     model = nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Dropout(), nn.Linear(256, 10))
-    for batch in 64, 512:
+    for batch in 64, 2048:
         images, labels = tg.randn(batch, 784), tg.randint(0, 10, (batch,))
         step(model, partial(classified, model, images, labels))
     for activation in nn.GELU(), nn.SiLU(), nn.Tanh(), nn.Sigmoid(), nn.LeakyReLU():
@@ -77,10 +77,19 @@ def recurrent_networks() -> None:
         step(layer, partial(size_of_first, layer, tg.randn(32, 20, 64)))
 
 
+def maps() -> None:
+    """What runs over maps of features, along other dimensions than the last, and out of order."""
+    x = tg.randn(16, 32, 32, 32, requires_grad=True)
+    pooled = F.avg_pool2d(x, 2).mean((2, 3)) + F.adaptive_avg_pool2d(x, 4).sum((2, 3))
+    turned = x.permute(0, 2, 3, 1).contiguous().logsumexp(1).softmax(1).cumsum(1)
+    (pooled.square().sum() + turned.square().sum()).backward()
+    F.cross_entropy(x, tg.randint(0, 32, (16, 32, 32)), label_smoothing=0.1).backward()
+
+
 def attention() -> None:
     layer = nn.TransformerEncoderLayer(128, 4, 512, activation="gelu", batch_first=True)
     mask = nn.Transformer.generate_square_subsequent_mask(64)
-    x = tg.randn(8, 64, 128)
+    x = tg.randn(16, 64, 128)
     step(layer, partial(size, layer, x), "AdamW")
     step(layer, partial(size, layer, x, mask, is_causal=True), "AdamW")
 
@@ -108,7 +117,9 @@ def optimizers() -> None:
         optimizer.step()
 
 
-FAMILIES = perceptrons, convolutions, recurrent_networks, attention, words, optimizers
+FAMILIES = (
+    perceptrons, convolutions, maps, recurrent_networks, attention, words, optimizers,
+)  # fmt: skip
 
 
 def run(family: str, dtype: str) -> float:
