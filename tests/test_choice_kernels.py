@@ -27,6 +27,8 @@ def test_where(dtype):
     numbers = [0, 3, *([-0.5, np.inf, np.nan] if dtype[0] == "f" else [])]
     pairs = [(a, b), *((a, n) for n in numbers), *((n, b) for n in numbers)]
     pairs += [(a, b[7]), (a[7:8][0], b), (np.array(a[9]), b), (1, 2), (1.5, b), (a[:1], b)]
+    spread = [np.broadcast_to(side[9:10], SIZE) for side in (a, b)]
+    pairs += [(spread[0], b), (a, spread[1]), spread, (spread[0], 0), (3, spread[1])]
     for left, right in pairs:
         got, want = backend.where(condition, left, right), np.where(condition, left, right)
         assert got.dtype == want.dtype

@@ -14,10 +14,14 @@ CHUNK = 16384  # elements a task
 
 @Tasks
 def _where(task, condition, a, b, out):
-    """Of a and b one may be a single number."""
+    """Of a and b each may be a single number."""
     part = slice(task * CHUNK, (task + 1) * CHUNK)
     condition, out = condition[part], out[part]
-    if a.size == 1:
+    if a.size == 1 and b.size == 1:
+        number, other = a[0], b[0]
+        for i in range(out.size):
+            out[i] = number if condition[i] else other
+    elif a.size == 1:
         number, b = a[0], b[part]
         for i in range(out.size):
             right = b[i]
@@ -35,11 +39,13 @@ def _where(task, condition, a, b, out):
 
 
 def where(condition, input, other):
-    """input where condition holds, else other; one of them may be a number."""
+    """input where condition holds, else other; each may be a number, or one spread over a shape, as
+    is the gradient of a mean.
+    """
     dtype = getattr(input if hasattr(input, "dtype") else other, "dtype", None)
-    if (dtype not in FLOATS and dtype is not INT64) or condition.dtype != np.bool_:
+    if dtype is None or (dtype not in FLOATS and dtype is not INT64):
         return NotImplemented
-    if not condition.flags.c_contiguous:
+    if condition.dtype != np.bool_ or not (condition.size and condition.flags.c_contiguous):
         return NotImplemented
     sides = []
     for value in input, other:
@@ -49,11 +55,13 @@ def where(condition, input, other):
             return NotImplemented
         elif value.ndim == 0:
             value = np.array([value], dtype)
-        elif value.shape != condition.shape or not value.flags.carray:
+        elif value.shape != condition.shape:
+            return NotImplemented
+        elif not any(value.strides):
+            value = np.array([value.flat[0]], dtype)
+        elif not value.flags.carray:
             return NotImplemented
         sides.append(value.reshape(-1))
-    if sides[0].size == sides[1].size == 1:
-        return NotImplemented
     out = np.empty(condition.shape, dtype)
     bits = condition.reshape(-1).view(np.int8)
     if not bits.flags.writeable:
