@@ -1,6 +1,6 @@
 """Trains models on every backend that can run here: compares their losses, then their speed.
 
-    python -m bench [--model mlp ...] [--backend numpy ...] [--peer torch jax] [--seconds 2]
+    python -m bench [--model mlp ...] [--backend numpy ...] [--peer torch ...] [--seconds 2]
                     [--data FOLDER] [--json FILE] [--plot FILE]
 
 Without --model these are four small models on real data; `--model all` adds the workloads of

@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("numpy", "numba", "cupy-cuda12x", "cupy-cuda13x", "torch", "jax", "gensim")
+PACKAGES = ("numpy", "numba", "cupy-cuda12x", "cupy-cuda13x", "torch", "jax", "tinygrad", "gensim")
 
 
 def processor() -> str:

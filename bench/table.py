@@ -13,7 +13,7 @@ from bench.models import Task
 
 Row = dict[str, Any]
 REFERENCE = "numpy"
-PEERS = ("torch", "jax")
+PEERS = ("torch", "jax", "tinygrad")
 
 
 def rows_of(task: Task, results: dict[str, dict[str, Any]]) -> list[Row]:

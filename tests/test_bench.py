@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -206,9 +207,11 @@ def test_torch_starts_from_the_same_weights(capfd):
 
 
 @pytest.mark.parametrize("model", ["mlp-2-16-1", "adam-5m"])
-@pytest.mark.parametrize("peer", ["jax"])
+@pytest.mark.parametrize("peer", ["jax", "tinygrad"])
 def test_a_peer_with_a_module_of_its_own_starts_from_the_same_weights(peer, model, capfd):
     pytest.importorskip(peer)
+    if peer == "tinygrad" and shutil.which(os.environ.get("CC", "clang")) is None:
+        pytest.skip("tinygrad needs clang")
     options = ["--model", model, "--backend", "numpy", "--peer", peer, "--seconds", "0.01"]
     assert bench.main(options) == 0
     out = capfd.readouterr().out
@@ -241,11 +244,18 @@ def test_a_workload_that_a_peer_does_not_have_is_left_out(monkeypatch, capsys):
     assert unavailable == {"jax on mlp": "bench/jax_peer.py has no mlp"}
 
 
-@pytest.mark.parametrize("peer", ["torch", "jax"])
+@pytest.mark.parametrize("peer", ["torch", "jax", "tinygrad"])
 def test_a_peer_that_is_not_installed(peer, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(Unavailable, match=rf"{peer} is not installed \(pip install {peer}\)"):
         Training(ALL["mlp-2-16-1"], peer)
+
+
+def test_tinygrad_without_a_compiler(monkeypatch):
+    pytest.importorskip("tinygrad")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(Unavailable, match="with clang"):
+        Training(ALL["mlp-2-16-1"], "tinygrad")
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
