@@ -97,7 +97,7 @@ def outside(sample):
 
 def precision(dtype):
     """Relative and absolute tolerance: PyTorch's own for float32, far narrower for float64."""
-    return {"float32": (1.3e-6, 1e-5), "complex64": (1.3e-6, 1e-5)}.get(dtype, (1e-10, 1e-10))
+    return {"float32": (1.3e-6, 1e-5), "complex64": (1.3e-6, 1e-5)}.get(dtype, (1e-12, 1e-12))
 
 
 def host(tensor):
