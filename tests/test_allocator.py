@@ -22,6 +22,12 @@ from tensorgrad.kernels.numba import blocks, memory, runtime  # noqa: F401  runt
 LARGE = 1 << 20
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _no_garbage():
+    """What other tests left in cycles would otherwise die while a test here counts bytes."""
+    gc.collect()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_kept():
     tg.empty_cache()
