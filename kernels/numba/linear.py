@@ -6,9 +6,9 @@ these at most TERMS at a time, which stay in the second-level cache for all thre
 thread wrote is read by another but the weight. Each task sums a gradient of the weight of its own,
 and these are added at the end; how many there are does not depend on the number of threads.
 
-For 2048 rows of 128 to 512 numbers and back the composition takes 1.05 to 1.1 times as long, of 64
-to 128 numbers 1.2 to 1.7; a step of the 4x128 GPT fell from 102 to 88 ms (two cores with AVX-512).
-What is left is four fifths of the processor's peak: the rest goes into packing and memory.
+For 2048 rows of 128 to 512 numbers and back the composition takes 1.03 to 1.1 times as long, of 64
+to 128 numbers 1.2 to 1.7 (two cores with AVX-512). What is left is four fifths of the processor's
+peak: the rest goes into packing and memory.
 """
 
 import numpy as np
