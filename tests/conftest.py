@@ -1,14 +1,19 @@
-"""What every test starts from: a backend to run on, and known random numbers."""
+"""What every test starts from: a backend to run on, a CuPy where it asks, known random numbers."""
 
 import importlib
 import importlib.util
+import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad import backend as choice
+from tests.cupy_stand_in import MODULES
+from tests.cupy_stand_in.device import Driver
 
 CPU_BACKENDS = ("numpy", "numba")
 LIBRARIES = ["tensorgrad", "torch"] if importlib.util.find_spec("torch") else ["tensorgrad"]
@@ -36,3 +41,21 @@ def dtype(request: pytest.FixtureRequest) -> np.dtype:
 def m(request: pytest.FixtureRequest) -> ModuleType:
     """The test runs once on this library and once on PyTorch: it says what both do."""
     return importlib.import_module(request.param)
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[Driver]:
+    """`import cupy` gives the stand-in; what the machine has can be changed for the test."""
+    for name, module in MODULES.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(choice, "_loaded", {})
+    for name in ("version", "devices", "libraries"):
+        monkeypatch.setattr(Driver, name, getattr(Driver, name))
+    return Driver
+
+
+@pytest.fixture
+def cuda(stand_in: Any) -> Iterator[Any]:
+    """Inside, "cupy" is chosen, and NumPy computes on the CPU."""
+    with tg.use_backend("numpy"), tg.use_backend("cupy"):
+        yield tg.get_backend()

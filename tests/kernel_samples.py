@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Of no elements, of no dimensions, one, odd, and together enough for several threads and chunks.
+SHAPES = [(0,), (), (1,), (3, 5, 7), (2, 0, 3), (251, 301), (4099,), (16384,)]
+
 
 def sample(shape, dtype, seed=0, scale=3.0):
     return np.asarray(np.random.default_rng(seed).standard_normal(shape) * scale, dtype)

@@ -1,6 +1,5 @@
-"""Rules compiled from their traces, and norms, over lists of arrays: against the rules."""
+"""The compiled step over lists of arrays: against the rules themselves."""
 
-import math
 import re
 import subprocess
 import sys
@@ -13,13 +12,10 @@ from numba import types
 import tensorgrad as tg
 from tensorgrad import optim
 from tensorgrad.backends.numba_backend import NumbaBackend
-from tensorgrad.elementwise import ARRAY, Trace
 from tensorgrad.kernels.numba import generated, many, optimizers
+from tests.kernel_samples import SHAPES, sample
 
 backend = NumbaBackend()
-
-# Of no elements, of no dimensions, one, odd, and together enough for several threads and chunks.
-SHAPES = [(0,), (), (1,), (3, 5, 7), (2, 0, 3), (251, 301), (4099,), (16384,)]
 
 OPTIONS = {
     "sgd": ("SGD", {"lr": 0.1, "weight_decay": 0.1}),
@@ -38,10 +34,6 @@ OPTIONS = {
     "asgd": ("ASGD", {"t0": 2, "lambd": 0.1}),
     "lion": ("Lion", {"weight_decay": 0.1}),
 }
-
-
-def sample(shape, dtype, seed):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
 
 
 def trained(name, dtype, fused, shapes=SHAPES, steps=7, spoil=None):
@@ -182,110 +174,6 @@ def test_the_struct_is_read_as_numpy_lays_it_out():
     assert many.layout_holds()
 
 
-def test_a_rule_of_another_class_may_be_compiled():
-    """What is documented of rules holds for a user's own."""
-
-    class Halving(optim.optimizer.Optimizer):
-        elementwise = True
-        counted = False
-
-        @staticmethod
-        def rule(param, grad, memory, *, share):
-            memory = tg.maximum(memory, tg.abs(grad))
-            return tg.where(memory > 1, param * share, param), memory
-
-    results = []
-    for name in "numba", "numpy":
-        with tg.use_backend(name):
-            param = tg.tensor([1.0, 2.0, -4.0], requires_grad=True)
-            param.grad = tg.tensor([0.5, -3.0, np.nan])
-            Halving([param], {"share": 0.5}).step()
-            results.append(param.detach().numpy())
-    np.testing.assert_array_equal(results[0], [1.0, 1.0, -4.0])
-    np.testing.assert_array_equal(results[1], results[0])
-
-
-def test_what_a_rule_cannot_be_compiled_of_is_named():
-    class Exponential(optim.optimizer.Optimizer):
-        elementwise = True
-        counted = False
-
-        @staticmethod
-        def rule(param, grad, *, lr):
-            return (param - lr * tg.exp(grad),)
-
-    param = tg.ones(3, requires_grad=True)
-    param.grad = tg.zeros(3)
-    with pytest.raises(AttributeError, match="exp: expected an elementwise rule"):
-        Exponential([param], {"lr": 0.5}).step()
-    assert param.tolist() == [1.0, 1.0, 1.0]
-    Exponential([{"params": [param], "fused": False}], {"lr": 0.5}).step()
-    assert param.tolist() == [0.5, 0.5, 0.5]
-
-
-WARM_UPS = {
-    "the lesser": lambda step: min(1, step / 3),
-    "a power": lambda step: (1 - 0.5**step) ** 0.5 / (7 - step),
-    "a part": lambda step: 2 * step % 3 + step // 2 - 1 / -step,
-    "every third": lambda step: 0.1 if step % 3 else 1,
-    "some": lambda step: 0.5 if step in (2, 5) or not step - 3 else 1,
-    "a function of numbers": lambda step: 1 / math.sqrt(step),
-    "a whole number": lambda step: 0.5 ** int(step),
-}
-
-
-@pytest.mark.parametrize("warm_up", WARM_UPS.values(), ids=WARM_UPS)
-def test_the_number_of_the_step_is_followed(warm_up):
-    """Where its arithmetic is plain and where it is not, past tests that turn out otherwise, and
-    when the rate changes between steps.
-    """
-
-    class WarmedUp(optim.optimizer.Optimizer):
-        elementwise = True
-
-        @staticmethod
-        def rule(param, grad, step, *, lr):
-            return (param - lr * warm_up(step) * grad,)
-
-    one, other = [tg.tensor([1.0, -2.0], requires_grad=True) for _ in range(2)]
-    optimizers = [
-        WarmedUp([one], {"lr": 0.25}),
-        WarmedUp([{"params": [other], "fused": False}], {"lr": 0.25}),
-    ]
-    for step in range(6):
-        for param, optimizer in zip((one, other), optimizers):
-            param.grad = tg.tensor([0.3, step - 2.0])
-            optimizer.param_groups[0]["lr"] = 0.25 if step < 4 else 0.125
-            optimizer.step()
-        assert one.tolist() == other.tolist(), step
-
-
-def test_a_trace_has_the_decisions_and_not_the_numbers():
-    def rule(param, grad, *, rate, decay):
-        if decay:
-            grad = grad + decay * param
-        return (param - rate * grad,)
-
-    traces = [
-        Trace(rule, [ARRAY, ARRAY], {"rate": rate, "decay": decay}, [0])
-        for rate, decay in [(0.1, 0.0), (0.2, 0.0), (0.1, 0.5)]
-    ]
-    assert traces[0].text == traces[1].text == "t0 = c0 * x1\nt1 = x0 - t0\ny0 = t1"
-    assert [trace.numbers for trace in traces] == [[0.1], [0.2], [0.5, 0.1]]
-    assert traces[2].text != traces[0].text
-
-
-def test_a_rule_that_exchanges_two_arrays():
-    def rule(one, other):
-        return other, one
-
-    one, other = np.arange(5.0), -np.arange(5.0)
-    trace = Trace(rule, [ARRAY, ARRAY], {}, [0, 1])
-    assert backend.step_elements(trace.text, [[one], [other]], []) is None
-    assert one.tolist() == [0, -1, -2, -3, -4]
-    assert other.tolist() == [0, 1, 2, 3, 4]
-
-
 @pytest.mark.parametrize("name", OPTIONS)
 def test_loops_are_of_vectors(name):
     """Also with five arrays, four of them written: LLVM gives up where it must compare too many."""
@@ -306,60 +194,6 @@ def test_loops_are_of_vectors(name):
     (code,) = loop.inspect_llvm().values()
     for operation in "load", "store":
         assert re.search(rf"{operation} <(4|8|16) x float>", code)
-
-
-# ---- norms and clipping
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_total_norm(dtype):
-    arrays = [sample(shape, dtype, seed) for seed, shape in enumerate(SHAPES)]
-    arrays += [np.asfortranarray(sample((7, 9), dtype, 20)), np.array(2.0, dtype)[()]]
-    want = np.sqrt(sum(np.sum(array.astype("f8") ** 2) for array in arrays))
-    got = backend.total_norm(arrays)
-    assert got.dtype == dtype
-    assert got.shape == ()
-    np.testing.assert_allclose(got, want, rtol=2 * np.finfo(dtype).eps)
-    large = [np.full(3, 1e30, "f4")]
-    np.testing.assert_allclose(backend.total_norm(large), 1e30 * np.sqrt(3), rtol=1e-6)
-    assert np.isnan(backend.total_norm([np.array([1.0, np.nan], dtype)]))
-    assert backend.total_norm([np.zeros((0, 3), dtype)]) == 0
-    assert backend.total_norm([np.ones(2, "f4"), np.ones(2, "f8")]) is NotImplemented
-
-
-def test_clipping_is_that_of_the_reference():
-    results = []
-    for name in "numpy", "numba":
-        with tg.use_backend(name):
-            params = [tg.zeros(*shape, requires_grad=True) for shape in SHAPES]
-            for limit, clip in enumerate(
-                (tg.nn.utils.clip_grad_norm_, tg.nn.utils.clip_grad_value_), 1
-            ):
-                for seed, param in enumerate(params):
-                    param.grad = tg.tensor(sample(param.shape, "float32", seed))
-                total = clip(params, limit)
-                results.append([param.grad.numpy() for param in params])
-                if total is not None:
-                    results[-1].append(total.numpy())
-    for reference, got in ((results[0], results[2]), (results[1], results[3])):
-        for a, b in zip(got, reference, strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-6)
-    assert abs(np.concatenate([array.ravel() for array in results[3]])).max() == 2
-
-
-def test_a_gradient_that_is_not_finite_spreads():
-    params = [tg.zeros(3, requires_grad=True) for _ in range(2)]
-    params[0].grad, params[1].grad = tg.tensor([1.0, np.nan, 2.0]), tg.ones(3)
-    assert np.isnan(tg.nn.utils.clip_grad_norm_(params, 1.0).item())
-    assert bool(tg.isnan(params[1].grad).all())
-
-
-def test_a_gradient_within_the_limit_keeps_its_bits():
-    param = tg.zeros(1000, requires_grad=True)
-    gradient = sample(1000, "float32", 0)
-    param.grad = tg.tensor(gradient)
-    tg.nn.utils.clip_grad_norm_([param], 1e6)
-    np.testing.assert_array_equal(param.grad.numpy(), gradient)
 
 
 # ---- threads and processes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import threading
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import backend as choice
 from tensorgrad.backends.cupy_backend import CupyBackend
-from tests import cupy_stand_in
 
 CPU = tg.device("cpu")
 
@@ -42,9 +40,7 @@ def words(text: str) -> list[int]:
 
 
 @pytest.fixture
-def cupy(monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name, module in cupy_stand_in.MODULES.items():
-        monkeypatch.setitem(sys.modules, name, module)
+def cupy(stand_in: Any) -> Any:
     return CupyBackend()
 
 

@@ -1,7 +1,6 @@
 """Gamma numbers and counts that are drawn by rejection: their laws, streams and gradients."""
 
 import math
-import sys
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from tensorgrad import backend as choice
 from tensorgrad.backends.cupy_backend import CupyBackend
 from tensorgrad.errors import GraphError
 from tensorgrad.ops.rejection import log_gamma, log_gamma_slope, standard_log_gamma
-from tests import cupy_stand_in
 
 COUNT = 50_000
 
@@ -139,9 +137,7 @@ def test_backends_draw_the_same(dtype: str) -> None:
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-13)
 
 
-def test_cupy_draws_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, module in cupy_stand_in.MODULES.items():
-        monkeypatch.setitem(sys.modules, name, module)
+def test_cupy_draws_the_same(stand_in: type) -> None:
     reference, other = choice.load_backend("numpy"), CupyBackend()
     means = np.linspace(0.1, 40, 3000)
     for method, arguments in (

@@ -1,0 +1,98 @@
+"""`cupy.cuda`: the machine behind the stand-in, its driver, streams and events."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+
+class CUDARuntimeError(RuntimeError):
+    """What the runtime raises."""
+
+
+class Driver:
+    """The machine behind the stand-in; tests change it to see what is said of a lacking one."""
+
+    version = 13000
+    devices = 1
+    libraries = True
+
+
+def _device_count() -> int:
+    if Driver.version // 1000 < 13:
+        raise CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+    return Driver.devices
+
+
+def _library_version() -> tuple[int, int]:
+    if not Driver.libraries:
+        raise RuntimeError('Failure finding "libnvrtc.so.13"\nand where it was looked for')
+    return 13, 0
+
+
+class Stream:
+    """`cupy.cuda.Stream`: what is asked for is done at once."""
+
+    null: Stream
+    entered: ClassVar[list[Stream]] = []
+
+    def __init__(self, null: bool = False, non_blocking: bool = False, priority: int = 0) -> None:
+        self.ptr = 0 if null else id(self)
+        self.done = True
+
+    def synchronize(self) -> None: ...
+
+    def wait_event(self, event: Event) -> None:
+        assert event.stream is not None
+
+    def __enter__(self) -> Stream:
+        Stream.entered.append(self)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        Stream.entered.remove(self)
+
+
+Stream.null = Stream(null=True)
+
+
+class Event:
+    """`cupy.cuda.Event`."""
+
+    def __init__(
+        self, block: bool = False, disable_timing: bool = False, interprocess: bool = False
+    ) -> None:
+        self.timed = not disable_timing
+        self.stream: Stream | None = None
+        self.done = True
+
+    def record(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def synchronize(self) -> None: ...
+
+
+def _elapsed_time(start: Event, end: Event) -> float:
+    assert start.timed
+    assert end.timed
+    assert start.stream is not None
+    assert end.stream is not None
+    return 0.5
+
+
+runtime = SimpleNamespace(
+    CUDARuntimeError=CUDARuntimeError,
+    getDeviceCount=_device_count,
+    driverGetVersion=lambda: Driver.version,
+    runtimeGetVersion=lambda: 13020,
+)
+cuda = SimpleNamespace(
+    runtime=runtime,
+    nvrtc=SimpleNamespace(getVersion=_library_version),
+    cublas=SimpleNamespace(getVersion=_library_version),
+    Stream=Stream,
+    Event=Event,
+    get_current_stream=lambda: (Stream.entered or [Stream.null])[-1],
+    get_elapsed_time=_elapsed_time,
+    Device=lambda device=None: SimpleNamespace(id=0, synchronize=lambda: None),
+)
