@@ -133,8 +133,18 @@ def searchsorted(a, v, side="left", sorter=None):
     return fresh(np.searchsorted(a._host, on_host(v), side))
 
 
-def unique(ar, return_index=False, return_inverse=False, return_counts=False, axis=None):
-    found = np.unique(ar._host, return_index, return_inverse, return_counts, axis)
+def unique(
+    ar,
+    return_index=False,
+    return_inverse=False,
+    return_counts=False,
+    axis=None,
+    *,
+    equal_nan=True,
+):
+    found = np.unique(
+        ar._host, return_index, return_inverse, return_counts, axis, equal_nan=equal_nan
+    )
     return tuple(map(fresh, found)) if isinstance(found, tuple) else fresh(found)
 
 
