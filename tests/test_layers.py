@@ -1,9 +1,5 @@
-"""Layers beyond PyTorch's database: lazy ones, output sizes, older arguments, refusals, first
-values, random ones, init and containers.
-"""
+"""Layers beyond PyTorch's database: output sizes, older arguments, refusals, random ones."""
 
-import copy
-import pickle
 import re
 
 import numpy as np
@@ -11,116 +7,8 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.nn import functional, init
-from tensorgrad.nn.lazy import LazyModuleMixin
-
-
-def host(tensor):
-    return tensor.detach().numpy()
-
-
-# ---- shapes from the first input
-
-LAZY = {
-    "LazyLinear": ((4,), (2, 3, 5)),
-    "LazyConv1d": ((4, 3), (2, 6, 9)),
-    "LazyConv2d": ((4, 3, 1, 1, 1, 2), (2, 6, 9, 8)),
-    "LazyConv3d": ((4, 2), (2, 6, 5, 4, 3)),
-    "LazyConvTranspose1d": ((4, 3), (6, 9)),
-    "LazyConvTranspose2d": ((4, 3, 2, 1, 1, 2), (2, 6, 4, 5)),
-    "LazyConvTranspose3d": ((4, 2), (2, 6, 3, 3, 3)),
-    "LazyBatchNorm1d": ((), (4, 3)),
-    "LazyBatchNorm2d": ((), (4, 3, 2, 2)),
-    "LazyBatchNorm3d": ((1e-3, 0.2), (4, 3, 2, 2, 2)),
-    "LazyInstanceNorm1d": ((), (3, 4)),
-    "LazyInstanceNorm2d": ((), (4, 3, 2, 2)),
-    "LazyInstanceNorm3d": ((), (4, 3, 2, 2, 2)),
-}
-
-
-@pytest.mark.parametrize("name", LAZY)
-def test_lazy_layers_become_what_they_stand_for(name, backend):
-    arguments, shape = LAZY[name]
-    lazy = getattr(nn, name)(*arguments)
-    kind = getattr(nn, name.removeprefix("Lazy"))
-    parameters = list(lazy.parameters())
-    assert [repr(p) for p in parameters] == ["<UninitializedParameter>"] * 2
-    state = lazy.state_dict()
-    assert repr(state["weight"]) == "<UninitializedParameter>"
-    with pytest.raises(RuntimeError, match="shape: expected a tensor that is initialized"):
-        _ = lazy.weight.shape
-    copies = [copy.deepcopy(lazy), pickle.loads(pickle.dumps(lazy))]
-    lazy.double()
-    x = tg.randn(*shape)
-    out = lazy(x.double())
-    assert type(lazy) is kind
-    assert out.dtype == tg.float64
-    assert all(a is b for a, b in zip(lazy.parameters(), parameters, strict=True))
-    assert all(isinstance(p, nn.Parameter) and p.numel() for p in parameters)
-    out.sum().backward()
-    assert parameters[0].grad.shape == lazy.weight.shape
-    for twin in copies:  # a state brings the shapes
-        twin.load_state_dict(lazy.state_dict())
-        assert isinstance(twin, LazyModuleMixin)
-        twin.eval()
-        lazy.eval()
-        np.testing.assert_allclose(host(twin(x)), host(lazy(x.double())), rtol=1e-4, atol=1e-5)
-        assert repr(twin) == repr(lazy)
-
-
-def test_lazy_layers_start_as_their_kind_does():
-    layer = nn.LazyLinear(50)
-    layer(tg.ones(1, 100))
-    assert np.abs(host(layer.weight)).max() <= 0.1
-    assert abs(host(layer.weight).std() - 0.1 / 3**0.5) < 0.003
-    norm = nn.LazyBatchNorm1d()
-    norm(tg.ones(2, 3))
-    assert norm.weight.tolist() == [1, 1, 1]
-    assert norm.num_batches_tracked.item() == 1
-    assert nn.LazyConv2d(2, 3, bias=False).bias is None
-
-
-def test_lazy_layers_and_states():
-    lazy, other = nn.LazyLinear(2), nn.LazyLinear(2)
-    lazy.load_state_dict(other.state_dict())
-    assert lazy.has_uninitialized_params()
-    with pytest.raises(RuntimeError, match=r"weight: expected shape \[2, 3\]"):
-        nn.Linear(3, 2).load_state_dict(other.state_dict())
-    with pytest.raises(ValueError, match="expected in_channels divisible by 2 groups, got 3"):
-        nn.LazyConv1d(4, 1, groups=2)(tg.ones(1, 3, 5))
-    with pytest.raises(RuntimeError, match="LazyConv2d: expected 3D or 4D input"):
-        nn.LazyConv2d(4, 1)(tg.ones(3, 5))
-
-
-def test_lazy_module_of_ones_own():
-    class Scale(LazyModuleMixin):
-        def __init__(self):
-            super().__init__()
-            self.factor = nn.UninitializedParameter()
-            self.count = nn.UninitializedBuffer(dtype=tg.int64)
-
-        def initialize_parameters(self, input):
-            if self.has_uninitialized_params():
-                self.factor.materialize(input.shape[-1:])
-                self.count.materialize(())
-                init.ones_(self.factor)
-
-        def forward(self, input):
-            return input * self.factor
-
-    scale = Scale()
-    assert scale(tg.tensor([1.0, 2.0])).tolist() == [1, 2]
-    assert scale(tg.tensor([3.0, 4.0])).tolist() == [3, 4]
-    assert list(scale.state_dict()) == ["factor", "count"]
-    assert scale.count.dtype == tg.int64
-
-    class Forgetful(Scale):
-        def initialize_parameters(self, input):
-            pass
-
-    with pytest.raises(RuntimeError, match="Forgetful: expected initialize_parameters"):
-        Forgetful()(tg.ones(2))
-
+from tensorgrad.nn import init
+from tests.layer_samples import host
 
 # ---- what forward takes
 
@@ -197,25 +85,6 @@ def test_rrelu_draws_slopes_in_training_only(backend):
     slopes = -host(layer(x))
     assert 0.1 <= slopes.min() < 0.12 < 0.48 < slopes.max() < 0.5
     np.testing.assert_allclose(host(layer.eval()(x)), -0.3, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("make", "bound"),
-    [
-        (lambda: nn.Bilinear(25, 10, 30), 1 / 5),
-        (lambda: nn.Conv3d(4, 20, 2, groups=2), 1 / 4),
-        (lambda: nn.ConvTranspose2d(20, 25, 2), 1 / 10),
-    ],
-)
-def test_first_values(make, bound, backend):
-    values = np.concatenate([host(p).ravel() for p in make().parameters()])
-    assert np.abs(values).max() <= bound
-    assert abs(values.std() - bound / 3**0.5) < 0.04 * bound
-
-
-def test_prelu_starts_at_a_quarter():
-    assert nn.PReLU().weight.tolist() == [0.25]
-    assert nn.PReLU(2, init=0.5).weight.tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize(
@@ -342,74 +211,6 @@ def test_older_names_and_unused_channels_are_told():
     assert [warning.filename for warning in (*warned, *of_dropout)] == [__file__] * 2
     with pytest.warns(UserWarning, match="expected 2 channels"):
         nn.InstanceNorm1d(2)(tg.ones(1, 3, 4))
-
-
-# ---- init
-
-
-@pytest.mark.parametrize(
-    ("shape", "groups"), [((4, 3, 3), 1), ((6, 2, 3, 4), 2), ((4, 1, 3, 3, 3), 4)]
-)
-def test_dirac_passes_the_input_on(shape, groups, backend):
-    weight = init.dirac_(tg.empty(*shape), groups)
-    rank = len(shape) - 2
-    x = tg.randn(1, shape[1] * groups, *(6,) * rank)
-    padding = tuple(size // 2 for size in shape[2:])
-    out = getattr(functional, f"conv{rank}d")(x, weight, padding=padding, groups=groups)
-    own, kept = shape[0] // groups, min(shape[0] // groups, shape[1])
-    for group in range(groups):
-        for channel in range(own):
-            mine = host(out)[0, group * own + channel][(slice(6),) * rank]
-            source = host(x)[0, group * shape[1] + channel] if channel < kept else 0 * mine
-            np.testing.assert_array_equal(mine, source)
-
-
-def test_sparse_leaves_zeros_in_every_column(backend):
-    values = host(init.sparse_(tg.empty(40, 30), 0.3, std=2.0))
-    assert ((values == 0).sum(0) == 12).all()
-    assert abs(values[values != 0].std() - 2) < 0.2
-
-
-def test_fans_for_layers_of_ones_own():
-    weight = tg.empty(6, 3, 2, 2)
-    assert init._calculate_fan_in_and_fan_out(weight) == (12, 24)
-    assert init._calculate_correct_fan(weight, "fan_out") == 24
-    with pytest.raises(ValueError, match="expected at least 2 dimensions"):
-        init._calculate_fan_in_and_fan_out(weight[0, 0, 0])
-    assert init.eye(tg.empty(2, 3)).tolist() == [[1, 0, 0], [0, 1, 0]]
-
-
-# ---- containers
-
-
-def test_rounds_of_a_sequential():
-    layer = nn.Linear(2, 2)
-    net = nn.Sequential(layer, nn.ReLU()) * 2
-    assert len(net) == 4
-    assert net[0] is net[2] is layer
-    assert len(list(net.parameters())) == 2
-    assert len(3 * nn.Sequential(layer)) == 3
-    net *= 2
-    assert [name for name, _ in net.named_children()] == ["0", "1"]
-    assert len(net) == 8
-
-
-def test_parameter_dict_as_a_dict():
-    table = nn.ParameterDict({"a": tg.ones(1)})
-    assert table.get("b") is None
-    assert table.setdefault("b", tg.zeros(2)) is table["b"]
-    assert isinstance(table["b"], nn.Parameter)
-    assert list(reversed(table)) == ["b", "a"]
-    twin = table.copy()
-    assert twin["a"] is table["a"]
-    assert twin.popitem()[0] == "b"
-    assert list(twin) == ["a"]
-    other = nn.ParameterDict({"a": tg.full((1,), 5.0), "c": tg.ones(3)})
-    assert list(table | other) == ["a", "b", "c"]
-    assert (table | other)["a"].tolist() == [5]
-    table |= other
-    assert sorted(table.state_dict()) == ["a", "b", "c"]
-    assert list(nn.ParameterDict.fromkeys(["x", "y"])) == ["x", "y"]
 
 
 # ---- batches of all processes, of which there is one

@@ -56,3 +56,21 @@ def test_a_dict_of_several_kinds():
     held.clear()
     assert len(held) == 0
     assert list(held.parameters()) == []
+
+
+def test_parameter_dict_as_a_dict():
+    table = nn.ParameterDict({"a": tg.ones(1)})
+    assert table.get("b") is None
+    assert table.setdefault("b", tg.zeros(2)) is table["b"]
+    assert isinstance(table["b"], nn.Parameter)
+    assert list(reversed(table)) == ["b", "a"]
+    twin = table.copy()
+    assert twin["a"] is table["a"]
+    assert twin.popitem()[0] == "b"
+    assert list(twin) == ["a"]
+    other = nn.ParameterDict({"a": tg.full((1,), 5.0), "c": tg.ones(3)})
+    assert list(table | other) == ["a", "b", "c"]
+    assert (table | other)["a"].tolist() == [5]
+    table |= other
+    assert sorted(table.state_dict()) == ["a", "b", "c"]
+    assert list(nn.ParameterDict.fromkeys(["x", "y"])) == ["x", "y"]
