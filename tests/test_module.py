@@ -1,4 +1,4 @@
-"""Module: registration, walks, modes, conversion, hooks, state, text, copies, containers."""
+"""Module: registration, walks, modes, conversion, copies and text."""
 
 import copy
 import pickle
@@ -8,45 +8,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-
-
-class Scale(nn.Module):
-    """input * factor, with a running count that is state and a scratch value that is not."""
-
-    def __init__(self, factor=2.0):
-        super().__init__()
-        self.factor = nn.Parameter(tg.tensor(factor))
-        self.register_buffer("count", tg.tensor(0))
-        self.register_buffer("scratch", tg.zeros(2), persistent=False)
-
-    def forward(self, input, power=1):
-        return input * self.factor**power
-
-    def extra_repr(self):
-        return "scale"
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Linear(3, 4)
-        self.scale = Scale()
-        self.body = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
-        self.nothing = None
-        self.tied = self.first
-
-    def forward(self, input):
-        return self.body(self.scale(self.first(input)))
-
-
-NAMES = [
-    "first.weight",
-    "first.bias",
-    "scale.factor",
-    "body.0.weight",
-    "body.0.bias",
-]
-
+from tests.module_samples import NAMES, Net, Scale
 
 # ---- registration
 
@@ -127,6 +89,19 @@ def test_plain_tensors_are_not_registered_and_buffers_are():
     assert [name for name, _ in module.named_buffers()] == ["kept", "scratch"]
     assert list(module.state_dict()) == ["kept"]
     assert list(module.parameters()) == []
+
+
+def test_parameters_roles_and_sharing():
+    array = tg.ones(3)
+    parameter, buffer = nn.Parameter(array), nn.Buffer(array)
+    assert isinstance(parameter, nn.Parameter)
+    assert not isinstance(parameter, nn.Buffer)
+    assert isinstance(buffer, nn.Buffer)
+    assert not isinstance(array, nn.Parameter)
+    assert not isinstance(parameter * 2, nn.Parameter)
+    buffer.fill_(5)
+    assert parameter.tolist() == [5, 5, 5]
+    assert not nn.Parameter(array, requires_grad=False).requires_grad
 
 
 def test_parts_before_init_are_refused():
@@ -225,55 +200,17 @@ def test_type_and_memory_without_values(backend):
     assert not np.shares_memory(weight.detach().numpy(), before.numpy())
 
 
-# ---- hooks
+def test_memory_for_other_processes():
+    net = nn.BatchNorm1d(2).share_memory()
+    assert all(tensor.is_shared() for tensor in (*net.parameters(), *net.buffers()))
 
 
-def test_forward_hooks_replace_inputs_and_outputs():
-    scale = Scale()
-    calls = []
-    first = scale.register_forward_pre_hook(lambda m, args: (args[0] + 1,))
-    scale.register_forward_hook(lambda m, args, out: calls.append((args[0].item(), out.item())))
-    last = scale.register_forward_hook(lambda m, args, out: out * 10)
-    assert scale(tg.tensor(1.0)).item() == 40
-    assert calls == [(2, 4)]
-    first.remove()
-    last.remove()
-    assert scale(tg.tensor(1.0)).item() == 2
-
-
-def test_forward_hooks_see_keywords_and_may_go_first():
-    scale, order = Scale(), []
-    scale.register_forward_pre_hook(
-        lambda m, args, kwargs: (args, {"power": kwargs["power"] + 1}), with_kwargs=True
-    )
-    scale.register_forward_hook(lambda m, args, out: order.append("second"))
-    scale.register_forward_hook(
-        lambda m, args, kwargs, out: order.append(kwargs["power"]), prepend=True, with_kwargs=True
-    )
-    assert scale(tg.tensor(1.0), power=2).item() == 8
-    assert order == [3, "second"]
-
-
-def test_backward_hooks_see_and_replace_gradients(backend):
-    layer, seen = nn.Linear(2, 3), {}
-
-    def after(module, grad_input, grad_output):
-        seen["after"] = [None if g is None else g.tolist() for g in (*grad_input, *grad_output)]
-        return (grad_input[0] * 2,)
-
-    layer.register_full_backward_pre_hook(lambda m, grad_output: (grad_output[0] * 3,))
-    handle = layer.register_full_backward_hook(after)
-    x = tg.ones(1, 2, requires_grad=True)
-    layer(x).sum().backward()
-    plain = 3 * layer.weight.detach().numpy().sum(0)
-    np.testing.assert_allclose(seen["after"][0], [plain], rtol=1e-6)
-    assert seen["after"][1] == [[3, 3, 3]]
-    np.testing.assert_allclose(x.grad.numpy(), [2 * plain], rtol=1e-6)
-    np.testing.assert_array_equal(layer.bias.grad.numpy(), [3, 3, 3])
-    handle.remove()
-    seen.clear()
-    layer(x).sum().backward()
-    assert not seen
+def test_compile_changes_nothing():
+    layer = nn.Linear(2, 2)
+    x = tg.ones(1, 2)
+    before = layer(x)
+    assert layer.compile(fullgraph=True) is None
+    assert layer(x).tolist() == before.tolist()
 
 
 class Wrapper(nn.Module):
@@ -298,119 +235,6 @@ def test_a_module_that_looks_elsewhere_for_names():
         assert tg.equal(other.weight, wrapper.weight)
     with pytest.raises(AttributeError, match="'Linear' object has no attribute 'absent'"):
         wrapper.absent  # noqa: B018
-
-
-def test_the_tables_of_hooks_are_read_and_cleared():
-    layer = nn.Linear(2, 2)
-    assert not layer._forward_hooks
-    hooks = {"forward_pre": print, "forward": max, "full_backward_pre": min, "full_backward": sum}
-    for name, hook in hooks.items():
-        getattr(layer, f"register_{name}_hook")(hook)
-    for name, hook in hooks.items():
-        table = getattr(layer, f"_{name.removeprefix('full_')}_hooks")
-        assert list(table.values()) == [hook]
-        table.clear()
-        assert len(table) == 0
-    assert layer(tg.ones(1, 2)).shape == (1, 2)
-
-
-def test_backward_hook_without_an_input_that_requires_grad():
-    layer, seen = nn.Linear(2, 3), []
-    layer.register_full_backward_hook(lambda m, gi, go: seen.append((gi, go[0].tolist())))
-    layer(tg.ones(1, 2)).sum().backward()
-    assert seen == [((None,), [[1, 1, 1]])]
-    with tg.no_grad():
-        layer(tg.ones(1, 2))
-    assert len(seen) == 1
-
-
-# ---- state
-
-
-def test_state_dict_names_shapes_and_memory():
-    net = Net()
-    state = net.state_dict()
-    assert list(state) == [
-        "first.weight",
-        "first.bias",
-        "scale.factor",
-        "scale.count",
-        "body.0.weight",
-        "body.0.bias",
-        "tied.weight",
-        "tied.bias",
-    ]
-    assert not state["first.weight"].requires_grad
-    assert net.state_dict(keep_vars=True)["first.weight"] is net.first.weight
-    assert list(net.body.state_dict(prefix="body.")) == ["body.0.weight", "body.0.bias"]
-    with tg.no_grad():
-        net.first.bias.fill_(7)
-    assert state["first.bias"].tolist() == [7] * 4
-
-
-def test_load_state_dict_copies(backend):
-    source, target = Net(), Net().double()
-    weight = target.first.weight
-    result = target.load_state_dict(source.state_dict())
-    assert result.missing_keys == result.unexpected_keys == []
-    assert repr(result) == "<All keys matched successfully>"
-    assert target.first.weight is weight
-    assert weight.dtype == tg.float64
-    assert weight.requires_grad
-    assert not np.shares_memory(weight.detach().numpy(), source.first.weight.detach().numpy())
-    x = tg.ones(2, 3)
-    np.testing.assert_allclose(
-        target(x.double()).detach().numpy(), source(x).detach().numpy(), rtol=1e-5
-    )
-
-
-def test_a_failed_load_reports_all_and_writes_nothing():
-    net = Net()
-    before = {key: value.tolist() for key, value in net.state_dict().items()}
-    wrong = {key: value.clone() + 1 for key, value in net.state_dict().items()}
-    del wrong["first.bias"]
-    wrong["extra"] = tg.ones(1)
-    wrong["scale.factor"] = tg.ones(3)
-    wrong["body.0.bias"] = [1, 2, 3, 4]
-    with pytest.raises(RuntimeError) as caught:
-        net.load_state_dict(wrong)
-    text = str(caught.value)
-    for part in (
-        "load_state_dict: expected the state of Net",
-        "Missing key(s) in state_dict: 'first.bias'",
-        "Unexpected key(s) in state_dict: 'extra'",
-        "size mismatch for scale.factor: expected shape [], got [3]",
-        "body.0.bias: expected a tensor, got list",
-    ):
-        assert part in text
-    assert {key: value.tolist() for key, value in net.state_dict().items()} == before
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        net.load_state_dict(wrong, strict=False)
-    assert {key: value.tolist() for key, value in net.state_dict().items()} == before
-
-
-def test_non_strict_load_takes_what_fits():
-    net = nn.Linear(2, 2)
-    result = net.load_state_dict({"bias": tg.tensor([5.0, 6.0]), "extra": tg.ones(1)}, strict=False)
-    assert result == (["weight"], ["extra"])
-    assert net.bias.tolist() == [5, 6]
-
-
-def test_load_with_assign_takes_the_tensors_themselves():
-    net = nn.Linear(2, 2)
-    given = {"weight": tg.ones(2, 2, dtype=tg.float64), "bias": tg.ones(2, dtype=tg.float64)}
-    net.load_state_dict(given, assign=True)
-    assert isinstance(net.weight, nn.Parameter)
-    assert net.weight.dtype == tg.float64
-    assert np.shares_memory(net.weight.detach().numpy(), given["weight"].numpy())
-
-
-def test_a_load_is_noticed_by_a_graph_that_saved_the_old_values():
-    net = nn.Linear(2, 2)
-    out = net(tg.ones(1, 2, requires_grad=True)).sum()
-    net.load_state_dict(nn.Linear(2, 2).state_dict())
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        out.backward()
 
 
 # ---- copies and text
@@ -478,66 +302,3 @@ def test_reprs_of_norms():
     assert repr(nn.LayerNorm((3, 4), bias=False)) == (
         "LayerNorm((3, 4), eps=1e-05, elementwise_affine=True, bias=False)"
     )
-
-
-# ---- containers
-
-
-def test_sequential_is_a_list_that_runs():
-    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
-    assert len(net) == 3
-    assert net[-1] is list(net)[2]
-    assert list(net[1:].state_dict()) == ["2.weight", "2.bias"]
-    assert net[1:](tg.ones(1, 3)).shape == (1, 1)
-    net[1] = nn.Tanh()
-    net.append(nn.Sigmoid())
-    net.insert(0, nn.Identity())
-    names = [type(module).__name__ for module in net]
-    assert names == ["Identity", "Linear", "Tanh", "Linear", "Sigmoid"]
-    del net[0]
-    assert list(net.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    assert isinstance(net.pop(), nn.Sigmoid)
-    named = nn.Sequential({"up": nn.Linear(1, 2), "down": nn.Linear(2, 1)})
-    assert list(named.state_dict()) == ["up.weight", "up.bias", "down.weight", "down.bias"]
-    assert named(tg.ones(1, 1)).shape == (1, 1)
-    with pytest.raises(IndexError, match=r"expected an index in \[-2, 2\), got 2"):
-        named[2]
-
-
-def test_module_list_and_dict():
-    layers = nn.ModuleList([nn.Linear(1, 1)])
-    layers += [nn.ReLU(), nn.Linear(1, 2)]
-    assert [len(layers), len(layers[1:]), len(layers + [nn.Tanh()])] == [3, 2, 4]
-    assert layers[1] in layers
-    assert list(layers.state_dict()) == ["0.weight", "0.bias", "2.weight", "2.bias"]
-    table = nn.ModuleDict({"a": nn.Linear(1, 1)})
-    table["b"] = nn.ReLU()
-    assert list(table) == list(table.keys()) == ["a", "b"]
-    assert "b" in table
-    assert isinstance(table.pop("b"), nn.ReLU)
-    assert list(table.state_dict()) == ["a.weight", "a.bias"]
-    with pytest.raises(KeyError):
-        table["b"]
-
-
-def test_parameter_list_and_dict():
-    several = nn.ParameterList([tg.ones(2), nn.Parameter(tg.ones(3))])
-    assert [p.requires_grad for p in several] == [True, True]
-    assert list(several.state_dict()) == ["0", "1"]
-    table = nn.ParameterDict({"w": tg.ones(2)})
-    table.update({"b": tg.zeros(1)})
-    assert [name for name, _ in table.named_parameters()] == ["w", "b"]
-    assert isinstance(table["w"], nn.Parameter)
-
-
-def test_parameters_roles_and_sharing():
-    array = tg.ones(3)
-    parameter, buffer = nn.Parameter(array), nn.Buffer(array)
-    assert isinstance(parameter, nn.Parameter)
-    assert not isinstance(parameter, nn.Buffer)
-    assert isinstance(buffer, nn.Buffer)
-    assert not isinstance(array, nn.Parameter)
-    assert not isinstance(parameter * 2, nn.Parameter)
-    buffer.fill_(5)
-    assert parameter.tolist() == [5, 5, 5]
-    assert not nn.Parameter(array, requires_grad=False).requires_grad

@@ -1,10 +1,100 @@
-"""Hooks around a module's state and around all calls, and extra state, as PyTorch has them."""
+"""A module's state: names, loading, hooks around it, and extra state."""
 
+import numpy as np
 import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.nn.modules import module as all_modules
+from tests.module_samples import Net
+
+
+def test_state_dict_names_shapes_and_memory():
+    net = Net()
+    state = net.state_dict()
+    assert list(state) == [
+        "first.weight",
+        "first.bias",
+        "scale.factor",
+        "scale.count",
+        "body.0.weight",
+        "body.0.bias",
+        "tied.weight",
+        "tied.bias",
+    ]
+    assert not state["first.weight"].requires_grad
+    assert net.state_dict(keep_vars=True)["first.weight"] is net.first.weight
+    assert list(net.body.state_dict(prefix="body.")) == ["body.0.weight", "body.0.bias"]
+    with tg.no_grad():
+        net.first.bias.fill_(7)
+    assert state["first.bias"].tolist() == [7] * 4
+
+
+def test_load_state_dict_copies(backend):
+    source, target = Net(), Net().double()
+    weight = target.first.weight
+    result = target.load_state_dict(source.state_dict())
+    assert result.missing_keys == result.unexpected_keys == []
+    assert repr(result) == "<All keys matched successfully>"
+    assert target.first.weight is weight
+    assert weight.dtype == tg.float64
+    assert weight.requires_grad
+    assert not np.shares_memory(weight.detach().numpy(), source.first.weight.detach().numpy())
+    x = tg.ones(2, 3)
+    np.testing.assert_allclose(
+        target(x.double()).detach().numpy(), source(x).detach().numpy(), rtol=1e-5
+    )
+
+
+def test_a_failed_load_reports_all_and_writes_nothing():
+    net = Net()
+    before = {key: value.tolist() for key, value in net.state_dict().items()}
+    wrong = {key: value.clone() + 1 for key, value in net.state_dict().items()}
+    del wrong["first.bias"]
+    wrong["extra"] = tg.ones(1)
+    wrong["scale.factor"] = tg.ones(3)
+    wrong["body.0.bias"] = [1, 2, 3, 4]
+    with pytest.raises(RuntimeError) as caught:
+        net.load_state_dict(wrong)
+    text = str(caught.value)
+    for part in (
+        "load_state_dict: expected the state of Net",
+        "Missing key(s) in state_dict: 'first.bias'",
+        "Unexpected key(s) in state_dict: 'extra'",
+        "size mismatch for scale.factor: expected shape [], got [3]",
+        "body.0.bias: expected a tensor, got list",
+    ):
+        assert part in text
+    assert {key: value.tolist() for key, value in net.state_dict().items()} == before
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        net.load_state_dict(wrong, strict=False)
+    assert {key: value.tolist() for key, value in net.state_dict().items()} == before
+
+
+def test_non_strict_load_takes_what_fits():
+    net = nn.Linear(2, 2)
+    result = net.load_state_dict({"bias": tg.tensor([5.0, 6.0]), "extra": tg.ones(1)}, strict=False)
+    assert result == (["weight"], ["extra"])
+    assert net.bias.tolist() == [5, 6]
+
+
+def test_load_with_assign_takes_the_tensors_themselves():
+    net = nn.Linear(2, 2)
+    given = {"weight": tg.ones(2, 2, dtype=tg.float64), "bias": tg.ones(2, dtype=tg.float64)}
+    net.load_state_dict(given, assign=True)
+    assert isinstance(net.weight, nn.Parameter)
+    assert net.weight.dtype == tg.float64
+    assert np.shares_memory(net.weight.detach().numpy(), given["weight"].numpy())
+
+
+def test_a_load_is_noticed_by_a_graph_that_saved_the_old_values():
+    net = nn.Linear(2, 2)
+    out = net(tg.ones(1, 2, requires_grad=True)).sum()
+    net.load_state_dict(nn.Linear(2, 2).state_dict())
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.backward()
+
+
+# ---- extra state and hooks
 
 
 class Counted(nn.Linear):
@@ -133,104 +223,3 @@ def test_loaded_tensors_are_taken_themselves():
     weight.zero_()
     assert net.weight.item() == 0
     assert net.weight.requires_grad
-
-
-# ---- hooks of calls
-
-
-def test_hooks_of_all_modules():
-    net, seen = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), []
-
-    def note(what):
-        return lambda module, *given: seen.append((what, type(module).__name__))
-
-    handles = [
-        all_modules.register_module_forward_pre_hook(note("pre")),
-        all_modules.register_module_forward_hook(note("post")),
-        all_modules.register_module_full_backward_hook(note("backward")),
-        all_modules.register_module_full_backward_pre_hook(note("backward pre")),
-    ]
-    net[1].register_forward_hook(note("own"))
-    net(tg.ones(1, 2, requires_grad=True)).sum().backward()
-    assert seen == [
-        ("pre", "Sequential"), ("pre", "Linear"), ("post", "Linear"), ("pre", "ReLU"),
-        ("post", "ReLU"), ("own", "ReLU"), ("post", "Sequential"),
-        ("backward pre", "Sequential"), ("backward pre", "ReLU"), ("backward", "ReLU"),
-        ("backward pre", "Linear"), ("backward", "Linear"), ("backward", "Sequential"),
-    ]  # fmt: skip
-    for handle in handles:
-        handle.remove()
-    seen.clear()
-    net(tg.ones(1, 2))
-    assert seen == [("own", "ReLU")]
-    assert nn.Linear(1, 1)._hooks is None  # called directly again
-
-
-def test_a_hook_that_is_called_in_any_case():
-    class Broken(nn.Module):
-        def forward(self, x):
-            raise ValueError("inside")
-
-    net, seen = Broken(), []
-    net.register_forward_hook(lambda m, args, out: seen.append("only after success"))
-    net.register_forward_hook(lambda m, args, out: seen.append(out), always_call=True)
-    with pytest.raises(ValueError, match="inside"):
-        net(1)
-    assert seen == [None]
-
-    def fails(module, args, output):
-        raise KeyError("hook")
-
-    net.register_forward_hook(fails, always_call=True)
-    with (
-        pytest.warns(UserWarning, match="always_call=True: expected no error, got KeyError"),
-        pytest.raises(ValueError, match="inside"),
-    ):
-        net(1)
-
-
-def test_memory_for_other_processes():
-    net = nn.BatchNorm1d(2).share_memory()
-    assert all(tensor.is_shared() for tensor in (*net.parameters(), *net.buffers()))
-
-
-def test_hooks_of_all_modules_on_what_is_registered():
-    seen = []
-
-    def noted(module, name, value):
-        seen.append((type(module).__name__, name))
-
-    hooks = [
-        all_modules.register_module_parameter_registration_hook(noted),
-        all_modules.register_module_buffer_registration_hook(noted),
-        all_modules.register_module_module_registration_hook(noted),
-    ]
-    try:
-        model = nn.Sequential(nn.Linear(1, 1, bias=False))
-        model.register_buffer("count", tg.tensor(0))
-        model[0].weight = nn.Parameter(tg.ones(1, 1))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    assert seen[:2] == [("Linear", "weight"), ("Linear", "bias")]
-    assert seen[2:] == [("Sequential", "0"), ("Sequential", "count"), ("Linear", "weight")]
-    nn.Linear(1, 1)
-    assert len(seen) == 5
-
-
-def test_a_registration_hook_gives_another():
-    other = nn.Parameter(tg.full((1, 1), 3.0))
-    with all_modules.register_module_parameter_registration_hook(lambda *_: other):
-        layer = nn.Linear(1, 1, bias=False)
-    assert layer.weight is other
-    wrong = all_modules.register_module_module_registration_hook(lambda *_: 3)
-    with wrong, pytest.raises(TypeError, match="module registration hook: expected a Module"):
-        nn.Sequential(nn.ReLU())
-
-
-def test_compile_changes_nothing():
-    layer = nn.Linear(2, 2)
-    x = tg.ones(1, 2)
-    before = layer(x)
-    assert layer.compile(fullgraph=True) is None
-    assert layer(x).tolist() == before.tolist()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tests.test_optim import close, descend, host, quadratic
+from tests.descents import close, descend, host, quadratic
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("expecttest", reason="PyTorch's database imports it")

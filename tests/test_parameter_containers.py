@@ -74,3 +74,13 @@ def test_parameter_dict_as_a_dict():
     table |= other
     assert sorted(table.state_dict()) == ["a", "b", "c"]
     assert list(nn.ParameterDict.fromkeys(["x", "y"])) == ["x", "y"]
+
+
+def test_parameter_list_and_dict():
+    several = nn.ParameterList([tg.ones(2), nn.Parameter(tg.ones(3))])
+    assert [p.requires_grad for p in several] == [True, True]
+    assert list(several.state_dict()) == ["0", "1"]
+    table = nn.ParameterDict({"w": tg.ones(2)})
+    table.update({"b": tg.zeros(1)})
+    assert [name for name, _ in table.named_parameters()] == ["w", "b"]
+    assert isinstance(table["w"], nn.Parameter)
