@@ -94,6 +94,46 @@ def test_heads_lie_as_they_like():
     assert_close(run(OPS["attention"].call, one_head, g, None), wanted, np.float64)
 
 
+@pytest.mark.parametrize("cut", ["split", "unbind"])
+def test_gradients_of_slices_of_one_projection_are_slices_of_its_gradient(cut):
+    batch, length, wide, size = 2, 40, 3, 8
+    given = tg.from_numpy(normal(batch, length, 3 * wide * size)).requires_grad_()
+    other = given.detach().clone().requires_grad_()
+
+    def parts_of(projection):
+        if cut == "split":
+            parts = projection.split(wide * size, dim=2)
+            return [part.view(batch, length, wide, size).transpose(1, 2) for part in parts]
+        whole = projection.view(batch, length, 3, wide, size).permute(2, 0, 3, 1, 4)
+        return list(whole.unbind(0))
+
+    joined = []
+    backend = tg.modes.current().backends[np.ndarray]
+    original = backend.join
+
+    def watched(parts, dim):
+        joined.append(original(parts, dim))
+        assert joined[-1].base is parts[0].base
+        return joined[-1]
+
+    backend.join = watched
+    try:
+        parts = parts_of(given)
+        for part in parts:
+            part.retain_grad()
+        functional.scaled_dot_product_attention(*parts, is_causal=True).square().sum().backward()
+    finally:
+        del backend.join
+    assert len(joined) == 1
+    whole = [part.contiguous() for part in parts_of(other)]
+    functional.scaled_dot_product_attention(*whole, is_causal=True).square().sum().backward()
+    np.testing.assert_allclose(given.grad.numpy(), other.grad.numpy(), rtol=0, atol=1e-12)
+    kept = [part.grad.clone() for part in parts]
+    given.grad.zero_()
+    for part, before in zip(parts, kept, strict=True):
+        assert part.grad.equal(before), "the leaf's gradient is nobody else's memory"
+
+
 def test_ranks_other_than_four():
     for lead in (), (5,), (2, 3, 2):
         arrays = [normal(*lead, 7, 4, seed=n) for n in range(3)]

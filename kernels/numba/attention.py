@@ -55,7 +55,7 @@ def _steps(x):
 
 def _like(x, size, parts=0):
     """An empty array of heads of another size in the memory order of x, flat, and a view of it that
-    has x's order of dimensions.
+    has x's order of dimensions; `parts` of them, if given.
     """
     batch, heads, rows, _ = x.shape
     lead = (parts,) if parts else ()
@@ -64,6 +64,26 @@ def _like(x, size, parts=0):
         return memory.reshape(-1), memory.swapaxes(-2, -3)
     memory = np.empty((*lead, batch, heads, rows, size), x.dtype)
     return memory.reshape(-1), memory
+
+
+def _beside(q, k, v):
+    """Empty arrays like q, k and v as `_like` gives them; of slices of one projection, which lie
+    side by side, such slices, so that the gradient of the projection needs no copy.
+    """
+    batch, heads, rows, size = q.shape
+    width = heads * size * q.itemsize
+    places = [x.ctypes.data for x in (q, k, v)]
+    if (
+        q.strides != (rows * 3 * width, size * q.itemsize, 3 * width, q.itemsize)
+        or not q.strides == k.strides == v.strides
+        or not q.shape == k.shape == v.shape
+        or places[1] - places[0] != width
+        or places[2] - places[1] != width
+    ):
+        return _like(q, size), _like(k, size), _like(v, v.shape[3])
+    memory = np.empty((batch, rows, 3, heads, size), q.dtype)
+    flat, count = memory.reshape(-1), heads * size
+    return [(flat[i * count :], memory[:, :, i].swapaxes(1, 2)) for i in range(3)]
 
 
 def _mask(mask, q, keys):
@@ -138,9 +158,10 @@ def attention_vjp(g, query, key, value, mask, scale, causal, needs, aux):
     kind, mask_at, mask_strides, _ = _mask(mask, q, keys)
     parts = max(1, min(TASKS // (batch * own), -(-keys // (2 * KEYS))))
     part_keys = -(-keys // (parts * KEYS)) * KEYS
-    q_memory, g_q = _like(q, size, parts)
-    k_memory, g_k = _like(k, size)
-    v_memory, g_v = _like(v, value_size)
+    (q_memory, g_q), (k_memory, g_k), (v_memory, g_v) = _beside(q, k, v)
+    if parts > 1:
+        q_memory, shares = _like(q, size, parts)
+        g_q = shares[0]
     backward(
         batch * own * parts,
         (heads, heads // own, queries, keys, size, value_size),
@@ -149,8 +170,9 @@ def attention_vjp(g, query, key, value, mask, scale, causal, needs, aux):
         k.ctypes.data, _steps(k), v.ctypes.data, _steps(v),
         out, out_strides, kind, mask_at, mask_strides, int(causal),
         np.array([scale], q.dtype), state,
-        q_memory, _steps(g_q[0]), k_memory, _steps(g_k), v_memory, _steps(g_v),
+        q_memory, _steps(g_q), k_memory, _steps(g_k), v_memory, _steps(g_v),
         columns(q.dtype),
     )  # fmt: skip
-    g_q = g_q[0] if parts == 1 else g_q.sum(0)
+    if parts > 1:
+        g_q = shares.sum(0)
     return g_q.reshape(query.shape), g_k.reshape(key.shape), g_v.reshape(value.shape), None

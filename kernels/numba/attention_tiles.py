@@ -24,7 +24,7 @@ from tensorgrad.kernels.numba.runtime import larger, serial
 from tensorgrad.kernels.numba.tasks import Tasks
 
 KEYS = 128  # keys a block
-STEPS = 64  # queries that pass in the backward pass, where they are terms of sums
+STEPS = 32  # queries that pass in the backward pass: few, as causality hides whole blocks
 QUERIES = 32  # queries that pass a block together: their scores stay in the first-level cache
 CHUNK = 256  # queries a task has in the forward pass
 STEP = 32  # scores are computed up to a multiple of this: loops over them have no odd ends
@@ -92,13 +92,20 @@ def _numbers(address, like):
 
 
 @serial
+def _scaled(row, scale, seen):
+    """Scale a row of scores, hide all from `seen` on, and find the largest: in one pass."""
+    peak = hidden = row.dtype.type(-np.inf)
+    for j in range(row.size):
+        score = row[j] * scale if j < seen else hidden
+        row[j] = score
+        peak = larger(peak, score)
+    return peak
+
+
+@serial
 def _masked(row, scale, seen, kind, hiding, added):
     """Scale a row of scores, and hide what the mask hides and all from `seen` on."""
     hidden = row.dtype.type(-np.inf)
-    if kind == NO_MASK:
-        for j in range(row.size):
-            row[j] = row[j] * scale if j < seen else hidden
-        return
     if kind == HIDING:
         for j in range(seen):
             row[j] = row[j] * scale if hiding[j] != 0 else hidden
@@ -129,16 +136,17 @@ def _exponentials(row, peak):
 
 
 @serial
-def _weights(row, peak, share):
+def _slopes(row, slopes, factor, seen, peak, share, total, scale, kept):
+    """Of a row of scores the weights, those from `seen` on hidden, and of the gradients of weights
+    those of the scores, none from `kept` on: both in place, in one pass.
+    """
+    hidden, zero = row.dtype.type(-np.inf), row.dtype.type(0)
     for j in range(row.size):
-        row[j] = exp(row[j] - peak) * share
-
-
-@serial
-def _slopes(weights, row, total, scale):
-    """The gradients of a row of scores from those of its weights, in place."""
-    for j in range(row.size):
-        row[j] = weights[j] * (row[j] - total) * scale
+        score = row[j] * factor if j < seen else hidden
+        weight = exp(score - peak) * share
+        slope = weight * (slopes[j] - total) * scale
+        row[j] = weight
+        slopes[j] = slope if j < kept else zero
 
 
 @serial
@@ -216,11 +224,15 @@ def forward(
             for r in range(rows):
                 row = scores[r * KEYS : r * KEYS + wide]
                 mine = max(0, min(seen, i + r + 1 - key)) if causal else seen
-                at = mask_start + (i + r) * mask_strides[2] + key
-                _masked(row, scale[0], mine, kind, hiding[at:], added[at:])
+                if kind == NO_MASK:
+                    peak = _scaled(row, scale[0], mine)
+                else:
+                    at = mask_start + (i + r) * mask_strides[2] + key
+                    _masked(row, scale[0], mine, kind, hiding[at:], added[at:])
+                    peak = _largest(row)
                 place = i + r - begin
                 before = peaks[place]
-                peak = larger(before, _largest(row))
+                peak = larger(before, peak)
                 shift = number(0) if peak == -np.inf else peak
                 total = _exponentials(row, shift)
                 if key:
@@ -272,7 +284,7 @@ def backward(
     g_k_start = b * g_k_strides[0] + own_h * g_k_strides[1]
     g_v_start = b * g_v_strides[0] + own_h * g_v_strides[1]
 
-    zero = np.zeros(width, out.dtype)
+    number, zero = out.dtype.type, np.zeros(width, out.dtype)
     weights, slopes = np.empty(STEPS * KEYS, out.dtype), np.empty(STEPS * KEYS, out.dtype)
     places, down = _places(STEPS, KEYS), _places(KEYS, 1)
     q_places, g_places = _places(STEPS, q_row), _places(STEPS, g_row)
@@ -333,17 +345,17 @@ def backward(
                     slope = slopes[r * KEYS : r * KEYS + wide]
                     mine = max(0, min(seen, i + r + 1 - key)) if causal else seen
                     at = mask_start + (i + r) * mask_strides[2] + key
-                    _masked(row, scale[0], mine, kind, hiding[at:], added[at:])
-                    share = state[numbers + i + r, 1]
-                    _weights(row, state[numbers + i + r, 0], share)
-                    _slopes(row, slope, totals[shared * queries + i + r], scale[0])
+                    factor = scale[0]
+                    if kind != NO_MASK:
+                        _masked(row, factor, mine, kind, hiding[at:], added[at:])
+                        factor = number(1)
+                    peak, share = state[numbers + i + r, 0], state[numbers + i + r, 1]
                     # What is hidden has no gradient, though all of its row be nan.
-                    if share == 0:
-                        mine = 0
-                    for j in range(mine, wide):
-                        slope[j] = 0
+                    kept = 0 if share == 0 else mine
+                    total = totals[shared * queries + i + r]
+                    _slopes(row, slope, factor, mine, peak, share, total, scale[0], kept)
                     if kind == HIDING:
-                        for j in range(mine):
+                        for j in range(kept):
                             if hiding[at + j] == 0:
                                 slope[j] = 0
                 g_q_at = g_q_start + i * g_q_row

@@ -38,6 +38,14 @@ class Pieces(Multi):
         return "UnbindBackward0" if self.dropped else "SplitBackward0"
 
     def pull(self, g: Any) -> tuple[Any, ...]:
+        parts = self.parts(g)
+        return (modes.current().backends[parts[0].__class__].join(parts, self.dim),)
+
+    def pull_tensors(self, g: Any) -> tuple[Any, ...]:
+        return (OPS["cat"].call(self.parts(g), self.dim),)
+
+    def parts(self, g: Any) -> list[Any]:
+        """A gradient for each piece, as the pieces lay in the whole."""
         known = next(part for part in g if part is not None)
         parts = [
             zeros_of(known, shape) if part is None else part
@@ -49,9 +57,7 @@ class Pieces(Multi):
                 reshape(part, (*shape[:dim], 1, *shape[dim:]))
                 for part, shape in zip(parts, self.shapes, strict=True)
             ]
-        return (OPS["cat"].call(parts, self.dim),)
-
-    pull_tensors = pull
+        return parts
 
 
 def cut(input: Any, dim: int, indices: list[Index], dropped: bool) -> tuple[Any, ...]:
