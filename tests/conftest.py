@@ -1,8 +1,9 @@
-"""What every test starts from: a backend to run on, a CuPy where it asks, known random numbers."""
+"""What tests start from: known random numbers; and a backend, a CuPy, a server where they ask."""
 
 import importlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ import tensorgrad as tg
 from tensorgrad import backend as choice
 from tests.cupy_stand_in import MODULES
 from tests.cupy_stand_in.device import Driver
+from tests.file_server import Server
 
 CPU_BACKENDS = ("numpy", "numba")
 LIBRARIES = ["tensorgrad", "torch"] if importlib.util.find_spec("torch") else ["tensorgrad"]
@@ -59,3 +61,17 @@ def cuda(stand_in: Any) -> Iterator[Any]:
     """Inside, "cupy" is chosen, and NumPy computes on the CPU."""
     with tg.use_backend("numpy"), tg.use_backend("cupy"):
         yield tg.get_backend()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A running server of files; what it serves can be changed for the test."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    found = Server()
+    thread = threading.Thread(target=found.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield found
+    found.stop.set()
+    found.shutdown()
+    found.server_close()
+    thread.join()

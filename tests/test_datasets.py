@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import struct
 
 import numpy as np
 import pytest
@@ -10,13 +9,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import datasets
 from tensorgrad.data import DataLoader, default_collate
-
-
-def idx_bytes(array, code=0x08):
-    """`array` in the IDX format, written here from the format's description."""
-    sizes = b"".join(struct.pack(">I", size) for size in array.shape)
-    values = array.astype(array.dtype.newbyteorder(">")).tobytes()
-    return bytes([0, 0, code, array.ndim]) + sizes + values
+from tests.data_files import idx_bytes, write_mnist
 
 
 @pytest.fixture
@@ -27,14 +20,6 @@ def images():
 @pytest.fixture
 def labels():
     return np.array([3, 1, 4, 1, 5, 9, 2], dtype=np.uint8)
-
-
-def write_mnist(folder, images, labels, part="t10k", compress=True):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, array in (("images-idx3", images), ("labels-idx1", labels)):
-        data = idx_bytes(array)
-        path = folder / f"{part}-{name}-ubyte{'.gz' if compress else ''}"
-        path.write_bytes(gzip.compress(data) if compress else data)
 
 
 def test_digits_are_complete_and_in_range():

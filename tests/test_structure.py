@@ -263,8 +263,8 @@ def test_no_module_is_long():
     """What does not fit 400 lines is more than one thing."""
     lengths = {
         path: len(path.read_text().splitlines())
-        for folder in ("tensorgrad", "backends", "kernels", "bench", "examples")
+        for folder in ("tensorgrad", "backends", "kernels", "bench", "examples", "tests")
         for path in (ROOT / folder).rglob("*.py")
     }
-    assert len(lengths) >= 180
+    assert len(lengths) >= 350
     assert {path: n for path, n in lengths.items() if n > 400} == {}
