@@ -76,6 +76,7 @@ class NumbaBackend(
     _choice = _kernels("choice")
     _copying = _kernels("copying")
     _divisions = _kernels("divisions")
+    _formulas = _kernels("formulas")
     _gemm = _kernels("gemm")
     _softmax = _kernels("softmax")
     _linear = _kernels("linear")

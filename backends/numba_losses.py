@@ -4,17 +4,49 @@ logarithm of a sum of exponentials.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorgrad.backends.array_backend import Array
+
+if TYPE_CHECKING:
+    from tensorgrad.formula import Formula
 
 
 class NumbaLosses:
     """Part of NumbaBackend."""
 
     _softmax: Any
+    _formulas: Any
     _linear_loss: Any
     _logsumexp: Any
+
+    def over_elements(
+        self,
+        input: Array,
+        target: Array,
+        third: Array | None,
+        fourth: Array | None,
+        formula: Formula,
+        reduction: str,
+    ) -> Any:
+        given = [x for x in (input, target, third, fourth) if x is not None]
+        return self._formulas.over_elements(given, formula, reduction)
+
+    def over_elements_vjp(
+        self,
+        g: Array,
+        input: Array,
+        target: Array,
+        third: Array | None,
+        fourth: Array | None,
+        formula: Formula,
+        reduction: str,
+        needs: tuple[bool, ...],
+    ) -> Any:
+        given = [x for x in (input, target, third, fourth) if x is not None]
+        wanted = needs[: len(given)]
+        found = self._formulas.over_elements_vjp(g, given, formula, reduction, wanted)
+        return found if found is NotImplemented else (*found, None, None)[:4]
 
     def logsumexp(self, input: Array, dim: Any, keepdim: bool) -> Array:
         return self._logsumexp.logsumexp(input, dim, keepdim)

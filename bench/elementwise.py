@@ -1,5 +1,5 @@
-"""Cases of `bench.kernels` that go over elements: activation functions and special functions, as
-array operations beside their kernels. Knows arrays only.
+"""Cases of `bench.kernels` that go over elements: activation functions, special functions and
+losses, as array operations beside their kernels. Knows arrays, and of losses their formulas.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import numpy as np
 from bench.recurrent import sigmoid
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
+from tensorgrad.formula import Formula, formula
+from tensorgrad.ops import loss
 
 Array = Any
 
@@ -69,6 +71,64 @@ COMPOSITIONS: dict[str, tuple[Callable[..., Array], Callable[..., Array], tuple[
 }
 
 
+# ---- losses: a mean, and its gradient by the first array
+
+
+def squares(x: Array, t: Array) -> Array:
+    return (x - t) * (x - t)
+
+
+def squares_vjp(x: Array, t: Array) -> Array:
+    return (x - t) * dtype_of(x, 2 / x.size)
+
+
+def smooth(x: Array, t: Array) -> Array:
+    d = np.abs(x - t)
+    return np.where(d < 1, d * d * dtype_of(x, 0.5), d - dtype_of(x, 0.5))
+
+
+def smooth_vjp(x: Array, t: Array) -> Array:
+    return np.clip(x - t, -1, 1) * dtype_of(x, 1 / x.size)
+
+
+def logistic(x: Array, t: Array) -> Array:
+    return (1 - t) * x + np.maximum(-x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def logistic_vjp(x: Array, t: Array) -> Array:
+    return (sigmoid(x) - t) * dtype_of(x, 1 / x.size)
+
+
+def dtype_of(x: Array, number: float) -> Any:
+    return x.dtype.type(number)
+
+
+LOSSES: dict[str, tuple[Formula, Callable[..., Array], Callable[..., Array]]] = {
+    "squares": (formula(loss._square), squares, squares_vjp),
+    "smooth L1": (formula(loss._smooth_distance, beta=1.0), smooth, smooth_vjp),
+    "logistic": (formula(loss._logistic), logistic, logistic_vjp),
+}
+
+
+def loss_cases(rng: Any, dtype: Any, backend: NumbaBackend) -> Iterator[Any]:
+    g = np.array(1, dtype)
+    for n in 640, 25_600, 1_000_000:
+        x, t = rng.standard_normal((2, n)).astype(dtype)
+        for name, (rule, forward, backward) in LOSSES.items():
+            given, size = (x, t, None, None, rule, "mean"), f"{name} of {n:,}"
+            call = partial(lambda forward, x, t: np.mean(forward(x, t)), forward, x, t)
+            yield "over_elements", size, partial(backend.over_elements, *given), call
+            if n < 1_000_000:  # of fewer what is saved is nodes, not passes
+                continue
+            call = partial(backend.over_elements_vjp, g, *given, (True, False, False, False))
+            yield (
+                "over_elements_vjp",
+                size,
+                lambda call=call: call()[0],
+                partial(backward, x, t),
+            )
+
+
 def cases(dtype: Any, backend: NumbaBackend) -> Iterator[Any]:
     """(kernel, size, the kernel's call, the composition's call)."""
     rng = np.random.default_rng(0)
@@ -83,3 +143,4 @@ def cases(dtype: Any, backend: NumbaBackend) -> Iterator[Any]:
         for name in "fmod", "remainder", "floor_divide":
             calls = [partial(getattr(owner, name), x, g) for owner in (backend, numpy_backend)]
             yield name, f"{n:,}", *calls
+    yield from loss_cases(rng, dtype, backend)

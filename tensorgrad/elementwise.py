@@ -12,17 +12,19 @@ y0, y1, ... what becomes of x0, x1, ... where that changes:
 The rule's own tests of numbers and of None have been decided by then. Numbers are not part of the
 text, so that a step with another learning rate has the same one. The text may call what `Tracer`
 has as a method. What the rule computes of the step's number is written down as well, with its
-tests, so that a later step needs no other trace. Knows backends, no tensor.
+tests, so that a later step needs no other trace. Symbols stand in for arrays in tensors, too, where
+`tensorgrad.formula` asks for a gradient. Knows backends, no tensor.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any
 
-from tensorgrad import modes
+from tensorgrad import dtypes, modes
 from tensorgrad.backend import CPU, Backends
 
 
@@ -107,7 +109,7 @@ class Tape:
         return f"k[{len(self.constants) - 1}]"
 
     def operand(self, value: Any) -> str:
-        if value.__class__ is Symbol:
+        if isinstance(value, Symbol):
             name: str = value.name
             return name
         self.numbers.append(value)
@@ -150,24 +152,53 @@ def _right(sign: str) -> Any:
     return method
 
 
+def _tests(sign: str) -> Any:
+    def method(self: Symbol, other: Any) -> Mask:
+        tape = self.tape
+        name = f"t{len(tape.lines)}"
+        tape.lines.append(f"{name} = {self.name} {sign} {tape.operand(other)}")
+        return Mask(name, tape)
+
+    return method
+
+
 class Symbol:
     """An array in a rule that is traced. What it cannot do, no such rule may do."""
 
     __slots__ = ("name", "tape")
     __array_ufunc__ = None  # a NumPy number on the left leaves the operator to the symbol
+    __hash__ = None  # type: ignore[assignment]
+    # As a tensor's array it is one element, which meets Python numbers as all floats do.
+    dtype: Any = dtypes.float32
+    shape = ()
+    ndim, size = 0, 1
 
     def __init__(self, name: str, tape: Tape) -> None:
         self.name = name
         self.tape = tape
 
-    def __neg__(self) -> Symbol:
+    def __neg__(self) -> Any:
         return _call("-", self)
 
     __add__, __radd__ = _left("+"), _right("+")
     __sub__, __rsub__ = _left("-"), _right("-")
     __mul__, __rmul__ = _left("*"), _right("*")
     __truediv__, __rtruediv__ = _left("/"), _right("/")
-    __lt__, __gt__ = _left("<"), _left(">")
+    __lt__, __gt__ = _tests("<"), _tests(">")
+    __le__, __ge__ = _tests("<="), _tests(">=")
+    __eq__, __ne__ = _tests("=="), _tests("!=")
+
+
+class Mask(Symbol):
+    """What a comparison gives: a choice may depend on it."""
+
+    __slots__ = ()
+    dtype = dtypes.bool_
+
+    def __invert__(self) -> Any:
+        return _call("not", self, kind=Mask)
+
+    __and__, __or__ = _tests("&"), _tests("|")
 
 
 _new = object.__new__
@@ -233,12 +264,17 @@ class Count:
     __eq__, __ne__ = _tested("==", operator.eq), _tested("!=", operator.ne)
 
 
-def _call(function: str, *arguments: Any) -> Symbol:
-    tape: Tape = next(value.tape for value in arguments if value.__class__ is Symbol)
+def _call(function: str, *arguments: Any, kind: Any = Symbol) -> Any:
+    tape: Tape = next(value.tape for value in arguments if isinstance(value, Symbol))
     name = f"t{len(tape.lines)}"
     given = ", ".join([tape.operand(value) for value in arguments])
     tape.lines.append(f"{name} = {function}({given})")
-    return Symbol(name, tape)
+    return kind(name, tape)
+
+
+def _limited(input: Symbol, low: float | None, high: float | None) -> Any:
+    ends = -math.inf if low is None else low, math.inf if high is None else high
+    return _call("clamp_to", input, *ends)
 
 
 class Tracer:
@@ -247,14 +283,41 @@ class Tracer:
     name = "tracer"
     device_type = "trace"
     default_device = CPU
-    array_types = (Symbol,)
+    array_types = (Symbol, Mask)
 
     abs = staticmethod(partial(_call, "abs"))
-    clamp_to = staticmethod(partial(_call, "clamp_to"))
+    clamp_to = staticmethod(_limited)
+    exp = staticmethod(partial(_call, "exp"))
+    log = staticmethod(partial(_call, "log"))
+    log1p = staticmethod(partial(_call, "log1p"))
     maximum = staticmethod(partial(_call, "maximum"))
+    sigmoid = staticmethod(partial(_call, "sigmoid"))
     sign = staticmethod(partial(_call, "sign"))
     sqrt = staticmethod(partial(_call, "sqrt"))
     where = staticmethod(partial(_call, "where"))
+    xlogy = staticmethod(partial(_call, "xlogy"))
+    add = staticmethod(operator.add)
+    sub = staticmethod(operator.sub)
+    mul = staticmethod(operator.mul)
+    div = staticmethod(operator.truediv)
+    neg = staticmethod(operator.neg)
+    lt = staticmethod(operator.lt)
+    le = staticmethod(operator.le)
+    gt = staticmethod(operator.gt)
+    ge = staticmethod(operator.ge)
+    eq = staticmethod(operator.eq)
+    ne = staticmethod(operator.ne)
+    bitwise_and = staticmethod(operator.and_)
+    bitwise_or = staticmethod(operator.or_)
+    bitwise_not = staticmethod(operator.invert)
+
+    @staticmethod
+    def of_scalar(value: Any) -> Any:
+        return value
+
+    @staticmethod
+    def own(value: Any, shared: bool) -> Any:
+        return value
 
     def __getattr__(self, name: str) -> Any:
         known = [known for known, value in vars(Tracer).items() if isinstance(value, staticmethod)]
@@ -264,6 +327,6 @@ class Tracer:
 
 
 ARRAY = object()
-_table = Backends()
-_table.choose(Tracer())
-_tracing = modes.Mode(backends=_table, grad=False)
+table = Backends()
+table.choose(Tracer())
+_tracing = modes.Mode(backends=table, grad=False)

@@ -11,8 +11,10 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.backend import load_backend
+from tensorgrad.formula import formula
 from tensorgrad.fused import FusedOp
 from tensorgrad.op import OPS
+from tensorgrad.ops.loss import _bounded_distance
 from tests.cases import F32, F64, arrays, map_arrays
 from tests.conftest import CPU_BACKENDS
 from tests.test_gradients import weighted_sum
@@ -49,6 +51,12 @@ INPUTS = {
         rng.standard_normal((n, m)),
         classes(rng, n, m),
         -100,
+    ),
+    "over_elements": lambda rng, n, m: (
+        *rng.standard_normal((3, n, m)),
+        None,
+        formula(_bounded_distance, delta=0.6),
+        "sum",
     ),
     "linear_softmax_cross_entropy": lambda rng, n, m: (
         rng.standard_normal((n, m)),

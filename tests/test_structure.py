@@ -129,8 +129,8 @@ def test_rules_name_what_there_is():
 
 LAYERS = [
     "version", "allocator", "paths", "errors", "formats", "dtypes", "arguments", "modes", "graph",
-    "saved", "sparse_rows", "walk", "engine", "backend", "elementwise", "stepping", "first_call",
-    "codegen", "explain", "out", "op", "several", "fused", "inplace", "random", "ops",
+    "saved", "sparse_rows", "walk", "engine", "backend", "elementwise", "formula", "stepping",
+    "first_call", "codegen", "explain", "out", "op", "several", "fused", "inplace", "random", "ops",
     "autograd", "printing", "inplace_ops", "operators", "public", "tensor_ops", "tensor_fields",
     "shared", "tensor_memory", "tensor_graph", "_tensor", "typed", "settings", "amp", "cuda",
     "accelerator", "hub",
@@ -142,7 +142,8 @@ OPS_LAYERS = [
     "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",
     "cutting", ("diagonals", "strides"), "rearranging", "conversion", "moving", "places", "logic",
     "choice", "complex_parts", "pointwise", "polar", "arithmetic", "floats", "special",
-    "rejection", "index_forms", "indexing", "scattering", "drawing", "reduction", "scan",
+    "rejection", "index_forms", "indexing", "scattering", "drawing", "reduction", "over_elements",
+    "scan",
     ("closeness", "distinct", "multiplying", "ordering", "softmaxes", "norms", "statistics"),
     ("binning", "quantiles"), "differences",
     "linalg", "matrices", ("products", "einsum", "solving"), ("factors", "decompositions"), "lu",

@@ -38,7 +38,8 @@ def source(text, arrays, numbers):
 
 
 def chunk_function(code, dtype, flags, functions, file):
-    """Compile a source with `loop` and `chunk`; the function and its address.
+    """Compile a source with `loop` and `chunk`; the function and its address. If it has `element`,
+    too, that is compiled in its place in the loop, and the flags do not hold for it.
 
     functions: what the code may call, of the module in that file. Numba keeps a compiled function
     under its file and name: the name tells the source.
@@ -48,13 +49,15 @@ def chunk_function(code, dtype, flags, functions, file):
     space = dict(functions, pointer=pointer, word=word, real=real, double=np.float64)
     space["__name__"] = __name__
     exec(compile(code, file, "exec"), space)
-    loop, chunk = space["loop"], space["chunk"]
-    # Also the loop's name: functions of one name that come from the disk cache may be taken for
-    # each other, as Numba tells them apart by a number that each process counts anew.
-    loop.__name__ = loop.__qualname__ = f"loop_{digest}"
-    chunk.__name__ = chunk.__qualname__ = f"chunk_{digest}"
-    space["loop"] = numba.njit(error_model="numpy", fastmath=flags)(loop)
-    function = c_function(4)(chunk)
+    # All have names of their own: functions of one name that come from the disk cache may be taken
+    # for each other, as Numba tells them apart by a number that each process counts anew.
+    for part in "element", "loop", "chunk":
+        if part in space:
+            space[part].__name__ = space[part].__qualname__ = f"{part}_{digest}"
+    if "element" in space:
+        space["element"] = numba.njit(error_model="numpy", forceinline=True)(space["element"])
+    space["loop"] = numba.njit(error_model="numpy", fastmath=flags)(space["loop"])
+    function = c_function(4)(space["chunk"])
     return function, function.address
 
 

@@ -4,68 +4,25 @@ Memory traffic is what a rule cannot do without, each element read once and writ
 arrays read and 3 written, which beyond a few hundred thousand elements is all its time. Composed of
 array operations Adam moves over 25. A trace is text (`tensorgrad.elementwise`); it becomes the body
 of a loop over one chunk, which LLVM vectorises, and `many` does the rest. No fast-math flag is set,
-so that every result is the rule's own to the last bit. A new trace compiles in about 0.3 s once,
-and is loaded from Numba's disk cache from then on. The norm of all gradients goes the same way.
+so that every result is the rule's own to the last bit, but for exponentials and logarithms. A new
+trace compiles in about 0.3 s once, and is loaded from Numba's disk cache from then on. The norm of
+all gradients goes the same way.
 """
 
 import math
 from functools import cache
 
-import numba
 import numpy as np
 
 from tensorgrad.kernels.numba.addresses import call
 from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.generated import chunk_function, source
 from tensorgrad.kernels.numba.many import CHUNK, layout_holds, run
-from tensorgrad.kernels.numba.runtime import FAST, FLOATS, INT64, first_outside, larger
+from tensorgrad.kernels.numba.runtime import FAST, FLOATS, INT64, first_outside
 from tensorgrad.kernels.numba.tasks import Tasks
+from tensorgrad.kernels.numba.traced import FUNCTIONS
 
 ROWS = 64  # rows of a table a task steps
-
-_exact = numba.njit(error_model="numpy", forceinline=True)
-
-
-# ---- the functions of a trace, on elements
-
-
-@_exact
-def where(condition, a, b):
-    return a if condition else b
-
-
-@_exact
-def clamp_to(x, low, high):
-    x = low if x < low else x
-    return high if x > high else x
-
-
-@_exact
-def sign(x):
-    one = type(x)(1)
-    if x > 0:
-        return one
-    if x < 0:
-        return -one
-    return x - x if x == 0 else x  # nan stays
-
-
-@_exact
-def maximum(a, b):
-    return larger(a, b)
-
-
-FUNCTIONS = {
-    "abs": abs,
-    "clamp_to": clamp_to,
-    "maximum": maximum,
-    "sign": sign,
-    "sqrt": math.sqrt,
-    "where": where,
-}
-
-
-# ---- from a trace to a C function
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.nn import functional
 from tensorgrad.nn.linear import Linear
 from tensorgrad.nn.module import Module
-from tensorgrad.ops.loss import way
+from tensorgrad.ops.over_elements import way
 from tensorgrad.ops.shape import reshape
 
 if TYPE_CHECKING:

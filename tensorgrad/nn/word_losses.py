@@ -23,7 +23,7 @@ from tensorgrad.ops.embedding import embedding
 from tensorgrad.ops.indexing import index_select
 from tensorgrad.ops.linalg import matmul
 from tensorgrad.ops.linear import linear
-from tensorgrad.ops.loss import reduced, way
+from tensorgrad.ops.over_elements import reduced, way
 from tensorgrad.ops.reduction import sum
 from tensorgrad.ops.sampling import randint
 from tensorgrad.ops.shape import squeeze, unsqueeze

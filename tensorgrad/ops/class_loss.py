@@ -19,7 +19,7 @@ from tensorgrad.ops.conversion import all_widened, cast
 from tensorgrad.ops.creation import arange, zeros_of
 from tensorgrad.ops.indexing import gather_along, scatter_add_along
 from tensorgrad.ops.linear import linear
-from tensorgrad.ops.loss import reduced, way
+from tensorgrad.ops.over_elements import reduced, way
 from tensorgrad.ops.pointwise import relu
 from tensorgrad.ops.reduction import some, sum, total
 from tensorgrad.ops.scan import cumsum

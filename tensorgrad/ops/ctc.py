@@ -22,7 +22,7 @@ from tensorgrad.ops.conversion import all_widened, cast
 from tensorgrad.ops.creation import arange, tensor, zeros_of
 from tensorgrad.ops.indexing import gather_along, scatter_add_along
 from tensorgrad.ops.joining import cat_same
-from tensorgrad.ops.loss import reduced, way
+from tensorgrad.ops.over_elements import reduced, way
 from tensorgrad.ops.pointwise import exp, log
 from tensorgrad.ops.reduction import largest, total
 from tensorgrad.ops.shape import expand, pad_constant, reshape, take_slice, unsqueeze

@@ -1,7 +1,7 @@
 """Losses of numbers against numbers, element by element.
 
-`reduction` is "mean", "sum" or "none"; `size_average` and `reduce` are PyTorch's older
-words for it.
+What is written of one element here is what `tensorgrad.formula` makes a text of. `reduction` is
+"mean", "sum" or "none"; `size_average` and `reduce` are PyTorch's older words for it.
 https://docs.pytorch.org/docs/stable/nn.functional.html#loss-functions
 """
 
@@ -19,8 +19,9 @@ from tensorgrad.ops.activation import _softplus
 from tensorgrad.ops.choice import clamp, where
 from tensorgrad.ops.conversion import all_widened
 from tensorgrad.ops.distance import floored
+from tensorgrad.ops.over_elements import reduced_of, way
 from tensorgrad.ops.pointwise import abs, exp, log
-from tensorgrad.ops.reduction import every, mean, some, sum
+from tensorgrad.ops.reduction import every, some, sum
 from tensorgrad.ops.shape import expand, unsqueeze
 from tensorgrad.ops.special import xlogy
 
@@ -40,26 +41,6 @@ __all__ = [
 ]
 
 
-def way(op: str, reduction: str, size_average: bool | None, reduce: bool | None) -> str:
-    """The reduction, which the older arguments may name too."""
-    if size_average is not None or reduce is not None:
-        if reduce is False:
-            return "none"
-        return "sum" if size_average is False else "mean"
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(
-            f"{op}: expected reduction to be 'mean', 'sum' or 'none', got {reduction!r}"
-        )
-    return reduction
-
-
-def reduced(loss: Tensor, reduction: str) -> Tensor:
-    """The losses of the elements as "none", their "mean" or their "sum"."""
-    if reduction == "none":
-        return loss
-    return mean(loss) if reduction == "mean" else sum(loss)
-
-
 def _same_size(op: str, input: Tensor, target: Tensor) -> None:
     if tuple(input.shape) != tuple(target.shape):
         warnings.warn(
@@ -70,22 +51,32 @@ def _same_size(op: str, input: Tensor, target: Tensor) -> None:
         )
 
 
-def _weighted(op: str, loss: Tensor, input: Tensor, weight: Tensor | None) -> Tensor:
-    if weight is None:
-        return loss
-    if tuple(weight.shape) != tuple(input.shape):
+def _check_weight(op: str, input: Tensor, weight: Tensor | None) -> None:
+    if weight is not None and tuple(weight.shape) != tuple(input.shape):
         raise ShapeError(
             f"{op}: expected a weight of the input's size {list(input.shape)}, got "
             f"{list(weight.shape)}"
         )
-    return loss * weight
 
 
-def _weighted_mean(loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
+def _times(loss: Any, weight: Any) -> Any:
+    return loss if weight is None else loss * weight
+
+
+def _weighted(
+    op: str, function: Any, input: Tensor, target: Tensor, weight: Tensor | None, reduction: str
+) -> Tensor:
     """The mean is by weight, where there are weights."""
+    _same_size(op, input, target)
+    _check_weight(op, input, weight)
     if weight is None or reduction != "mean":
-        return reduced(loss, reduction)
-    return sum(loss) / sum(weight)
+        return reduced_of(reduction, function, input, target, weight)
+    return reduced_of("sum", function, input, target, weight) / sum(weight)
+
+
+def _square(input: Any, target: Any, weight: Any = None) -> Any:
+    difference = input - target
+    return _times(difference * difference, weight)
 
 
 @all_widened
@@ -100,10 +91,11 @@ def mse_loss(
     """(input - target)^2, times weight (then the mean divides by the sum of the weights)."""
     dtypes.refuse("mse_loss", input.dtype, "complex")
     reduction = way("mse_loss", reduction, size_average, reduce)
-    _same_size("mse_loss", input, target)
-    difference = input - target
-    loss = _weighted("mse_loss", difference * difference, input, weight)
-    return _weighted_mean(loss, weight, reduction)
+    return _weighted("mse_loss", _square, input, target, weight, reduction)
+
+
+def _distance(input: Any, target: Any, weight: Any = None) -> Any:
+    return _times(abs(input - target), weight)
 
 
 @all_widened
@@ -117,9 +109,12 @@ def l1_loss(
 ) -> Tensor:
     """|input - target|, times weight (then the mean divides by the sum of the weights)."""
     reduction = way("l1_loss", reduction, size_average, reduce)
-    _same_size("l1_loss", input, target)
-    loss = _weighted("l1_loss", abs(input - target), input, weight)
-    return _weighted_mean(loss, weight, reduction)
+    return _weighted("l1_loss", _distance, input, target, weight, reduction)
+
+
+def _smooth_distance(input: Any, target: Any, beta: float) -> Any:
+    d = abs(input - target)
+    return where(d < beta, d * d * (0.5 / beta), d - beta / 2)
 
 
 @all_widened
@@ -137,10 +132,14 @@ def smooth_l1_loss(
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss: expected beta >= 0, got {beta}")
     _same_size("smooth_l1_loss", input, target)
-    d = abs(input - target)
     if beta == 0:
-        return reduced(d, reduction)
-    return reduced(where(d < beta, d * d * (0.5 / beta), d - beta / 2), reduction)
+        return reduced_of(reduction, _distance, input, target)
+    return reduced_of(reduction, _smooth_distance, input, target, beta=beta)
+
+
+def _bounded_distance(input: Any, target: Any, weight: Any = None, *, delta: float) -> Any:
+    d = abs(input - target)
+    return _times(where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta), weight)
 
 
 @all_widened
@@ -159,9 +158,8 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError(f"huber_loss: expected delta > 0, got {delta}")
     _same_size("huber_loss", input, target)
-    d = abs(input - target)
-    loss = where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta)
-    return reduced(_weighted("huber_loss", loss, input, weight), reduction)
+    _check_weight("huber_loss", input, weight)
+    return reduced_of(reduction, _bounded_distance, input, target, weight, delta=delta)
 
 
 # ---- of probabilities
@@ -181,6 +179,10 @@ def surprise(input: Tensor, target: Tensor) -> Tensor:
     """-(target log(input) + (1 - target) log(1 - input)), with a finite gradient at 0 and 1."""
     certain = clamp(log(input), min=-100.0)
     return -(target * certain + (1 - target) * clamp(log(1 - input), min=-100.0))
+
+
+def _weighted_surprise(input: Any, target: Any, weight: Any) -> Any:
+    return surprise(input, target) * weight
 
 
 def _target_of_size(op: str, input: Tensor, target: Tensor) -> None:
@@ -212,8 +214,19 @@ def binary_cross_entropy(
             "binary_cross_entropy: expected probabilities in [0, 1] as input, got others (all "
             "elements of input should be between 0 and 1)"
         )
-    loss = surprise(input, target)
-    return reduced(loss if weight is None else loss * expand(weight, loss.shape), reduction)
+    if weight is None:
+        return reduced_of(reduction, surprise, input, target)
+    weight = expand(weight, input.shape)
+    return reduced_of(reduction, _weighted_surprise, input, target, weight)
+
+
+def _logistic(input: Any, target: Any, weight: Any = None) -> Any:
+    return _times((1 - target) * input + _softplus(-input), weight)
+
+
+def _skewed_logistic(input: Any, target: Any, pos_weight: Any, weight: Any = None) -> Any:
+    positive = (1 + (pos_weight - 1) * target) * _softplus(-input)
+    return _times((1 - target) * input + positive, weight)
 
 
 @all_widened
@@ -233,10 +246,16 @@ def binary_cross_entropy_with_logits(
     _target_of_size("binary_cross_entropy_with_logits", input, target)
     dtypes.refuse("binary_cross_entropy_with_logits", input.dtype, "bool integers complex")
     if pos_weight is None:
-        loss = (1 - target) * input + _softplus(-input)
-    else:
-        loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * _softplus(-input)
-    return reduced(loss if weight is None else loss * weight, reduction)
+        return reduced_of(reduction, _logistic, input, target, weight)
+    return reduced_of(reduction, _skewed_logistic, input, target, pos_weight, weight)
+
+
+def _divergence(input: Any, target: Any) -> Any:
+    return xlogy(target, target) - target * input
+
+
+def _divergence_of_logs(input: Any, target: Any) -> Any:
+    return exp(target) * (target - input)
 
 
 @all_widened
@@ -254,15 +273,21 @@ def kl_div(
     dtypes.refuse("kl_div", input.dtype, "bool integers")
     by_batch = reduction == "batchmean" and size_average is None and reduce is None
     reduction = way("kl_div", "sum" if by_batch else reduction, size_average, reduce)
-    if log_target:
-        loss = exp(target) * (target - input)
-    else:
-        loss = xlogy(target, target) - target * input
-    result = reduced(loss, reduction)
+    function = _divergence_of_logs if log_target else _divergence
+    result = reduced_of(reduction, function, input, target)
     return result / input.shape[0] if by_batch and input.ndim else result
 
 
 # ---- of counts and measurements
+
+
+def _of_counts(input: Any, target: Any, log_input: bool, full: bool, eps: float) -> Any:
+    loss = exp(input) - target * input if log_input else input - target * log(input + eps)
+    if full:
+        many = where(target > 1, target, 1)
+        stirling = many * log(many) - many + log(many * (2 * math.pi)) * 0.5
+        loss = loss + where(target > 1, stirling, 0)
+    return loss
 
 
 @all_widened
@@ -280,15 +305,8 @@ def poisson_nll_loss(
     log(input + eps) if it is the rate. full adds Stirling's log(target!) for targets above 1.
     """
     reduction = way("poisson_nll_loss", reduction, size_average, reduce)
-    if log_input:
-        loss = exp(input) - target * input
-    else:
-        loss = input - target * log(input + eps)
-    if full:
-        many = where(target > 1, target, 1)
-        stirling = many * log(many) - many + log(many * (2 * math.pi)) * 0.5
-        loss = loss + where(target > 1, stirling, 0)
-    return reduced(loss, reduction)
+    flags: dict[str, Any] = {"log_input": bool(log_input), "full": bool(full)}
+    return reduced_of(reduction, _of_counts, input, target, eps=eps, **flags)
 
 
 def _variance(input: Tensor, var: Tensor | float) -> Tensor | float:
@@ -313,6 +331,16 @@ def _variance(input: Tensor, var: Tensor | float) -> Tensor | float:
     )
 
 
+def _of_measured(input: Any, target: Any, var: Any, eps: float, constant: float) -> Any:
+    difference, spread = input - target, floored(var, eps)
+    return (log(spread) + difference * difference / spread) * 0.5 + constant
+
+
+def _of_alike(input: Any, target: Any, var: float, constant: float) -> Any:
+    difference = input - target
+    return (difference * difference / var + math.log(var)) * 0.5 + constant
+
+
 @all_widened
 def gaussian_nll_loss(
     input: Tensor,
@@ -327,11 +355,10 @@ def gaussian_nll_loss(
     """
     spread = _variance(input, var)
     reduction = way("gaussian_nll_loss", reduction, None, None)
-    difference = input - target
+    constant = 0.5 * math.log(2 * math.pi) if full else 0.0
     if isinstance(spread, TensorCore):
-        spread = floored(spread, eps)
-        loss = (log(spread) + difference * difference / spread) * 0.5
-    else:
-        spread = max(spread, eps)
-        loss = (difference * difference / spread + math.log(spread)) * 0.5
-    return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+        return reduced_of(
+            reduction, _of_measured, input, target, spread, eps=eps, constant=constant
+        )
+    known = max(spread, eps)
+    return reduced_of(reduction, _of_alike, input, target, var=known, constant=constant)

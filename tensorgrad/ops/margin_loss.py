@@ -8,14 +8,14 @@ https://docs.pytorch.org/docs/stable/nn.functional.html#loss-functions
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.ops.activation import _softplus, logsigmoid
 from tensorgrad.ops.choice import clamp, minimum, where
 from tensorgrad.ops.conversion import all_widened
 from tensorgrad.ops.distance import pairwise_distance
-from tensorgrad.ops.loss import reduced, way
+from tensorgrad.ops.over_elements import reduced, reduced_of, way
 from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.ops.reduction import sum
 
@@ -71,6 +71,10 @@ def hinge_embedding_loss(
     return reduced(far + where(target != -1, input, 0), reduction)
 
 
+def _of_margin(input: Any, target: Any) -> Any:
+    return _softplus(-target * input)
+
+
 @all_widened
 def soft_margin_loss(
     input: Tensor,
@@ -81,7 +85,7 @@ def soft_margin_loss(
 ) -> Tensor:
     """log(1 + exp(-target * input))."""
     reduction = way("soft_margin_loss", reduction, size_average, reduce)
-    return reduced(_softplus(-target * input), reduction)
+    return reduced_of(reduction, _of_margin, input, target)
 
 
 @all_widened

@@ -9,6 +9,7 @@ import numpy as np
 
 import tensorgrad as tg
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
+from tensorgrad.formula import formula
 from tensorgrad.nn import functional as loss
 from tensorgrad.op import OPS
 from tensorgrad.ops import recurrent
@@ -61,6 +62,9 @@ case("rnn packed", recurrent.rnn, normal(5, 2), normal(2, 2), normal(2, 2), True
 case("mse_loss", loss.mse_loss, normal(3, 4), normal(3, 4), ref=lambda x, t: ((x - t) ** 2).mean())
 case("mse_loss none", loss.mse_loss, normal(3, 4), normal(3, 4), reduction="none",
      ref=lambda x, t, reduction: (x - t) ** 2)
+case("over_elements", OPS["over_elements"].call, normal(3, 4), normal(3, 4), None, None,
+     formula(lambda x, t: (x - t) * x), "sum", torch="",
+     ref=lambda x, t, *_: ((x - t) * x).sum())
 case("l1_loss", loss.l1_loss, normal(3, 4), normal(3, 4), reduction="sum",
      ref=lambda x, t, reduction: np.abs(x - t).sum())
 case("smooth_l1_loss", loss.smooth_l1_loss, distinct(3, 4), between(-0.05, 0.05, 3, 4), beta=0.8)
