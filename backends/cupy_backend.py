@@ -19,6 +19,7 @@ from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError, IndexRangeError
+from tensorgrad.kernels.cuda import optimizers
 
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
@@ -207,6 +208,22 @@ class CupyBackend(ArrayBackend):
             return []
         ends = [end.astype("int64") for array in arrays for end in (array.min(), array.max())]
         return self.xp.stack(ends).tolist()  # type: ignore[no-any-return]
+
+    # ---- lists of arrays, each by one launch
+
+    def step_elements(self, trace: str, arrays: list[list[Array]], numbers: list[float]) -> Any:
+        return optimizers.step_elements(trace, arrays, numbers)
+
+    def step_rows(
+        self, rows: Array, trace: str, arrays: list[list[Array]], numbers: list[float]
+    ) -> Any:
+        self.check_range("step_rows", rows, len(arrays[0][0]))
+        return optimizers.step_rows(rows, trace, arrays, numbers)
+
+    def total_norm(self, arrays: list[Array]) -> Any:
+        return optimizers.total_norm(arrays)
+
+    # ---- windows
 
     def windows(
         self,

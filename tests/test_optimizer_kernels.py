@@ -14,48 +14,9 @@ from tensorgrad import optim
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.kernels.numba import generated, many, optimizers
 from tests.kernel_samples import SHAPES, sample
+from tests.optimizer_samples import OPTIONS, same, strange, trained
 
 backend = NumbaBackend()
-
-OPTIONS = {
-    "sgd": ("SGD", {"lr": 0.1, "weight_decay": 0.1}),
-    "nesterov": ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "maximize": True}),
-    "dampening": ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}),
-    "adam": ("Adam", {"weight_decay": 0.1}),
-    "amsgrad": ("AdamW", {"amsgrad": True, "maximize": True}),
-    "adamax": ("Adamax", {}),
-    "nadam": ("NAdam", {"decoupled_weight_decay": True, "weight_decay": 0.1}),
-    "radam": ("RAdam", {"betas": (0.8, 0.9)}),
-    "adagrad": ("Adagrad", {"lr_decay": 0.1}),
-    "adadelta": ("Adadelta", {"weight_decay": 0.1}),
-    "rmsprop": ("RMSprop", {"momentum": 0.5, "centered": True}),
-    "rmsprop, inside": ("RMSprop", {"eps_inside": True}),
-    "rprop": ("Rprop", {}),
-    "asgd": ("ASGD", {"t0": 2, "lambd": 0.1}),
-    "lion": ("Lion", {"weight_decay": 0.1}),
-}
-
-
-def trained(name, dtype, fused, shapes=SHAPES, steps=7, spoil=None):
-    """Parameters and states after some steps on gradients that are given."""
-    kind, options = OPTIONS[name]
-    with tg.use_backend("numba"):
-        params = [
-            tg.tensor(sample(shape, dtype, seed), requires_grad=True)
-            for seed, shape in enumerate(shapes)
-        ]
-        optimizer = getattr(optim, kind)([{"params": params, "fused": fused}], **options)
-        for step in range(steps):
-            for seed, param in enumerate(params):
-                gradient = sample(param.shape, dtype, 100 * step + seed + 50)
-                if spoil is not None:
-                    gradient = spoil(gradient)
-                param.grad = tg.from_numpy(gradient)
-            optimizer.step()
-    found = [param.detach().numpy() for param in params]
-    for param in params:
-        found += [value.numpy() for _, value in sorted(optimizer.state[param].items())]
-    return found
 
 
 def count_kernels(monkeypatch):
@@ -80,24 +41,14 @@ def test_a_compiled_rule_gives_the_rules_own_bits(name, dtype, monkeypatch):
     got, want = trained(name, dtype, None), trained(name, dtype, False)
     assert len(calls) >= 7
     assert all(calls)
-    for a, b in zip(got, want, strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert a.dtype == b.dtype
-
-
-def strange(gradient):
-    flat = gradient.reshape(-1)
-    for i, value in enumerate((np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30)):
-        flat[i::11] = value
-    return gradient
+    same(got, want)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_nan_and_infinities_go_where_the_rule_sends_them(name):
     with np.errstate(all="ignore"):
         got, want = (trained(name, "float32", fused, spoil=strange) for fused in (None, False))
-    for a, b in zip(got, want, strict=True):
-        np.testing.assert_array_equal(a, b)
+    same(got, want)
 
 
 def turned(gradient):
@@ -110,8 +61,7 @@ def test_gradients_may_lie_as_they_will(name, monkeypatch):
     shapes = [(3, 5), (4, 3, 2), (300, 301)]
     got, want = (trained(name, "float32", None, shapes, 3, spoil) for spoil in (turned, None))
     assert all(calls)
-    for a, b in zip(got, want, strict=True):
-        np.testing.assert_array_equal(a, b)
+    same(got, want)
 
 
 def test_a_parameter_that_joins_later_keeps_its_own_count():

@@ -33,6 +33,7 @@ from tensorgrad.backends import (
 )
 from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.backends.cupy_backend import CupyBackend
+from tensorgrad.kernels.cuda import loader, optimizers
 from tests import cupy_stand_in
 
 
@@ -61,7 +62,9 @@ def chain(node: ast.AST, aliases: dict[str, list[str]]) -> list[str] | None:
 
 
 def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Of the reference those that CupyBackend does not override, and all of its own."""
+    """Of the reference those that CupyBackend does not override, and all of its own and of its
+    kernels'.
+    """
     reference = (
         array_backend,
         gamma_primitives,
@@ -76,7 +79,7 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
         view_primitives,
         window_primitives,
     )
-    for module in (*reference, cupy_backend):
+    for module in (*reference, cupy_backend, loader, optimizers):
         cls = ArrayBackend if module in reference else CupyBackend
         source = inspect.getsource(module)
         for node in ast.walk(ast.parse(source)):
@@ -113,7 +116,7 @@ UFUNC_METHODS = {"reduce": ("axis", "dtype", "out", "keepdims"), "at": ()}
 
 
 WITHOUT_SIGNATURE = (
-    "Device", "driverGetVersion", "from_dlpack", "getDeviceCount", "runtimeGetVersion",
+    "Device", "RawModule", "driverGetVersion", "from_dlpack", "getDeviceCount", "runtimeGetVersion",
 )  # fmt: skip
 
 

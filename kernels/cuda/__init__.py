@@ -1,1 +1,1 @@
-"""CUDA C sources (`*.cu`) of the CuPy backend. Knows file names and launches, never a Tensor."""
+"""CUDA C sources (`*.cu`) of the CuPy backend and their launches. Knows arrays, never a Tensor."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tests.cuda_ladder.execution import RawModule
 from tests.cupy_stand_in.arrays import module, ndarray, ufunc
 from tests.cupy_stand_in.device import cuda
 from tests.cupy_stand_in.functions import (
@@ -37,6 +38,7 @@ def _module(name: str, **members: Any) -> ModuleType:
 vars(module).update(
     ndarray=ndarray,
     ufunc=ufunc,
+    RawModule=RawModule,
     uint32=np.uint32,
     uint64=np.uint64,
     matmul=ufunc("matmul"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+from tests.cuda_ladder.execution import CompileException
+
 
 class CUDARuntimeError(RuntimeError):
     """What the runtime raises."""
@@ -88,6 +90,7 @@ runtime = SimpleNamespace(
 )
 cuda = SimpleNamespace(
     runtime=runtime,
+    compiler=SimpleNamespace(CompileException=CompileException),
     nvrtc=SimpleNamespace(getVersion=_library_version),
     cublas=SimpleNamespace(getVersion=_library_version),
     Stream=Stream,

@@ -1,0 +1,42 @@
+"""Every instance of every kernel: the sources, the texts generated for them, the element types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import tensorgrad as tg
+from tensorgrad import optim
+from tensorgrad.kernels.cuda import loader
+from tensorgrad.kernels.cuda.optimizers import rule_of
+from tests.optimizer_samples import OPTIONS
+
+
+def rules() -> Iterator[tuple[str, str]]:
+    """The optimizers' rules as the text that is put into steps.cu, by name."""
+    with tg.use_backend("numba"):
+        for name, (kind, options) in OPTIONS.items():
+            param = tg.ones(3, requires_grad=True)
+            param.grad = tg.ones(3)
+            optimizer = getattr(optim, kind)([param], **options)
+            for _ in range(7):  # some rules change after a few
+                optimizer.step()
+            trace = optimizer.stepper.traced[1]
+            arrays = 1 + max(int(number) for number in re.findall(r"x(\d+)", trace.text))
+            yield name, rule_of(trace.text, arrays, len(trace.numbers))
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """A name and the whole text of each source; of one with a generated part, for each of those."""
+    for path in sorted(loader.FOLDER.glob("*.cu")):
+        if '#include "generated"' in path.read_text():
+            for name, generated in rules():
+                yield f"{path.name}, {name}", loader.text_of(path.name, generated)
+        else:
+            yield path.name, loader.text_of(path.name)
+
+
+def kernels(text: str) -> list[str]:
+    """The instances of a text's kernels, as C++ names them."""
+    names = re.findall(r"__global__ void (?:__launch_bounds__\([^)]*\) )?(\w+)\(", text)
+    return [f"{name}<{kind}>" for name in names for kind in loader.C_TYPES.values()]

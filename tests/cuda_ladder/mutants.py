@@ -1,0 +1,120 @@
+"""Kernels with one thing changed, each of which the checks must kill.
+
+`python -m tests.cuda_ladder.mutants [WORD...]` makes every mutant (those whose names hold all the
+words), and says what killed it: values, AddressSanitizer with UBSan, or ThreadSanitizer. The exit
+status is the number of survivors.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from tensorgrad.kernels.cuda import loader
+from tests.cuda_ladder.execution import FOLDER, sanitized
+
+# What is changed, wherever it stands in a source: a pattern, and what takes its place.
+CHANGES = {
+    "no barrier": (r"__syncthreads\(\);", ""),
+    "one more": (r"(?<=\w) < (?=\w)", " <= "),
+    "one fewer": (r"(?<=\w) <= (?=\w)", " < "),
+    "half the lanes": (r"\b16; step > 0", "8; step > 0"),
+    "wrong stride": (r"\+= THREADS\b", "+= THREADS + 1"),
+    "wrong start": (r"(?<== )threadIdx\.x\b", "threadIdx.x + 1"),
+    "wrong warp": (r"(?<!THREADS) / 32\b", " / 16"),
+    "half the memory": (r"\[THREADS / 32\]", "[THREADS / 64]"),
+    "wrong chunk": (r"\* CHUNK\b", "* (CHUNK - 1)"),
+    "wrong place": (r"k == 1\b", "k == 0"),
+    "any alignment": (r"\(?\w+ & 15\)? == 0", "true"),
+    "any width": (r"width % VECTOR<T> == 0", "true"),
+    "any address": (r"tables\.of\[k\] % 16 == 0", "true"),
+    "another part": (r"\+ element\b", "+ element + 1"),
+    "wrong neighbour": (r"__shfl_xor_sync\(0xffffffffu, value, step\)", "value"),
+    "every thread": (r"if \(threadIdx\.x == 0\) ", ""),
+    "not a square": (r" \* double\(part\.of\[j\]\)", ""),
+    "no root": (r"sqrt\(sum\)", "sum"),
+    "wrong sign": (r"return T\(-1\)", "return T(1)"),
+    "wrong bound": (r"return x > high \? high : x", "return x"),
+    "wrong choice": (r"condition \? a : b", "condition ? b : a"),
+}
+
+# Mutants that compute the same, and why.
+EQUIVALENT = {
+    "elements.cuh: one more, 1": "at the bound both choices are the bound",
+    "norms.cu: one more, 1": "at CHUNK both choices are CHUNK",
+    "norms.cu: one more, 2": "past the end there is nothing to load, and zeros are added",
+    "norms.cu: one more, 3": "at VECTOR both choices are VECTOR",
+    "steps.cu: one more, 5": "of no array past the last is it said that it is written",
+    "steps.cu: one more, 7": "at CHUNK both choices are CHUNK",
+}
+
+
+class Mutant(NamedTuple):
+    name: str
+    file: str
+    text: str
+
+
+def mutants() -> Iterator[Mutant]:
+    """Each change at each place where it can be made, outside comments and template brackets."""
+    for path in sorted(loader.FOLDER.glob("*.cu*")):
+        text = path.read_text()
+        for change, (pattern, replacement) in CHANGES.items():
+            count = 0
+            for found in re.finditer(pattern, text):
+                line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+                if "//" in line:
+                    continue
+                count += 1
+                changed = text[: found.start()] + replacement + text[found.end() :]
+                yield Mutant(f"{path.name}: {change}, {count}", path.name, changed)
+
+
+def sources_with(file: str) -> list[str]:
+    """The sources that a file is part of."""
+    return [
+        path.name
+        for path in sorted(loader.FOLDER.glob("*.cu"))
+        if f'#line 1 "{file}"' in loader.text_of(path.name)
+    ]
+
+
+def killer(mutant: Mutant) -> str:
+    """What sees that a mutant is wrong; nothing for a survivor."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in loader.FOLDER.glob("*.cu*"):
+            shutil.copy(path, folder)
+        (Path(folder) / mutant.file).write_text(mutant.text)
+        words = ["-m", "tests.cuda_ladder.checks", "--sources", folder, *sources_with(mutant.file)]
+        plain = subprocess.run(
+            [sys.executable, *words], cwd=FOLDER.parents[1], capture_output=True, env=os.environ
+        )
+        if plain.returncode:
+            return "values"
+        if sanitized("address", [*words, "--once"]).returncode:
+            return "AddressSanitizer"
+        if sanitized("thread", [*words, "--once", "--small"]).returncode:
+            return "ThreadSanitizer"
+    return ""
+
+
+def main(words: list[str]) -> int:
+    """The number of survivors that are not known to compute the same."""
+    survivors = 0
+    for mutant in mutants():
+        if all(word in mutant.name for word in words):
+            found = killer(mutant) or EQUIVALENT.get(mutant.name, "")
+            survivors += not found
+            print(f"{mutant.name:50} {found or 'SURVIVED'}", flush=True)  # noqa: T201
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,131 @@
+"""CupyBackend's steps over lists of arrays, by CUDA kernels run on the CPU: against the rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import nn, optim
+from tests.cuda_ladder import execution
+from tests.kernel_samples import SHAPES, sample
+from tests.optimizer_samples import OPTIONS, same, strange, trained
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_compiled_rule_gives_the_rules_own_bits(name: str, dtype: Any, cuda: Any) -> None:
+    before = execution.launches["step_elements"]
+    got = trained(name, dtype, backend="cupy")
+    assert execution.launches["step_elements"] == before + 7  # one for all arrays
+    same(got, trained(name, dtype, False, backend="numpy"))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_nan_and_infinities_go_where_the_rule_sends_them(name: str, cuda: Any) -> None:
+    with np.errstate(all="ignore"):
+        got = trained(name, "float32", spoil=strange, steps=3, backend="cupy")
+        want = trained(name, "float32", False, spoil=strange, steps=3, backend="numpy")
+    same(got, want)
+
+
+def test_gradients_may_lie_as_they_will(cuda: Any) -> None:
+    shapes = [(3, 5), (4, 3, 2), (70, 71)]
+    got = trained("adam", "float32", None, shapes, 3, np.asfortranarray, "cupy")
+    same(got, trained("adam", "float32", None, shapes, 3, None, "cupy"))
+
+
+def test_a_step_of_a_model_is_one_launch(cuda: Any) -> None:
+    model = nn.Sequential(*[nn.Linear(3, 3) for _ in range(20)])
+    optimizer = optim.Adam(model.parameters())
+    for _ in range(2):
+        model(tg.ones(2, 3)).sum().backward()
+        before = execution.launches.copy()
+        optimizer.step()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        assert execution.launches - before == {"step_elements": 1, "squares": 1, "root": 1}
+
+
+TRACE = "t0 = x0 - x1\ny0 = t0"
+
+
+@pytest.mark.parametrize("fault", ["dtype", "half", "gradient", "layout", "shape", "rank", "host"])
+def test_nothing_is_written_when_one_array_is_not_served(fault: str, cuda: Any) -> None:
+    params, grads = ([np.ones(3, "f4"), np.ones((2, 3), "f4")] for _ in range(2))
+    if fault == "dtype":
+        params[1], grads[1] = params[1].astype("f8"), grads[1].astype("f8")
+    elif fault == "half":
+        params, grads = ([a.astype("f2") for a in arrays] for arrays in (params, grads))
+    elif fault == "gradient":
+        grads[1] = grads[1].astype("f8")
+    elif fault == "shape":
+        grads[1] = grads[1].T
+    elif fault == "rank":
+        grads[1] = grads[1].reshape(-1)
+    lists = [[cuda.xp.asarray(array) for array in arrays] for arrays in (params, grads)]
+    if fault == "layout":
+        lists[0][1] = cuda.xp.asarray(params[1].T.copy()).transpose(1, 0)
+    elif fault == "host":
+        lists[0][1] = params[1]
+    assert cuda.step_elements(TRACE, lists, []) is NotImplemented
+    for array in (*lists[0], *lists[1]):
+        assert (cuda.to_numpy(array) == 1).all()
+
+
+def test_nothing_to_step(cuda: Any) -> None:
+    """A launch of no blocks would be one of one."""
+    before = execution.launches.total()
+    empty = [cuda.xp.zeros((0, 3), "f4")]
+    assert cuda.step_elements(TRACE, [empty, empty], []) is None
+    rows = cuda.xp.zeros(0, "i8")
+    table = cuda.xp.ones((4, 3), "f4")
+    assert cuda.step_rows(rows, TRACE, [[table], empty], []) is None
+    assert cuda.total_norm(empty).tolist() == 0
+    assert execution.launches.total() == before
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adagrad", "SparseAdam"])
+def test_rows_of_a_sparse_gradient(name: str, dtype: Any, cuda: Any) -> None:
+    start = sample((11, 5), dtype)
+    found = []
+    for backend, fused in (("cupy", None), ("numpy", False)):
+        with tg.use_backend(backend):
+            table = tg.tensor(start, requires_grad=True)
+            optimizer = getattr(optim, name)([{"params": [table], "fused": fused}], lr=0.1)
+            for step in range(3):
+                optimizer.zero_grad()
+                words = tg.tensor([[3, 0, 10], [3, 7, step]])
+                nn.functional.embedding(words, table, sparse=True).square().sum().backward()
+                optimizer.step()
+            found.append([table.detach().cpu().numpy()])
+    assert execution.launches["step_rows"] >= 3
+    same(*found)
+
+
+def test_a_row_that_is_not_there_is_refused(cuda: Any) -> None:
+    table, gradient = cuda.xp.ones((4, 3), "f4"), cuda.xp.ones((2, 3), "f4")
+    for rows in ([1, 4], [-1, 2]):
+        with pytest.raises(tg.IndexRangeError, match="step_rows"):
+            cuda.step_rows(cuda.xp.asarray(np.array(rows)), TRACE, [[table], [gradient]], [])
+    assert (cuda.to_numpy(table) == 1).all()
+
+
+def test_clipping_is_that_of_the_reference(cuda: Any) -> None:
+    results = []
+    for name in "numpy", "cupy":
+        with tg.use_backend(name):
+            params = [tg.zeros(*shape, requires_grad=True) for shape in SHAPES]
+            for seed, param in enumerate(params):
+                param.grad = tg.tensor(sample(param.shape, "float32", seed))
+            total = nn.utils.clip_grad_norm_(params, 1.0)
+            assert total.device == params[0].device  # nothing has waited for it
+            results.append([x.cpu().numpy() for x in (total, *[param.grad for param in params])])
+    for got, want in zip(*results[::-1], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_norms_of_several_dtypes_are_composed(cuda: Any) -> None:
+    arrays = [cuda.xp.ones(2, "f4"), cuda.xp.ones(2, "f8")]
+    assert cuda.total_norm(arrays) is NotImplemented
+    assert cuda.total_norm([cuda.xp.ones(2, "f2")]) is NotImplemented
