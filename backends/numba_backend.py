@@ -101,6 +101,7 @@ class NumbaBackend(
     _reductions = _kernels("reductions")
     _special = _kernels("special")
     _window_sums = _kernels("window_sums")
+    _word2vec = _kernels("word2vec")
 
     # ---- reductions
 
@@ -286,6 +287,29 @@ class NumbaBackend(
 
     def total_norm(self, arrays: list[Array]) -> Any:
         return self._optimizers.total_norm(arrays)
+
+    # ---- word vectors: see `tensorgrad.text.word_steps`
+
+    def word_steps(
+        self,
+        tokens: Array,
+        bounds: Array,
+        inputs: Array,
+        outputs: Array,
+        keep: Array,
+        noise: Array | None,
+        paths: Array | None,
+        window: int,
+        negatives: int,
+        cbow: bool,
+        rates: tuple[float, float],
+        seed: int,
+        workers: int,
+    ) -> None:
+        self._word2vec.train(
+            tokens, bounds, inputs, outputs, keep, noise, paths, window, negatives, cbow, rates,
+            seed, workers,
+        )  # fmt: skip
 
     # ---- random numbers
 

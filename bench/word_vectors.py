@@ -23,10 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bench.measure import Failed, Unavailable, peak_memory
-from bench.models import Array
 
 PEER = "gensim"
 TOLERANCE = 0.02  # of a rank correlation; CBOW's differs by up to 0.04 from seed to seed
@@ -89,118 +86,54 @@ def texts(path: Path) -> list[list[str]]:
         return [tokenize(row["text"], punctuation=False) for row in csv.DictReader(file)]
 
 
-def score(vectors: dict[str, Array], path: Path) -> float:
-    """Spearman's correlation of the cosines of pairs of words with what people said of them."""
-    said, found = [], []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            first, second, mean = line.split("\t")
-            a, b = (vectors.get(word.lower()) for word in (first, second))
-            if a is not None and b is not None:
-                said.append(float(mean))
-                found.append(float(a @ b / np.sqrt((a @ a) * (b @ b))))
-    return float(np.corrcoef(ranks(said), ranks(found))[0, 1])
-
-
-def ranks(values: list[float]) -> Array:
-    """The places of values in their order; equal ones share the mean of theirs."""
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
-
-
 # ---- the process's end
 
 
-class Ours:
-    """Training by the kernel, on tables of this class."""
-
-    def __init__(self, run: Run, sentences: list[list[str]]) -> None:
-        from tensorgrad.datasets import Vocabulary
-        from tensorgrad.kernels.numba import word2vec
-        from tensorgrad.nn.word_losses import huffman_paths
-
-        words = Vocabulary(itertools.chain(*sentences), min_freq=LEAST, unknown=None)
-        known = [[word for word in sentence if word in words] for sentence in sentences]
-        self.words = words.tokens
-        self.tokens = words.encode(itertools.chain(*known))
-        self.bounds = np.cumsum([0, *map(len, known)])
-        share = words.counts / words.counts.sum() / SAMPLE
-        keep = np.minimum(1, np.sqrt(1 / share) + 1 / share) * word2vec.DRAWN
-        pitch = word2vec.pitch(SIZE, np.float32)
-        self.inputs, outputs = np.zeros((2, len(words), pitch), np.float32)
-        random = np.random.default_rng(0)
-        self.inputs[:, :SIZE] = random.uniform(-0.5 / SIZE, 0.5 / SIZE, (len(words), SIZE))
-        options: dict[str, Any] = {"window": WINDOW, "cbow": run.cbow, "workers": WORKERS}
-        if run.tree:
-            found = huffman_paths(words.counts.tolist())
-            paths = np.full((len(words), max(map(len, found)), 2), -1)
-            for word, path in enumerate(found):
-                paths[word, : len(path)] = [(node, sign > 0) for node, sign in path]
-            options |= {"paths": paths}
-        else:
-            options |= {"noise": word2vec.alias_table(words.counts**0.75), "negatives": NEGATIVES}
-
-        def train(bounds: Array, rates: tuple[float, float], seed: int) -> None:
-            tables = self.inputs, outputs
-            word2vec.train(
-                self.tokens, bounds, *tables, keep.astype(np.int64), rates=rates, seed=seed,
-                **options,
-            )  # fmt: skip
-
-        self.train = train
-        train(self.bounds[:1], RATES, 0)  # of no sentence: compiles
-
-    def epoch(self, number: int, rates: tuple[float, float]) -> None:
-        self.train(self.bounds, rates, number)
-
-    def vectors(self) -> dict[str, Array]:
-        return dict(zip(self.words, self.inputs[:, :SIZE], strict=True))
-
-
-class Gensim:
-    """Training by gensim's Word2Vec."""
-
-    def __init__(self, run: Run, sentences: list[list[str]]) -> None:
+def model(run: Run, column: str) -> Any:
+    """Ours, or the peer's: they have the same name, arguments and methods."""
+    kind: Any
+    if column == PEER:
         try:
-            from gensim.models import Word2Vec
+            from gensim.models import Word2Vec as kind
         except ImportError:
             raise Unavailable("gensim is not installed (pip install gensim)") from None
-        self.model = Word2Vec(
-            vector_size=SIZE,
-            window=WINDOW,
-            negative=0 if run.tree else NEGATIVES,
-            hs=int(run.tree),
-            sg=int(not run.cbow),
-            min_count=LEAST,
-            sample=SAMPLE,
-            workers=WORKERS,
-            seed=1,
-        )
-        self.model.build_vocab(sentences)
-        self.sentences = sentences
+    else:
+        from tensorgrad.text import Word2Vec as kind
+    return kind(
+        vector_size=SIZE,
+        window=WINDOW,
+        negative=0 if run.tree else NEGATIVES,
+        hs=int(run.tree),
+        sg=int(not run.cbow),
+        min_count=LEAST,
+        sample=SAMPLE,
+        workers=WORKERS,
+        seed=1,
+    )
 
-    def epoch(self, number: int, rates: tuple[float, float]) -> None:
-        count = len(self.sentences)
-        first, last = rates
+
+class Training:
+    """A model and the text that it learns from."""
+
+    def __init__(self, run: Run, column: str, path: Path) -> None:
+        self.sentences = texts(path)
+        self.words = sum(map(len, self.sentences))
+        self.model = model(run, column)
+        self.model.build_vocab(self.sentences)
+        self.learn(self.sentences[:1], 0, 0)  # compiles
+
+    def learn(self, sentences: list[list[str]], first: float, last: float) -> None:
         self.model.train(
-            self.sentences, total_examples=count, epochs=1, start_alpha=first, end_alpha=last
+            sentences, total_examples=len(sentences), epochs=1, start_alpha=first, end_alpha=last
         )
 
-    def vectors(self) -> dict[str, Array]:
-        known = self.model.wv
-        return dict(zip(known.index_to_key, known.vectors, strict=True))
 
-
-COLUMNS = {"numba": Ours, PEER: Gensim}
 _training: Any = None  # of this process, by `_start`
-_words = 0
 
 
 def _start(run: Run, column: str, path: Path) -> None:
-    global _training, _words
-    sentences = texts(path)
-    _words = sum(map(len, sentences))
-    _training = COLUMNS[column](run, sentences)
+    global _training
+    _training = Training(run, column, path)
 
 
 def _epoch(number: int) -> float:
@@ -208,12 +141,16 @@ def _epoch(number: int) -> float:
     first, last = RATES
     rates = [first + (last - first) * (number + k) / EPOCHS for k in (0, 1)]
     start = time.perf_counter()
-    _training.epoch(number, tuple(rates))
-    return _words / (time.perf_counter() - start)
+    _training.learn(_training.sentences, *rates)
+    return float(_training.words / (time.perf_counter() - start))
 
 
 def _finish(pairs: Path) -> tuple[float, int | None]:
-    return score(_training.vectors(), pairs), peak_memory()
+    from tensorgrad.text import KeyedVectors
+
+    found = _training.model.wv
+    vectors = KeyedVectors(found.index_to_key, found.vectors)
+    return vectors.evaluate_word_pairs(pairs)[1][0], peak_memory()
 
 
 # ---- the parent's end

@@ -241,6 +241,7 @@ __all__ = [
     "special",
     "tensordot",
     "testing",
+    "text",
     "threshold",
     "threshold_",
     "triplet_margin_loss",
@@ -327,6 +328,7 @@ if _typing.TYPE_CHECKING:
         optim,
         signal,
         special,
+        text,
         utils,
     )
     from tensorgrad.amp.autocast import (

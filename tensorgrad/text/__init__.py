@@ -1,0 +1,21 @@
+"""Words: vocabularies, running text, word vectors and how good they are.
+
+`Word2Vec` learns vectors, `KeyedVectors` holds them under the words' names, `LineSentences` reads
+texts larger than memory. Knows strings and NumPy; models of text are made of `nn`.
+"""
+
+from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
+from tensorgrad.text.evaluation import analogies, word_pairs
+from tensorgrad.text.keyed_vectors import KeyedVectors
+from tensorgrad.text.sentences import LineSentences
+from tensorgrad.text.word2vec import Word2Vec
+
+__all__ = [
+    "KeyedVectors",
+    "LineSentences",
+    "Vocabulary",
+    "Word2Vec",
+    "analogies",
+    "tokenize",
+    "word_pairs",
+]
