@@ -122,17 +122,27 @@ def encoded_chunks(
     """Sentences in arrays of about `size` words: the numbers of the known words (int32), where
     sentences begin and end among them (int64), and how many words were read.
     """
-    number = vocabulary.ids.get
-    parts: list[Array] = []
-    bounds, read = [0], 0
+    some: list[Any] = []
+    read = 0
     for sentence in sentences:
         words = checked_sentence(caller, sentence)
-        known = [place for word in words if (place := number(word)) is not None]
-        read += len(words) if isinstance(words, Sequence) else len(known)
-        parts.append(np.array(known, np.int32))
-        bounds.append(bounds[-1] + len(known))
+        words = words if isinstance(words, Sequence) else list(words)
+        some.append(words)
+        read += len(words)
         if read >= size:
-            yield np.concatenate(parts), np.array(bounds), read
-            parts, bounds, read = [], [0], 0
-    if parts:
-        yield np.concatenate(parts), np.array(bounds), read
+            yield _encoded(some, read, vocabulary)
+            some, read = [], 0
+    if some:
+        yield _encoded(some, read, vocabulary)
+
+
+def _encoded(sentences: list[Any], count: int, vocabulary: Vocabulary) -> Chunk:
+    # No loop of Python's own over the words: it would take a tenth of the time of training.
+    words = itertools.chain.from_iterable(sentences)
+    numbers = map(vocabulary.ids.get, words, itertools.repeat(-1))
+    found = np.fromiter(numbers, np.int32, count)
+    ends = np.fromiter(itertools.accumulate(map(len, sentences), initial=0), np.int64)
+    known = found >= 0
+    before = np.zeros(count + 1, np.int64)
+    np.cumsum(known, out=before[1:])
+    return found[known], before[ends], count
