@@ -114,11 +114,19 @@ def cases(rng: Any, dtype: Any) -> Iterator[tuple[str, str, Callable[[], Any], C
     shapes = [(64, 1, 16, 8, 3, 1, 1), (64, 16, 32, 8, 3, 1, 1), (64, 16, 32, 8, 3, 1, 0)]
     shapes += [(64, 16, 32, 8, 3, 2, 1), (32, 64, 64, 32, 3, 1, 1), (32, 64, 64, 32, 3, 2, 0)]
     shapes += [(32, 3, 32, 32, 5, 1, 2), (32, 32, 64, 16, 5, 1, 2), (32, 64, 128, 16, 4, 2, 1)]
-    for batch, channels, to, side, width, step, around_it in shapes:
+    # Windows that do not meet; then a dilation, and groups.
+    shapes += [(16, 512, 512, 7, 1, 1, 0), (32, 64, 128, 32, 1, 2, 0), (32, 3, 192, 64, 8, 8, 0)]
+    more = [(16, 64, 64, 32, 3, 1, 2, 2, 1), (16, 128, 128, 28, 3, 1, 1, 1, 128)]
+    more += [(16, 512, 512, 7, 3, 1, 1, 1, 512), (16, 256, 256, 16, 3, 1, 1, 1, 4)]
+    for batch, channels, to, side, width, step, around_it, apart, groups in (
+        *((*shape, 1, 1) for shape in shapes),
+        *more,
+    ):
         size = f"{batch}x{channels}x{side}x{side} to {to} k{width}s{step}p{around_it}"
+        size += f"d{apart}" * (apart > 1) + f"g{groups}" * (groups > 1)
         x = normal(batch, channels, side, side)
-        weight, bias = normal(to, channels, width, width), normal(to)
-        how = (step, step), (around_it, around_it), (1, 1), 1
+        weight, bias = normal(to, channels // groups, width, width), normal(to)
+        how = (step, step), (around_it, around_it), (apart, apart), groups
         g = convolution(x, weight, bias, *how)
         yield (
             "convolution",
@@ -144,10 +152,18 @@ def cases(rng: Any, dtype: Any) -> Iterator[tuple[str, str, Callable[[], Any], C
         (64, 32, 8, 2, 2),
         (32, 64, 32, 2, 2),
         (8, 64, 33, 3, 2),
+        (16, 64, 28, 3, 1),
+        (8, 32, 20, 13, 1),
+        (32, 128, 7, 7, 7),
     ):
         size = f"{batch}x{channels}x{side}x{side} by {width} s{step}"
         x = normal(batch, channels, side, side)
-        pool = (width, width), (step, step), (width // 2 * (width % 2),) * 2, (1, 1)
+        pool = (
+            (width, width),
+            (step, step),
+            (width // 2 * (width % 2) * (side > width),) * 2,
+            (1, 1),
+        )
         _, aux = ours.max_windows(x, *pool)
         g = max_windows(x, *pool)
         yield (

@@ -46,6 +46,11 @@ def check(run, *shapes):
 check(lambda x, w, b: F.linear(x, w, b), (67, 130), (93, 130), (93,))
 check(lambda x, w, b: F.conv2d(x, w, b, padding=1), (2, 17, 13, 14), (18, 17, 3, 3), (18,))
 check(lambda x, w: F.conv2d(x, w, stride=2, padding=2), (2, 3, 19, 18), (20, 3, 5, 5))
+check(lambda x, w: F.conv2d(x, w, stride=2, padding=1, groups=7), (3, 7, 19, 18), (14, 1, 3, 3))
+check(lambda x, w: F.conv2d(x, w, padding=2, dilation=2), (1, 16, 19, 18), (16, 16, 3, 3))
+check(lambda x, w: F.conv2d(x, w, stride=2), (2, 9, 15, 38), (17, 9, 1, 2))
+for how in ((3, 1, 1), (3, 3, 1), (5, 2, 2), ((4, 20), 3, 0)):
+    check(lambda x: F.max_pool2d(x, *how), (2, 3, 19, 22))
 check(
     lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
     *[(2, 3, 37, 20)] * 3,

@@ -27,6 +27,15 @@ CONVOLUTIONS = [
     ((2, 6, 20, 20), (6, 1, 3, 3), (1, 1), (1, 1), (1, 1), 6),  # depthwise
     ((3, 3, 33, 31), (20, 3, 7, 7), (2, 2), (3, 3), (1, 1), 1),
     ((5, 8, 9, 9), (12, 4, 2, 2), (3, 3), (0, 0), (1, 1), 2),  # places that no window meets
+    ((9, 6, 7, 5), (12, 2, 3, 3), (2, 2), (1, 1), (1, 1), 3),  # of several channels a group
+    ((40, 3, 5, 5), (6, 1, 2, 3), (3, 3), (1, 0), (1, 1), 3),  # some samples at a time
+    # Windows that do not meet: all places, some, one.
+    ((3, 6, 7, 9), (9, 6, 1, 1), (1, 1), (0, 0), (1, 1), 1),
+    ((3, 6, 7, 9), (9, 6, 1, 1), (2, 3), (0, 0), (2, 1), 1),
+    ((3, 6, 6, 9), (9, 6, 2, 3), (2, 3), (0, 0), (1, 1), 1),
+    ((3, 6, 8, 9), (9, 6, 2, 3), (3, 3), (0, 0), (1, 1), 1),
+    ((7, 6, 3, 4), (9, 6, 3, 4), (1, 2), (0, 0), (1, 1), 1),
+    ((7, 6, 4, 6), (9, 6, 3, 4), (2, 3), (0, 0), (1, 1), 1),
 ]
 
 
@@ -76,6 +85,11 @@ def test_convolution(case, dtype):
     everything = backend.convolution_vjp(g, x, weight, *how, (True, True, True))
     for got, want in zip(everything, wanted, strict=True):
         close(got, want)
+    back = backend.transposed_convolution(g, weight, None, *how, x.shape[2:])
+    np.testing.assert_array_equal(back, everything[0])
+    added = sample(x.shape[1:2], dtype, 4)
+    with_bias = backend.transposed_convolution(g, weight, added, *how, x.shape[2:])
+    close(with_bias, wanted[0] + added[:, None, None])
     for number in range(3):
         needs = [number == i for i in range(3)]
         some = backend.convolution_vjp(g, x, weight, *how, needs)
@@ -99,7 +113,7 @@ def test_convolution_leaves_what_it_does_not_serve():
     assert backend.max_windows(x, (2, 2), (2, 2), (0, 0), (5, 1)) is none
     assert backend.max_windows(x[:0], (2, 2), (2, 2), (0, 0), (1, 1)) is none
     assert backend.max_windows(x.astype("f2"), (2, 2), (2, 2), (0, 0), (1, 1)) is none
-    assert backend.max_windows(x, (2, 2, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1)) is none
+    assert backend.max_windows(x[None], *((2,) * 4, (2,) * 4, (0,) * 4, (1,) * 4)) is none
     assert backend.transposed_convolution(x[:, :, 0], w, None, (1,), (0,), (1,), 1, (7,)) is none
     assert backend.transposed_convolution(x, w, None, *how, (9, 9)) is none
 
@@ -113,6 +127,11 @@ def test_convolution_leaves_what_it_does_not_serve():
         ((3, 2), (2, 1), (1, 1), (1, 1)),  # windows overlap
         ((2, 3), (1, 2), (1, 1), (3, 2)),
         ((1, 1), (3, 1), (2, 3), (1, 1)),  # and some lie in the padding alone
+        ((5, 6), (1, 1), (2, 3), (1, 1)),
+        ((3, 2), (4, 5), (1, 1), (2, 1)),
+        ((2, 7), (3, 6), (1, 3), (1, 1)),  # wider than there are windows
+        ((7, 8), (7, 8), (0, 0), (1, 1)),
+        ((7, 80), (60, 3), (3, 40), (1, 1)),
     ],
     ids=str,
 )
@@ -143,6 +162,34 @@ def test_max_windows_over_one_dimension(dtype):
         spread = backend.max_windows_vjp(got, x.shape, how[0], places)
         assert spread.shape == x.shape
         np.testing.assert_allclose(spread.sum(-1), got.sum(-1))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ((2, 2, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1)),
+        ((3, 3, 2), (2, 1, 2), (1, 1, 1), (1, 1, 1)),
+        ((2, 1, 3), (1, 2, 3), (1, 0, 0), (3, 2, 1)),
+    ],
+    ids=str,
+)
+def test_max_windows_over_three_dimensions(how, dtype):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 4, (2, 3, 6, 7, 9)).astype(dtype)
+    x[rng.random(x.shape) < 0.05] = np.nan
+    x[rng.random(x.shape) < 0.3] = -np.inf
+    for ceil_mode in False, True:
+        got, places = backend.max_windows(x, *how, ceil_mode)
+        want = reference.largest_in_windows(x, *how, ceil_mode)
+        np.testing.assert_array_equal(places, want)
+        lines = x.reshape(6, -1)
+        taken = np.take_along_axis(lines, want.reshape(6, -1), 1).reshape(want.shape)
+        np.testing.assert_array_equal(got, taken)
+    spread = backend.max_windows_vjp(np.ones_like(got), x.shape, how[0], places)
+    np.testing.assert_array_equal(spread.sum((2, 3, 4)), np.full((2, 3), got[0, 0].size))
+    alone = np.ones((1, 3, 3, 3), dtype)  # windows that lie in the padding alone
+    how = (1, 1, 1), (3, 3, 3), (3, 3, 3), (1, 1, 1)
+    assert backend.max_windows(alone, *how) is NotImplemented
 
 
 # ---- sums of windows

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bench import windows as compose
-from tensorgrad.kernels.numba import convolution
+from tensorgrad.kernels.numba import convolution, minimal
 from tensorgrad.kernels.numba.winograd_transforms import FORMS
 
 
@@ -13,11 +13,12 @@ def sample(shape, seed=0, scale=1.0):
     return (np.random.default_rng(seed).standard_normal(shape) * scale).astype("f4")
 
 
-def case(x, channels, padding, side=3, stride=1):
-    weight = sample((channels, x.shape[1], side, side), 1, (side**2 * x.shape[1]) ** -0.5)
-    how = (stride, stride), padding, (1, 1), 1
+def case(x, channels, padding, side=3, stride=1, dilation=1, groups=1):
+    each = x.shape[1] // groups
+    weight = sample((channels, each, side, side), 1, (side**2 * each) ** -0.5)
+    how = (stride, stride), padding, (dilation, dilation), groups
     grid = convolution.positions_of(x.shape[2:], (side, side), *how[:3])
-    assert convolution._minimal(weight, grid, *how)
+    assert minimal.served(weight, grid, *how)
     return weight, sample(channels, 2), how
 
 
@@ -26,7 +27,7 @@ def root_mean_square(error):
 
 
 # Sizes that fill no tile, no vector and no panel; more padding than a window's edge; the window's
-# side and the stride.
+# side and the stride; a dilation, whose phases differ in size, and groups.
 CASES = [
     ((2, 16, 6, 6), 16, (0, 0), 3, 1),
     ((1, 16, 5, 5), 17, (1, 1), 3, 1),
@@ -42,13 +43,18 @@ CASES = [
     ((2, 66, 12, 15), 20, (2, 1), 4, 2),
     ((2, 17, 17, 24), 35, (2, 3), 5, 2),
     ((1, 17, 15, 22), 35, (4, 1), 6, 2),
+    ((2, 17, 15, 22), 20, (2, 0), 3, 1, 2),
+    ((1, 19, 23, 20), 16, (3, 3), 3, 1, 3),
+    ((2, 64, 9, 7), 70, (1, 1), 3, 1, 1, 2),
+    ((2, 64, 13, 17), 66, (0, 2), 3, 1, 2, 2),
 ]
 
 
-@pytest.mark.parametrize(("shape", "channels", "padding", "side", "stride"), CASES, ids=str)
-def test_equals_the_composition_but_for_rounding(shape, channels, padding, side, stride):
+@pytest.mark.parametrize("numbers", CASES, ids=str)
+def test_equals_the_composition_but_for_rounding(numbers):
+    shape, channels, *window = numbers
     x = sample(shape)
-    weight, bias, how = case(x, channels, padding, side, stride)
+    weight, bias, how = case(x, channels, *window)
     exact = [array.astype("f8") for array in (x, weight, bias)]
     want = compose.convolution(*exact, *how)
     g = sample(want.shape, 3)

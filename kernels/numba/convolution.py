@@ -1,9 +1,9 @@
 """Convolution over one or two spatial dimensions: forward, input and weight gradients, transposed.
 
-Chooses who computes. Square windows of 2 to 6, with stride 1 or 2, over many channels are for
-`winograd`; all other convolutions, and their gradients by the input, are sums of terms that are
-read at fixed distances from a position, which `gathered` does. Knows arrays, not how a tile is
-multiplied.
+Chooses who computes. Windows that do not meet are a product of matrices (`disjoint`); square
+windows of 2 to 6, with stride 1 or 2, over many channels are for Winograd's filtering (`minimal`);
+all others, and their gradients by the input, are sums of terms that are read at fixed distances
+from a position, which `gathered` does. Knows arrays, not how a tile is multiplied.
 """
 
 from functools import lru_cache
@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 from numba import get_num_threads
 
-from tensorgrad.kernels.numba import gathered, winograd
+from tensorgrad.kernels.numba import disjoint, gathered, minimal
 from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.microkernel import ROWS, columns
 from tensorgrad.kernels.numba.pooling import positions_of
 from tensorgrad.kernels.numba.runtime import FLOATS
 
 PARALLEL = 500_000  # multiply-adds from which two threads beat one
-# By side of the window and stride the channels, in and out, from which on minimal filtering wins.
-MINIMAL = {(2, 1): 16, (3, 1): 16, (5, 1): 32, (3, 2): 16, (4, 2): 16, (5, 2): 16, (6, 2): 16}
 SUMS = 8  # tasks of a weight gradient: fixed, as their sums are added up
 
 
@@ -36,20 +34,6 @@ def _served(input, weight, bias, stride, padding, dilation, groups):
         and weight.shape[0] % groups == 0
         and min(stride) > 0
         and min(positions_of(input.shape[2:], weight.shape[2:], stride, padding, dilation)) > 0
-    )
-
-
-def _minimal(weight, positions, stride, padding, dilation, groups):
-    """Whether Winograd's filtering is for it, where the output fills a tile."""
-    return (
-        weight.dtype == np.float32
-        and groups == 1
-        and tuple(dilation) == (1, 1)
-        and stride[0] == stride[1]
-        and weight.shape[2] == weight.shape[3]
-        and min(weight.shape[:2]) >= MINIMAL.get((weight.shape[2], stride[0]), np.inf)
-        and min(positions) >= 4
-        and max(padding) <= weight.shape[2] - stride[0]
     )
 
 
@@ -89,6 +73,7 @@ def _packed(weight, groups, row_step, places, rows):
 def _run(x, packed, steps, bias, planes, grid, place, out):
     """Fills out (samples, groups, numbers) from x (samples, groups, numbers)."""
     items, blocks = x.shape[0] * x.shape[1], packed.shape[1]
+    few = bias.shape[1] <= gathered.FEW
     work = items * bias.shape[1] * len(steps) * grid[0] * grid[1]
     tasks = 4 * get_num_threads() if work >= PARALLEL else 1
     parts = min(blocks, -(-tasks // items))
@@ -97,7 +82,8 @@ def _run(x, packed, steps, bias, planes, grid, place, out):
     split = parts, each, items
     width = columns(x.dtype)
     count = -(-items // each)
-    gathered.convolve(count, x, packed, steps, bias, planes, grid, place, width, out, split)
+    convolve = gathered.convolve_few if few else gathered.convolve
+    convolve(count, x, packed, steps, bias, planes, grid, place, width, out, split)
 
 
 def _plane(array):
@@ -133,12 +119,14 @@ def convolution(input, weight, bias, stride, padding, dilation, groups):
     if not _served(input, weight, bias, stride, padding, dilation, groups):
         return NotImplemented
     kernel, samples, channels = weight.shape[2:], input.shape[0], weight.shape[0]
-    bias = np.zeros(channels, input.dtype) if bias is None else plain(bias)
     grid = positions_of(input.shape[2:], kernel, stride, padding, dilation)
-    if _minimal(weight, grid, stride, padding, dilation, groups):
+    if disjoint.served(grid, weight, stride, padding, dilation, groups):
+        return disjoint.convolve(input, plain(weight), bias, stride, grid)
+    bias = np.zeros(channels, input.dtype) if bias is None else plain(bias)
+    if minimal.served(weight, grid, stride, padding, dilation, groups):
         out = np.empty((samples, channels, *grid), input.dtype)
         of = plain(input), plain(weight)
-        if winograd.convolve(*of, False, bias, stride[0], tuple(padding), out):
+        if minimal.convolve(*of, False, bias, stride[0], padding, dilation, groups, out):
             return out
     how = weight.shape[1], input.shape[2:], kernel, stride, padding, dilation
     planes, grid, steps = _forward(*how)
@@ -241,8 +229,12 @@ def _input_gradient(g, shape, weight, bias, stride, padding, dilation, groups):
     kernel, per_group = weight.shape[2:], channels // groups
     out = np.empty(shape, g.dtype)
     bias = np.zeros(channels, g.dtype) if bias is None else plain(bias)
-    if _minimal(weight, g.shape[2:], stride, padding, dilation, groups) and winograd.convolve(
-        g, plain(weight), True, bias, stride[0], tuple(padding), out
+    how = stride, padding, dilation, groups
+    if disjoint.served(g.shape[2:], weight, *how):
+        disjoint.input_gradient(g, plain(weight), bias, stride, out)
+        return out
+    if minimal.served(weight, g.shape[2:], *how) and minimal.convolve(
+        g, plain(weight), True, bias, stride[0], padding, dilation, groups, out
     ):
         return out
     channels = weight.shape[0] // groups, per_group
@@ -269,19 +261,29 @@ def _weight_gradient(g, input, weight, stride, padding, dilation, groups):
     samples, channels = g.shape[:2]
     shape = weight.shape
     out = np.empty(shape, g.dtype)
-    if _minimal(weight, g.shape[2:], stride, padding, dilation, groups):
-        winograd.weight_gradient(g, plain(input), stride[0], tuple(padding), out)
+    if disjoint.served(g.shape[2:], weight, stride, padding, dilation, groups):
+        disjoint.weight_gradient(g, input, stride, out)
+        return out
+    if minimal.served(weight, g.shape[2:], stride, padding, dilation, groups):
+        given = g, plain(input), stride[0], padding, dilation, groups
+        minimal.weight_gradient(*given, out)
         return out
     how = shape[1], input.shape[2:], shape[2:], stride, padding, dilation
     planes, grid, steps = _forward(*how)
     width = columns(g.dtype)
     panels = -(-(channels // groups) // width)
-    chunks = min(samples, -(-SUMS // (groups * panels)))
+    few = channels // groups <= gathered.FEW or len(steps) <= gathered.FEW_TERMS
+    each = max(1, groups * panels // SUMS) if few else 1
+    tasks = -(-groups * panels // each)
+    chunks = min(samples, -(-SUMS // tasks))
     sums = np.empty((groups, panels, chunks, len(steps) * width), g.dtype)
-    g, x = g.reshape(samples, groups, -1), plain(input).reshape(samples, groups, -1)
     per_group = channels // groups
-    tasks = groups * panels * chunks
-    gathered.weights(tasks, g, x, per_group, steps, planes, grid, width, sums)
+    arrays = g.reshape(samples, groups, -1), plain(input).reshape(samples, groups, -1)
+    terms = per_group, steps, planes, grid, width
+    if few:
+        gathered.few_weights(tasks * chunks, *arrays, *terms, each, sums)
+    else:
+        gathered.weights(tasks * chunks, *arrays, *terms, sums)
     gathered.gathered_weights(groups * panels, sums, width, out.reshape(groups, per_group, -1))
     return out
 

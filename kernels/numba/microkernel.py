@@ -38,6 +38,7 @@ BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx2") else 16
 ROWS = 8 if _REGISTERS_32 else 6  # sums take ROWS * VECTORS registers, of 32 or of 16
 HEIGHTS = [2, 4, 5, 6, 8] if ROWS == 8 else [2, 4, 6]
 VECTORS = 2
+LINE = 4  # vectors of a row that stands alone: sums enough to hide the latency
 
 
 def lanes(dtype):
@@ -267,6 +268,19 @@ def fitting_tile(
     return _packed_tile(a, a_rows, b, first, c, c_rows, HEIGHTS)
 
 
+def _gathering_tile(a, a_rows, b, steps, first, c, c_rows, height, across):
+    n = types.intp
+    signature = types.void(
+        a, n, a_rows, n, n, b, n, steps, n, n, first, n, n, c, n, c_rows, n, n, n
+    )
+
+    def generate(context, builder, signature, values):
+        _tile(context, builder, signature.args, list(values), height, across, gathered=True)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
 @_instruction
 def gathering_tile(
     typing_context,
@@ -281,16 +295,21 @@ def gathering_tile(
 
     The whole width of the tile is read, so b reaches that far past its last term.
     """
-    n = types.intp
-    signature = types.void(
-        a, n, a_rows, n, n, b, n, steps, n, n, first, n, n, c, n, c_rows, n, n, n
-    )
+    return _gathering_tile(a, a_rows, b, steps, first, c, c_rows, ROWS, VECTORS)
 
-    def generate(context, builder, signature, values):
-        _tile(context, builder, signature.args, list(values), ROWS, gathered=True)
-        return context.get_dummy_value()
 
-    return signature, generate
+@_instruction
+def gathering_line(
+    typing_context,
+    a, a_start, a_rows, a_row, a_step,
+    b, b_start, steps, step,
+    terms,
+    first, first_start, first_by_row,
+    c, c_start, c_rows, c_row,
+    rows, count,
+):  # fmt: skip
+    """`gathering_tile` of one row and LINE vectors."""
+    return _gathering_tile(a, a_rows, b, steps, first, c, c_rows, 1, LINE)
 
 
 def _turn(builder, rows):
