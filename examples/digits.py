@@ -5,44 +5,47 @@ python examples/digits.py [--backend numba] [--epochs 20] [--seed 0]
 
 from __future__ import annotations
 
-import argparse
-
-from tqdm import tqdm
-
+import program
 import tensorgrad as tg
 from tensorgrad import nn
 
 
 def main(arguments: list[str] | None = None) -> float:
-    """Train, print the accuracy on the held-out images and return it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backend", help="who computes (default: TENSORGRAD_BACKEND, or numba)")
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    if options.backend:
-        tg.set_backend(options.backend)
-    tg.manual_seed(options.seed)
+    """Train, print the accuracy on the held-out images, draw some, and return the accuracy."""
+    options = program.options_of(__doc__, epochs=20).parse_args(arguments)
+    if options.quick:
+        options.epochs = 5
+    program.begin(options)
 
     images, labels = map(tg.tensor, tg.datasets.digits(train=True))
     batches = tg.data.DataLoader(tg.data.TensorDataset(images, labels), 64, shuffle=True)
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 10))
     optimizer = tg.optim.Adam(model.parameters(), lr=1e-2)
-    with tqdm(total=options.epochs, unit="epoch") as progress:
-        for _ in range(options.epochs):
-            for x, y in batches:
-                optimizer.zero_grad()
-                loss = nn.functional.cross_entropy(model(x), y)
-                loss.backward()
-                optimizer.step()
-            progress.set_postfix(loss=f"{loss.item():.3f}")
-            progress.update()
+    held_out, wanted = map(tg.tensor, tg.datasets.digits(train=False))
 
-    images, labels = map(tg.tensor, tg.datasets.digits(train=False))
+    def accuracy(epoch: int = 0) -> dict[str, float]:
+        return {"accuracy": (model(held_out).argmax(1) == wanted).float().mean().item()}
+
+    program.fit(
+        options, model, optimizer, batches,
+        lambda batch: nn.functional.cross_entropy(model(batch[0]), batch[1]),
+        size_of=lambda batch: len(batch[0]), unit="images", after_epoch=accuracy,
+    )  # fmt: skip
     with tg.no_grad():
-        accuracy = (model(images).argmax(1) == labels).float().mean().item()
-    print(f"{accuracy:.1%} of {len(labels)} held-out digits read right")
-    return accuracy
+        share = accuracy()["accuracy"]
+        read = model(held_out).argmax(1)
+    print(f"{share:.1%} of {len(wanted)} held-out digits read right")
+
+    def draw(figure: object) -> None:
+        wrong = (read != wanted).nonzero().flatten().tolist()[:24]
+        for place, axes in zip(wrong, figure.subplots(4, 6).flat):  # type: ignore[attr-defined]
+            axes.imshow(held_out[place].numpy().reshape(8, 8), cmap="gray_r")
+            axes.set_title(f"{wanted[place].item()} read as {read[place].item()}", fontsize=7)
+        for axes in figure.axes:  # type: ignore[attr-defined]
+            axes.set_axis_off()
+
+    program.picture(options, "digits", draw)
+    return share
 
 
 if __name__ == "__main__":

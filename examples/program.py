@@ -1,0 +1,141 @@
+"""What the example programs share: options, data, a training loop that can be broken off and
+resumed, and pictures. Knows no model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+import tensorgrad as tg
+
+
+def options_of(doc: str, epochs: int, **more: dict[str, Any]) -> argparse.ArgumentParser:
+    """A parser of the options that all programs have. more: arguments of `add_argument`, by the
+    name of the option.
+    """
+    parser = argparse.ArgumentParser(
+        description=doc.partition("\n\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--backend", help="numba, numpy or cupy; else TENSORGRAD_BACKEND, or numba")
+    parser.add_argument("--device", help="cpu or cuda; where the backend is")
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
+    parser.add_argument("--epochs", type=int, default=epochs, help="passes over the data")
+    parser.add_argument("--data", type=Path, help="the folder with the data")
+    parser.add_argument("--checkpoint", type=Path, help="kept after each epoch; resumed if there")
+    parser.add_argument("--picture", type=Path, help="where the picture is put, a PNG")
+    parser.add_argument("--quick", action="store_true", help="less than a minute, on small data")
+    for name, arguments in more.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", **arguments)
+    return parser
+
+
+def begin(options: argparse.Namespace) -> None:
+    """Choose who computes, and where; seed the random numbers."""
+    if options.backend:
+        tg.set_backend(options.backend)
+    if options.device:
+        tg.set_default_device(options.device)
+    tg.manual_seed(options.seed)
+
+
+def data_file(options: argparse.Namespace, name: str, whence: str) -> Path:
+    """A file in the folder of `--data`. whence: what to do where it is missing."""
+    folder = options.data
+    if folder is None:
+        raise SystemExit(f"{name} is needed: name its folder by --data. {whence}")
+    if not (folder / name).is_file():
+        raise SystemExit(f"{folder} has no {name}. {whence}")
+    return Path(folder / name)
+
+
+def fit(
+    options: argparse.Namespace,
+    model: Any,
+    optimizer: Any,
+    loader: Any,
+    loss_of: Callable[[Any], Any],
+    *,
+    size_of: Callable[[Any], int],
+    unit: str,
+    clip: float | None = None,
+    schedule: Any = None,
+    after_epoch: Callable[[int], dict[str, float]] = lambda epoch: {},
+) -> list[dict[str, float]]:
+    """Train for `--epochs`; of each epoch the mean loss, and what `after_epoch` says.
+
+    loss_of: the loss of a batch of the loader; size_of: how many units a batch has, by which the
+    bar counts and losses are weighed. clip: the largest norm of the gradient. schedule: stepped
+    after each epoch. after_epoch is called in evaluation mode and without recording.
+
+    With `--checkpoint` all is kept after each epoch, and a program that was broken off goes on
+    behind the last one that was whole: the result is the same as if it had not been.
+    """
+    history: list[dict[str, float]] = []
+    parts = {"model": model, "optimizer": optimizer}
+    parts |= {} if schedule is None else {"schedule": schedule}
+    if options.checkpoint is not None and options.checkpoint.exists():
+        state = tg.load(options.checkpoint)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        tg.set_rng_state(state["random"])
+        history = state["history"]
+        print(f"resumed behind epoch {len(history)}")
+    for epoch in range(len(history), options.epochs):
+        model.train()
+        total, count, start = 0.0, 0, time.perf_counter()
+        with tqdm(loader, desc=f"epoch {epoch + 1}/{options.epochs}", unit="batch") as bar:
+            for batch in bar:
+                optimizer.zero_grad()
+                loss = loss_of(batch)
+                loss.backward()
+                if clip is not None:
+                    tg.nn.utils.clip_grad_norm_(model.parameters(), clip)
+                optimizer.step()
+                size = size_of(batch)
+                total, count = total + loss.item() * size, count + size
+                rate = count / (time.perf_counter() - start)
+                bar.set_postfix_str(f"loss {total / count:.4f}, {rate:,.0f} {unit}/s")
+        if schedule is not None:
+            schedule.step()
+        model.eval()
+        with tg.no_grad():
+            figures = {"loss": total / max(1, count), **after_epoch(epoch)}
+        print(f"epoch {epoch + 1}: " + ", ".join(f"{k} {v:.4f}" for k, v in figures.items()))
+        history.append(figures)
+        if options.checkpoint is not None:
+            state = {name: part.state_dict() for name, part in parts.items()}
+            state |= {"random": tg.get_rng_state(), "history": history}
+            tg.save(state, options.checkpoint)
+    model.eval()
+    return history
+
+
+def picture(options: argparse.Namespace, name: str, draw: Callable[[Any], None]) -> Path:
+    """Let `draw` fill a matplotlib figure, and put it where `--picture` says, or in `name`.png."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise SystemExit("the picture needs matplotlib: pip install matplotlib") from None
+
+    path = options.picture or Path(f"{name}.png")
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw(figure)
+    figure.savefig(path, dpi=120)
+    print(f"picture: {path}")
+    return Path(path)
+
+
+def table(rows: Iterable[Iterable[Any]], head: Iterable[str]) -> str:
+    """Rows under a head, in columns as wide as they need."""
+    lines = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.rjust, line, widths)) for line in lines)
