@@ -21,6 +21,37 @@ def test_digits(backend, capsys, tmp_path):
     assert "held-out digits read right" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("loss", "model", "most"),
+    [("negative", "skipgram", 3.2), ("tree", "cbow", 5.3), ("softmax", "skipgram", 5.55)],
+)
+def test_word2vec(backend, loss, model, most, tmp_path):
+    vectors = tmp_path / "vectors.txt"
+    options = ["--quick", "--loss", loss, "--model", model, "--workers", "1"]
+    figures = run("word2vec", *options, "--save", str(vectors), folder=tmp_path)
+    # At first each of 6 decisions takes log 2, the path of a word about 8 of them, and one of 279
+    # words log 279 = 5.63.
+    assert figures["loss"] < most
+    assert len(tg.text.KeyedVectors.load_word2vec_format(vectors)) > 200
+
+
+def test_word2vec_on_files(tmp_path, capsys):
+    text = tmp_path / "reviews.csv"
+    lines = ["a good film of new york", "a bad film of new york", "an old and good city"] * 40
+    text.write_text("text,label\n" + "\n".join(f'"{line}",1' for line in lines))
+    (tmp_path / "wordsim353.tsv").write_text("good\tbad\t7\ncity\tfilm\t3\nold\tfilm\t2\n")
+    kept = str(tmp_path / "kept.st")
+    options = ["--quick", "--data", str(tmp_path), "--phrases", "--checkpoint", kept]
+    with tg.use_backend("numpy"):
+        figures = run("word2vec", *options, "--text", "reviews.csv", folder=tmp_path)
+    assert -1 <= figures["wordsim353"] <= 1
+    assert "pairs are joined" in capsys.readouterr().out
+    assert tg.text.Word2Vec.load(kept).wv.get_count("film") == 80
+    (tmp_path / "other.csv").write_text("words\n1\n")
+    with pytest.raises(SystemExit, match="expected a column 'text'"):
+        run("word2vec", *options, "--text", "other.csv", folder=tmp_path)
+
+
 def test_a_program_that_was_broken_off_goes_on(backend, tmp_path, capsys):
     kept = str(tmp_path / "kept.st")
     run("digits", "--epochs", "1", "--checkpoint", kept, folder=tmp_path)
