@@ -31,6 +31,9 @@ class NumbaActivations:
     def sigmoid_vjp(self, g: Array, y: Array) -> Array:
         return self._activation.backward("sigmoid", g, y)
 
+    def tanh_slope(self, gradient: Array, output: Array) -> Array:
+        return self._activation.backward("tanh", gradient, output)
+
     def gelu(self, input: Array) -> Array:
         return self._activation.forward("gelu", input)
 

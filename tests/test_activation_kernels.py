@@ -134,8 +134,10 @@ def test_half_precision_is_left_to_the_composition():
         np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("direction", ["forward", "backward"])
-@pytest.mark.parametrize("name", activation.BACKWARD)
+@pytest.mark.parametrize(
+    ("name", "direction"),
+    [(name, way) for way in ("forward", "backward") for name in getattr(activation, way.upper())],
+)
 def test_loops_are_of_vectors(name, direction, dtype):
     arrays = 2 if direction == "forward" else 3
     text = getattr(activation, direction.upper())[name]

@@ -160,6 +160,10 @@ INPUTS = {
     ),
     "linear": lambda rng, n, m: (rng.standard_normal((n, m)), rng.standard_normal((n, m)), None),
     "logsumexp": lambda rng, n, m: (rng.standard_normal((n, m)), 1, False),
+    "tanh_slope": lambda rng, n, m: (
+        rng.standard_normal((n, m)),
+        np.tanh(rng.standard_normal((n, m))),
+    ),
 }  # fmt: skip
 
 # Activation functions of one array, and their numbers.

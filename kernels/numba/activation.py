@@ -5,7 +5,7 @@ The compositions move 6 to 30. Against them on two threads: 15 to 100 times on 1
 3), and from 20 elements on where there is an exponential.
 
 A text is what `generated` makes a loop of: forward it says y1 of x0, the input; backward y2 of x0,
-the gradient of the output, and x1, the input (of `sigmoid` and `relu` the output). Where pieces
+the gradient of the output, and x1, the input (of `relu`, `sigmoid` and `tanh` the output). Where pieces
 meet, and of nan, the values and slopes are those of the ops in `tensorgrad.ops`.
 """
 
@@ -101,6 +101,7 @@ y2 = real(0) if x1 <= -3 else middle
     "silu": "s = sigmoid(x1)\ny2 = x0 * s * (x1 * (real(1) - s) + real(1))",
     "softplus": "s = x1 * c0\ny2 = x0 if s > c1 else x0 * sigmoid(s)",
     "softshrink": WITHIN,
+    "tanh": "y2 = x0 * (real(1) - x1 * x1)",
     "threshold": "y2 = real(0) if x1 <= c0 else x0",
 }
 
@@ -122,7 +123,7 @@ def forward(name, input, *numbers):
 
 
 def backward(name, g, kept, *numbers):
-    """g times the slope, from the input (of `sigmoid` and `relu` the output)."""
+    """g times the slope, from the input (of `relu`, `sigmoid` and `tanh` the output)."""
     if g.size < FEW and name in PIECES:
         return NotImplemented
     return _loops(BACKWARD[name], (g, kept), numbers)

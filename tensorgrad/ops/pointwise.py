@@ -22,6 +22,8 @@ from tensorgrad.ops.logic import isnan
 from tensorgrad.ops.shape import clone_of
 from tensorgrad.out import takes_out
 
+WORTH_FUSING = 16384  # bytes
+
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
@@ -212,7 +214,20 @@ sinh = _float("sinh", "input", "", "Hyperbolic sine.", input=lambda g, input: g 
 cosh: TensorFunction = _float(
     "cosh", "input", "", "Hyperbolic cosine.", input=lambda g, input: g * sinh(input)
 )
-tanh = _float("tanh", "input", "", "Hyperbolic tangent.", input=lambda g, y: g * (1 - y * y))
+
+
+@fused()
+def tanh_slope(gradient: Tensor, output: Tensor) -> Tensor:
+    """The gradient of tanh: gradient * (1 - output^2)."""
+    return gradient * (1 - output * output)
+
+
+def _tanh_input(g: Any, y: Any) -> Any:
+    # Of few elements the call of an op costs more than the passes over memory that it saves.
+    return g * (1 - y * y) if y.nbytes < WORTH_FUSING else tanh_slope(g, y)
+
+
+tanh = _float("tanh", "input", "", "Hyperbolic tangent.", input=_tanh_input)
 asinh = arcsinh = _float(
     "asinh",
     "input",

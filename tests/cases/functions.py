@@ -9,6 +9,7 @@ import numpy as np
 import tensorgrad as tg
 from tensorgrad import special
 from tensorgrad.errors import DTypeError
+from tensorgrad.op import OPS
 from tensorgrad.ops.rejection import log_gamma_slope, standard_log_gamma
 from tests.cases.table import *
 
@@ -34,6 +35,8 @@ case("sqrt", tg.sqrt, positive(3, 4), ref=np.sqrt, dtypes=NUMERIC, elementwise=T
 case("rsqrt", tg.rsqrt, positive(3, 4), ref=lambda x: x**-0.5, dtypes=NARROW, elementwise=True)
 case("sin", tg.sin, normal(3, 4), ref=np.sin, dtypes=NARROW, elementwise=True)
 case("cos", tg.cos, normal(3, 4), ref=np.cos, dtypes=NARROW, elementwise=True)
+case("tanh_slope", OPS["tanh_slope"].call, normal(3, 4), normal(3, 4), torch="",
+     ref=lambda g, y: g * (1 - y * y))
 case("tanh", tg.tanh, normal(3, 4), ref=np.tanh, dtypes=NARROW, elementwise=True)
 case("square", tg.square, normal(3, 4), ref=np.square, dtypes=INT, elementwise=True)
 case("reciprocal", tg.reciprocal, nonzero(3, 4), ref=np.reciprocal, elementwise=True)
