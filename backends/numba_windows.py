@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tensorgrad.backends.array_backend import Array
+from tensorgrad.backends.numba_activations import FEW
 from tensorgrad.backends.numpy_backend import NumpyBackend
 
 
 class NumbaWindows(NumpyBackend):
     """Part of NumbaBackend."""
 
+    _activation: Any
     _convolution: Any
     _pooling: Any
     _window_sums: Any
@@ -62,6 +66,40 @@ class NumbaWindows(NumpyBackend):
         return self._convolution.convolution_vjp(
             g, input, weight, stride, padding, dilation, groups, needs
         )
+
+    def rectified_convolution(
+        self,
+        input: Array,
+        weight: Array,
+        bias: Array | None,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+    ) -> Array:
+        how = stride, padding, dilation, groups
+        return self._convolution.convolution(input, weight, bias, *how, rectified=True)
+
+    def rectified_convolution_vjp(
+        self,
+        g: Array,
+        y: Array,
+        input: Array,
+        weight: Array,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        groups: int,
+        needs: tuple[bool, ...],
+    ) -> Any:
+        if y.size < FEW:
+            passed = np.where(y <= 0, y.dtype.type(0), g)
+        else:
+            passed = self._activation.backward("relu", g, y)
+            if passed is NotImplemented:
+                return NotImplemented
+        how = stride, padding, dilation, groups
+        return self._convolution.convolution_vjp(passed, input, weight, *how, needs)
 
     def max_windows(
         self,

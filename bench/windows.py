@@ -140,6 +140,21 @@ def cases(rng: Any, dtype: Any) -> Iterator[tuple[str, str, Callable[[], Any], C
             partial(ours.convolution_vjp, g, x, weight, *how, (True, True, True)),
             partial(convolution_vjp, g, x, weight, *how),
         )
+    # Against the two kernels that it stands for.
+    for batch, channels, to, side, width, around_it in (
+        (64, 32, 64, 26, 3, 0),
+        (32, 32, 64, 16, 5, 2),
+        (64, 1, 32, 28, 3, 0),
+    ):
+        x, bias = normal(batch, channels, side, side), normal(to)
+        weight = normal(to, channels, width, width)
+        how = (1, 1), (around_it,) * 2, (1, 1), 1
+        yield (
+            "rectified_convolution",
+            f"{batch}x{channels}x{side}x{side} to {to} k{width}",
+            partial(ours.rectified_convolution, x, weight, bias, *how),
+            lambda given=(x, weight, bias, *how): ours.relu(ours.convolution(*given)),
+        )
     x, weight = normal(32, 64, 512), normal(128, 64, 4)
     how = None, (2,), (1,), (1,), 1
     yield (

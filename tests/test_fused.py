@@ -167,6 +167,7 @@ INPUTS = {
 }  # fmt: skip
 
 # Activation functions of one array, and their numbers.
+INPUTS["rectified_convolution"] = INPUTS["convolution"]
 ACTIVATIONS = {
     **dict.fromkeys(["gelu", "gelu_tanh", "hardsigmoid", "hardswish", "logsigmoid", "mish"], ()),
     **dict.fromkeys(["relu", "sigmoid", "silu"], ()),

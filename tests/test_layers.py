@@ -283,3 +283,46 @@ def test_fractional_pooling_has_pytorchs_windows(backend, spatial, lead):
             ))  # fmt: skip
         for ours, theirs in zip(*results):
             np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_convolution_and_a_relu_in_a_row_are_one_op(backend, inplace):
+    tg.manual_seed(0)
+    layers = nn.Conv2d(16, 17, 3, padding="same", padding_mode="reflect"), nn.ReLU(inplace)
+    layers = *layers, nn.Conv2d(17, 4, 2, stride=2), nn.ReLU(inplace), nn.Conv2d(4, 5, 1)
+    model = nn.Sequential(*layers)
+    with tg.use_backend(backend):
+        x = tg.randn(2, 16, 9, 12, requires_grad=True)
+        want = x
+        for layer in layers:
+            want = layer(want)
+        apart = tg.autograd.grad((want * want).sum(), [x, *model.parameters()])
+        got = model(x)
+        ops = str(got.grad_fn.next_functions)
+        assert "rectified" in ops.lower()
+        found = tg.autograd.grad((got * got).sum(), [x, *model.parameters()])
+        for one, other in zip([got, *found], [want, *apart], strict=True):
+            np.testing.assert_allclose(host(one), host(other), rtol=1e-4, atol=1e-5)
+
+
+def test_what_stands_between_a_convolution_and_a_relu_is_seen_by_those_who_look():
+    conv, relu = nn.Conv1d(1, 1, 1), nn.ReLU()
+    model = nn.Sequential(conv, relu)
+    nn.init.constant_(conv.weight, -1.0)
+    nn.init.constant_(conv.bias, 0.0)
+    x = tg.ones(1, 1, 3)
+    assert model(x).tolist() == [[[0.0, 0.0, 0.0]]]
+    seen = []
+    handle = conv.register_forward_hook(lambda module, given, out: seen.append(out.tolist()))
+    model(x)
+    handle.remove()
+    handle = relu.register_forward_pre_hook(lambda module, given: seen.append(given[0].tolist()))
+    model(x)
+    handle.remove()
+    assert seen == [[[[-1.0, -1.0, -1.0]]]] * 2
+    conv.forward = lambda x: x * 2
+    assert model(x).tolist() == [[[2.0, 2.0, 2.0]]]
+    del conv.forward
+    with tg.autocast("cpu"):
+        assert model(x).dtype == tg.bfloat16
+    assert nn.Sequential(conv)(x).tolist() == [[[-1.0, -1.0, -1.0]]]

@@ -79,12 +79,20 @@ def test_convolution(case, dtype):
     bias = sample(weight_shape[:1], dtype, 2)
     exact = [a.astype("f8") for a in (x, weight, bias)]
     want = windows.convolution(*exact, *how)
-    close(backend.convolution(x, weight, bias, *how), want)
+    found = backend.convolution(x, weight, bias, *how)
+    close(found, want)
+    rectified = backend.rectified_convolution(x, weight, bias, *how)
+    np.testing.assert_array_equal(rectified, np.maximum(found, 0))
     g = sample(want.shape, dtype, 3, 1.0)
     wanted = windows.convolution_vjp(g.astype("f8"), *exact[:2], *how)
     everything = backend.convolution_vjp(g, x, weight, *how, (True, True, True))
     for got, want in zip(everything, wanted, strict=True):
         close(got, want)
+    needs = True, True, True
+    passed = backend.rectified_convolution_vjp(g, rectified, x, weight, *how, needs)
+    wants = backend.convolution_vjp(np.where(found > 0, g, 0), x, weight, *how, needs)
+    for got, want in zip(passed, wants, strict=True):
+        np.testing.assert_array_equal(got, want)
     back = backend.transposed_convolution(g, weight, None, *how, x.shape[2:])
     np.testing.assert_array_equal(back, everything[0])
     added = sample(x.shape[1:2], dtype, 4)

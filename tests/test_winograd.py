@@ -63,6 +63,8 @@ def test_equals_the_composition_but_for_rounding(numbers):
     of_sizes = compose.convolution_vjp(sizes[3], *sizes[:2], *how)[:2]
     of_sizes = (compose.convolution(*sizes[:3], *how), *of_sizes)
     got = convolution.convolution(x, weight, bias, *how)
+    rectified = convolution.convolution(x, weight, bias, *how, rectified=True)
+    np.testing.assert_array_equal(rectified, np.maximum(got, 0))
     gots = (got, *convolution.convolution_vjp(g, x, weight, *how, (True, True, False))[:2])
     for got, want, of_size in zip(gots, wants, of_sizes, strict=True):
         assert got.dtype == np.float32

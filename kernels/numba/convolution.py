@@ -70,7 +70,7 @@ def _packed(weight, groups, row_step, places, rows):
     return packed
 
 
-def _run(x, packed, steps, bias, planes, grid, place, out):
+def _run(x, packed, steps, bias, planes, grid, place, rectified, out):
     """Fills out (samples, groups, numbers) from x (samples, groups, numbers)."""
     items, blocks = x.shape[0] * x.shape[1], packed.shape[1]
     few = bias.shape[1] <= gathered.FEW
@@ -79,7 +79,7 @@ def _run(x, packed, steps, bias, planes, grid, place, out):
     parts = min(blocks, -(-tasks // items))
     items *= parts
     each = -(-items // tasks)
-    split = parts, each, items
+    split = parts, each, items, int(rectified)
     width = columns(x.dtype)
     count = -(-items // each)
     convolve = gathered.convolve_few if few else gathered.convolve
@@ -107,26 +107,26 @@ def _as_planes(stride, padding, dilation):
     return (1, *stride), (0, *padding), (1, *dilation)
 
 
-def convolution(input, weight, bias, stride, padding, dilation, groups):
+def convolution(input, weight, bias, stride, padding, dilation, groups, rectified=False):
     """Cross-correlation of (N, C, H, W) with (O, C / groups, KH, KW), or (N, C, L) with
-    (O, C / groups, K), plus bias by channel.
+    (O, C / groups, K), plus bias by channel. rectified: 0 in place of what is below.
     """
     if input.ndim == weight.ndim == 3:
         if _short(input.shape[0] * len(weight) * input.shape[2] // max(1, stride[0]), weight):
             return NotImplemented
-        how = *_as_planes(stride, padding, dilation), groups
+        how = *_as_planes(stride, padding, dilation), groups, rectified
         return _line(convolution(_plane(input), _plane(weight), bias, *how))
     if not _served(input, weight, bias, stride, padding, dilation, groups):
         return NotImplemented
     kernel, samples, channels = weight.shape[2:], input.shape[0], weight.shape[0]
     grid = positions_of(input.shape[2:], kernel, stride, padding, dilation)
     if disjoint.served(grid, weight, stride, padding, dilation, groups):
-        return disjoint.convolve(input, plain(weight), bias, stride, grid)
+        return disjoint.convolve(input, plain(weight), bias, stride, grid, rectified)
     bias = np.zeros(channels, input.dtype) if bias is None else plain(bias)
     if minimal.served(weight, grid, stride, padding, dilation, groups):
         out = np.empty((samples, channels, *grid), input.dtype)
-        of = plain(input), plain(weight)
-        if minimal.convolve(*of, False, bias, stride[0], padding, dilation, groups, out):
+        of = plain(input), plain(weight), False, bias, stride[0], padding, dilation, groups
+        if minimal.convolve(*of, rectified, out):
             return out
     how = weight.shape[1], input.shape[2:], kernel, stride, padding, dilation
     planes, grid, steps = _forward(*how)
@@ -140,6 +140,7 @@ def convolution(input, weight, bias, stride, padding, dilation, groups):
         planes,
         grid,
         (*grid[:2], 0, 1, 0, 1),
+        rectified,
         out.reshape(samples, groups, -1),
     )
     return out
@@ -234,7 +235,7 @@ def _input_gradient(g, shape, weight, bias, stride, padding, dilation, groups):
         disjoint.input_gradient(g, plain(weight), bias, stride, out)
         return out
     if minimal.served(weight, g.shape[2:], *how) and minimal.convolve(
-        g, plain(weight), True, bias, stride[0], padding, dilation, groups, out
+        g, plain(weight), True, bias, stride[0], padding, dilation, groups, False, out
     ):
         return out
     channels = weight.shape[0] // groups, per_group
@@ -252,6 +253,7 @@ def _input_gradient(g, shape, weight, bias, stride, padding, dilation, groups):
             planes,
             grid,
             place,
+            False,
             out.reshape(samples, groups, -1),
         )
     return out

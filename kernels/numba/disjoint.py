@@ -63,9 +63,12 @@ def _to_columns(channel, x, size, kernel, stride, positions, columns):
 
 
 @Tasks
-def _from_columns(channel, columns, bias, size, kernel, stride, positions, out):
-    """The inverse of `_to_columns`, into out (N, C, numbers), plus bias by channel."""
+def _from_columns(channel, columns, bias, size, kernel, stride, positions, rectified, out):
+    """The inverse of `_to_columns`, into out (N, C, numbers), plus bias by channel; if rectified, 0
+    in place of what is below.
+    """
     across, added = positions[1], bias[channel]
+    least = out.dtype.type(0 if rectified else -np.inf)
     for line in range(out.shape[0] * positions[0]):
         sample, i = line // positions[0], line % positions[0]
         target = out[sample, channel]
@@ -73,12 +76,13 @@ def _from_columns(channel, columns, bias, size, kernel, stride, positions, out):
             source = columns[channel, k]
             at = (i * stride[0] + k // kernel[1]) * size[1] + k % kernel[1]
             if stride[1] == 1:
-                add_to_line(source, line * across, added, target, at, across)
+                add_to_line(source, line * across, added, least, target, at, across)
             elif stride[1] == 2:
-                add_to_every_second(source, line * across, added, target, at, across)
+                add_to_every_second(source, line * across, added, least, target, at, across)
             else:
                 for j in range(across):
-                    target[at + j * stride[1]] = source[line * across + j] + added
+                    value = source[line * across + j] + added
+                    target[at + j * stride[1]] = least if value <= least else value
 
 
 def _columns(x, kernel, stride, positions):
@@ -92,14 +96,15 @@ def _columns(x, kernel, stride, positions):
     return out.reshape(-1, out.shape[2])
 
 
-def _spread(columns, bias, kernel, stride, positions, out):
-    """Fills what the windows have of out (N, C, H, W) from its columns, plus bias by channel."""
+def _spread(columns, bias, kernel, stride, positions, rectified, out):
+    """Fills what the windows have of out (N, C, H, W) from its columns, see `_from_columns`."""
     samples, channels, *size = out.shape
     if max(*kernel, *stride) == 1:
         size, positions = [1, math.prod(size)], (1, math.prod(positions))
     apart = columns.reshape(channels, math.prod(kernel), -1)
     flat = out.reshape(samples, channels, -1)
-    _from_columns(channels, apart, bias, tuple(size), tuple(kernel), stride, positions, flat)
+    how = tuple(size), tuple(kernel), stride, positions, int(rectified)
+    _from_columns(channels, apart, bias, *how, flat)
 
 
 def _lines(x, kernel):
@@ -112,16 +117,17 @@ def _flat(g):
     return _columns(g, (1, 1), (1, 1), g.shape[2:])
 
 
-def convolve(x, weight, bias, stride, positions):
-    """(N, O, *positions); bias may be None."""
+def convolve(x, weight, bias, stride, positions, rectified):
+    """(N, O, *positions); bias may be None. rectified: 0 in place of what is below."""
     kernel, matrix = weight.shape[2:], weight.reshape(len(weight), -1)
     shape = len(x), len(weight), *positions
     if math.prod(positions) == 1:
-        return product(_lines(x, kernel), matrix.T, bias).reshape(shape)
+        out = product(_lines(x, kernel), matrix.T, bias).reshape(shape)
+        return np.maximum(out, 0, out=out) if rectified else out
     found = product(matrix, _columns(x, kernel, stride, positions))
     out = np.empty(shape, x.dtype)
     bias = np.zeros(len(weight), x.dtype) if bias is None else plain(bias)
-    _spread(found, bias, (1, 1), (1, 1), positions, out)
+    _spread(found, bias, (1, 1), (1, 1), positions, rectified, out)
     return out
 
 
@@ -140,7 +146,7 @@ def input_gradient(g, weight, bias, stride, out):
     covered = zip(out.shape[2:], kernel, stride, positions, strict=True)
     if any(s != k or n != k * p for n, k, s, p in covered):
         out[...] = added
-    _spread(product(matrix.T, _flat(g)), bias, kernel, stride, positions, out)
+    _spread(product(matrix.T, _flat(g)), bias, kernel, stride, positions, False, out)
 
 
 def weight_gradient(g, x, stride, weight):

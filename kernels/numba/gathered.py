@@ -131,8 +131,10 @@ def _tiles(buffer, weights, steps, count, width, zero, rows, wide_rows, wide):
 
 
 @part
-def _into_place(wide, length, count, bias, channel, grid, place, out):
-    """The positions of `count` channels, bias added, to their places in the flat planes `out`."""
+def _into_place(wide, length, count, bias, least, channel, grid, place, out):
+    """The positions of `count` channels, bias added, `least` for what is below, to their places in
+    the flat planes `out`.
+    """
     rows, columns, row_size = grid
     height, width, first_down, step_down, first_across, step_across = place
     for r in range(count):
@@ -142,12 +144,13 @@ def _into_place(wide, length, count, bias, channel, grid, place, out):
             source = r * length + i * row_size
             target = (plane + first_down + i * step_down) * width + first_across
             if step_across == 1:
-                add_to_line(wide, source, added, out, target, columns)
+                add_to_line(wide, source, added, least, out, target, columns)
             elif step_across == 2:
-                add_to_every_second(wide, source, added, out, target, columns)
+                add_to_every_second(wide, source, added, least, out, target, columns)
             else:
                 for j in range(columns):
-                    out[target + j * step_across] = wide[source + j] + added
+                    value = wide[source + j] + added
+                    out[target + j * step_across] = least if value <= least else value
 
 
 @Tasks
@@ -156,9 +159,10 @@ def convolve(task, x, packed, steps, bias, planes, grid, place, tile_width, out,
 
     x (samples, groups, numbers), packed (groups, blocks, terms, ROWS), out (samples, groups,
     numbers); planes: what `_fill` needs. Channels of a group are bias.shape[1]. split: parts of a
-    sample's channels, items a task, items in all.
+    sample's channels, items a task, items in all; and whether 0 stands for what is below.
     """
-    parts, each, items = split
+    parts, each, items, rectified = split
+    least = x.dtype.type(0 if rectified else -np.inf)
     first, last = task * each, min(items, (task + 1) * each)
     groups, blocks = packed.shape[:2]
     channels = bias.shape[1]
@@ -182,7 +186,7 @@ def convolve(task, x, packed, steps, bias, planes, grid, place, tile_width, out,
             there = min(ROWS, channels - channel)
             weights = packed[group, block]
             _tiles(buffer, weights, steps, there, tile_width, zero, rows, wide_rows, wide)
-            _into_place(wide, length, there, bias[group], channel, grid, place, out[sample, group])
+            _into_place(wide, length, there, bias[group], least, channel, grid, place, out[sample, group])
 
 
 @Tasks
@@ -194,6 +198,7 @@ def convolve_few(task, x, packed, steps, bias, planes, grid, place, tile_width, 
     written waits until they have left the processor, which takes longer than all sums of 7 x 7.
     """
     first, last = task * split[1], min(split[2], (task + 1) * split[1])
+    least = x.dtype.type(0 if split[3] else -np.inf)
     groups, channels = bias.shape
     lanes = tile_width // VECTORS
     step = LINE * lanes
@@ -229,7 +234,7 @@ def convolve_few(task, x, packed, steps, bias, planes, grid, place, tile_width, 
         for i in range(some):
             sample, group = (begin + i) // groups, (begin + i) % groups
             lines = wide[i * FEW * length :]
-            _into_place(lines, length, channels, bias[group], 0, grid, place, out[sample, group])
+            _into_place(lines, length, channels, bias[group], least, 0, grid, place, out[sample, group])
 
 
 @Tasks

@@ -93,23 +93,27 @@ def copy_every_second(typing_context, a, a_start, b, b_start, count):
 
 
 def _add_to_line(step):
-    """The instruction that writes a line plus a number, `step` places apart."""
+    """The instruction that writes a line plus a number, `least` in place of what is below it,
+    `step` places apart.
+    """
 
-    def instruction(typing_context, a, a_start, added, b, b_start, count):
+    def instruction(typing_context, a, a_start, added, least, b, b_start, count):
         n = types.intp
 
         def generate(context, builder, signature, values):
             emit = Emit(context, builder, signature.args[0].dtype)
-            a, a_start, added, b, b_start, count = values
+            a, a_start, added, least, b, b_start, count = values
             source = emit.at(emit.data(signature.args[0], a), a_start)
-            target = emit.at(emit.data(signature.args[3], b), b_start)
-            added = emit.broadcast(added)
+            target = emit.at(emit.data(signature.args[4], b), b_start)
+            added, least = emit.broadcast(added), emit.broadcast(least)
             loop, place = _vectors(builder, emit, count)
             with loop as found:
                 at = place(found.index)
                 left = builder.sub(count, at)
                 mask = emit.mask(left, 0)
                 value = builder.fadd(emit.masked_load(emit.at(source, at), mask), added)
+                below = builder.fcmp_ordered("<=", value, least)  # no nan is
+                value = builder.select(below, least, value)
                 if step == 1:
                     emit.masked_store(value, emit.at(target, at), mask)
                 else:
@@ -120,12 +124,12 @@ def _add_to_line(step):
                         emit.masked_store(part, where, _even(emit, emit.mask(wide, first)))
             return context.get_dummy_value()
 
-        return types.void(a, n, a.dtype, b, n, n), generate
+        return types.void(a, n, a.dtype, a.dtype, b, n, n), generate
 
     return _instruction(instruction)
 
 
-# b[b_start + j] = a[a_start + j] + added for j below `count`; and the same at b[b_start + 2 j].
+# b[b_start + j] = max(a[a_start + j] + added, least) for j below `count`; and at b[b_start + 2 j].
 add_to_line, add_to_every_second = _add_to_line(1), _add_to_line(2)
 
 

@@ -67,7 +67,7 @@ def _part(plane, x, size, apart, of_phase, parts):
 def _join(plane, parts, size, apart, of_phase, out):
     """The inverse of `_part`."""
     target = out[plane]
-    zero = out.dtype.type(0)
+    zero, lowest = out.dtype.type(0), out.dtype.type(-np.inf)
     for phase in range(apart * apart):
         source = parts[phase, plane]
         down, across = phase // apart, phase % apart
@@ -76,7 +76,7 @@ def _join(plane, parts, size, apart, of_phase, out):
         for i in range(rows):
             at = (i * apart + down) * size[1] + across
             if apart == 2:
-                add_to_every_second(source, i * of_phase[1], zero, target, at, columns)
+                add_to_every_second(source, i * of_phase[1], zero, lowest, target, at, columns)
             else:
                 for j in range(columns):
                     target[at + j * apart] = source[i * of_phase[1] + j]
@@ -106,19 +106,24 @@ def _groups(array, groups):
     return [plain(part) for part in np.split(array, groups, 1)]
 
 
-def convolve(x, weight, turned, bias, stride, padding, dilation, groups, out):
+def _each(weight, groups):
+    """Each group's windows."""
+    return [weight] if groups == 1 else np.split(weight, groups)
+
+
+def convolve(x, weight, turned, bias, stride, padding, dilation, groups, rectified, out):
     """Fills out as `winograd.convolve` does, which says whether all is finite."""
     apart = dilation[0]
     inner = tuple(p // apart for p in padding)
     finite = True
     each = out.shape[1] // groups
-    inputs, weights = _groups(x, groups), np.split(weight, groups)
+    inputs, weights = _groups(x, groups), _each(weight, groups)
     for group, (part, of_weight) in enumerate(zip(inputs, weights, strict=True)):
         own = slice(group * each, (group + 1) * each)
         shape = out.shape[0], each, *out.shape[2:]
         whole = out if groups == 1 else np.empty(shape, out.dtype)
         found = whole if apart == 1 else np.empty(_room(shape, apart), out.dtype)
-        given = _phases(part, apart), of_weight, turned, bias[own], stride, inner
+        given = _phases(part, apart), of_weight, turned, bias[own], stride, inner, rectified
         finite = winograd.convolve(*given, found) and finite
         if apart > 1:
             planes = shape[0] * shape[1]
@@ -134,7 +139,7 @@ def weight_gradient(g, x, stride, padding, dilation, groups, weight):
     """Fills weight (O, C / groups, K, K) from g (N, O, H', W') and x (N, C, H, W)."""
     apart = dilation[0]
     inner = tuple(p // apart for p in padding)
-    parts = zip(_groups(g, groups), _groups(x, groups), np.split(weight, groups), strict=True)
+    parts = zip(_groups(g, groups), _groups(x, groups), _each(weight, groups), strict=True)
     for of_output, of_input, of_weight in parts:
         given = _phases(of_output, apart), _phases(of_input, apart), stride, inner
         winograd.weight_gradient(*given, of_weight)

@@ -129,11 +129,12 @@ def _inputs(x, size, corner, channels, lines, first, grid, of, staged, count, ti
 
 @Tasks
 def _convolve_lines(
-    task, x, size, padding, channels, packed, bias, outputs, lines, grid, of, turned, out, spoiled
+    task, x, size, padding, channels, packed, bias, outputs, lines, grid, of, turned, rectified, out, spoiled
 ):
     """A share of the output's lines of tiles: `lines` are all and as many as a task has. grid:
     tiles down and across a sample's output, and its height and width. of: outputs and window of the
-    form, stride. spoiled[task] tells whether some result is not finite.
+    form, stride. rectified: 0 in place of results below. spoiled[task] tells whether some result is
+    not finite.
 
     The stride parts the input into phases, which are channels more; turned, it parts the output.
     """
@@ -162,6 +163,7 @@ def _convolve_lines(
     a_rows, c_rows = rows * depth, rows * out_pitch
     zero = np.zeros(WIDTH, x.dtype)
     spoil = False
+    least = x.dtype.type(0 if rectified else -np.inf)
     for offset in range(write_step * write_step):
         to_down, to_across = offset // write_step, offset % write_step
         corner = -padding[0], -padding[1]
@@ -212,15 +214,16 @@ def _convolve_lines(
             for j in range(0, of_line, out_pitch):
                 numbers = result[j : j + out_pitch]
                 for k in range(out_pitch):
-                    numbers[k] += bias[k]
-                    spoil |= not abs(numbers[k]) < np.inf
+                    value = numbers[k] + bias[k]
+                    spoil |= not abs(value) < np.inf
+                    numbers[k] = least if value <= least else value
             unstage(result, write_step * m, wide, out_pitch, out, plane, size_out, top, outputs)
     spoiled[task] = spoil
 
 
-def convolve(x, weight, turned, bias, stride, padding, out):
+def convolve(x, weight, turned, bias, stride, padding, rectified, out):
     """Fills out (N, O, H', W') from x (N, C, H, W) and weight (O, C, K, K); turned: the adjoint,
-    weight is (C, O, K, K). Returns whether all is finite: nan and infinities spoil the tiles that
+    weight is (C, O, K, K). rectified: 0 in place of what is below. Returns whether all is finite: nan and infinities spoil the tiles that
     they are in.
     """
     samples, channels = x.shape[:2]
@@ -243,7 +246,7 @@ def convolve(x, weight, turned, bias, stride, padding, out):
     spoiled = np.empty(tasks, np.int64)
     _convolve_lines(
         tasks, x.reshape(-1), x.shape[2:], padding, channels, packed, added, outputs, (lines, each),
-        grid, of, turned, out.reshape(-1), spoiled,
+        grid, of, turned, int(rectified), out.reshape(-1), spoiled,
     )  # fmt: skip
     return not spoiled.any()
 
@@ -290,10 +293,11 @@ def _gather(task, x, size, padding, channels, g, outputs, lines, grid, of, input
 
 
 @Tasks
-def _multiply(task, inputs, gradients, count, channels, phases, panels, sums):
+def _multiply(task, inputs, gradients, count, channels, phases, panels, begun, sums):
     """Adds to sums (n * n, panels, phases * channels, WIDTH), for one place and panel, the products
-    of `count` tiles.
+    of `count` tiles; they start from 0 if no others have begun them.
     """
+    zero = np.zeros(WIDTH, inputs.dtype)
     pitch = -(-channels // LANES) * LANES
     rows = np.arange(channels)
     out_rows = rows * WIDTH
@@ -305,13 +309,14 @@ def _multiply(task, inputs, gradients, count, channels, phases, panels, sums):
         at = place * sums_step + (panel * phases + phase) * channels * WIDTH
         for start in range(0, count, CHANNELS):
             some = min(CHANNELS, count - start)
+            first, first_at, by_row = (sums, at, 1) if begun or start else (zero, 0, 0)
             for channel in range(0, channels, ROWS):
                 tile(
                     inputs, place * step + start * depth + phase * pitch,
                     rows, channel, depth,
                     gradients, place * g_step + (panel * count + start) * WIDTH,
                     some,
-                    sums, at, 1,
+                    first, first_at, by_row,
                     sums, at, out_rows, channel,
                     min(ROWS, channels - channel), WIDTH,
                 )  # fmt: skip
@@ -357,7 +362,7 @@ def weight_gradient(g, x, stride, padding, weight):
     each = -(-lines // parts)
     inputs = np.empty(places * apart(each * grid[1] * pitch), x.dtype)
     gradients = np.empty(places * apart(each * grid[1] * panels * WIDTH), x.dtype)
-    sums = np.zeros(places * apart(panels * phases * channels * WIDTH), x.dtype)
+    sums = np.empty(places * apart(panels * phases * channels * WIDTH), x.dtype)
     flat, of_g = x.reshape(-1), g.reshape(-1)
     for first in range(0, lines, each):
         part = first, min(lines, first + each)
@@ -366,5 +371,6 @@ def weight_gradient(g, x, stride, padding, weight):
             inputs, gradients,
         )  # fmt: skip
         count = (part[1] - first) * grid[1]
-        _multiply(places * panels, inputs, gradients, count, channels, phases, panels, sums)
+        given = inputs, gradients, count, channels, phases, panels, int(first > 0)
+        _multiply(places * panels, *given, sums)
     _windows(panels, sums, channels, outputs, (*of, weight.shape[2]), weight.reshape(-1))

@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from tensorgrad.errors import IndexRangeError
 from tensorgrad.graph import TensorCore
+from tensorgrad.nn.activation import ReLU
+from tensorgrad.nn.conv import _Conv
 from tensorgrad.nn.module import Module, indented
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.nn.registry import MODULE
@@ -136,10 +138,21 @@ class Sequential(_Numbered[Module]):
 
     def forward(self, input: Any) -> Any:
         fields = self.__dict__
+        waiting: Any = None  # a convolution that a ReLU may follow: then the two are one
         for name, role in self._roles.items():
-            if role == MODULE:
-                input = fields[name](input)
-        return input
+            if role != MODULE:
+                continue
+            module = fields[name]
+            if waiting is not None:
+                if module.__class__ is ReLU and module._hooks is None:
+                    input, waiting = waiting.rectified(input), None
+                    continue
+                input, waiting = waiting(input), None
+            if isinstance(module, _Conv) and module.joins_relu():
+                waiting = module
+            else:
+                input = module(input)
+        return input if waiting is None else waiting(input)
 
 
 class ModuleList(_Numbered[Module]):

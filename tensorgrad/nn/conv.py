@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from tensorgrad import modes
 from tensorgrad.nn import functional, init
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
+from tensorgrad.ops.convolution import conv_nd, rectified_convolution
 from tensorgrad.ops.creation import empty
 from tensorgrad.ops.windows import Sizes, each
 
@@ -150,13 +152,32 @@ class _Conv(_ConvNd):
         )
 
     def forward(self, input: Tensor) -> Tensor:
+        convolve = (functional.conv1d, functional.conv2d, functional.conv3d)[self._spatial - 1]
+        return convolve(*self._given(input))
+
+    def rectified(self, input: Tensor) -> Tensor:
+        """max(forward, 0), in one pass over the result."""
+        return conv_nd(self._spatial, *self._given(input), convolve=rectified_convolution)
+
+    def joins_relu(self) -> bool:
+        """Whether `rectified` computes what calls of this layer and of a ReLU do: nothing looks at
+        what is between them, and autocast, which goes by functions, is off.
+        """
+        return (
+            type(self).forward is _Conv.forward
+            and "forward" not in self.__dict__
+            and self._hooks is None
+            and modes.current().autocast is None
+        )
+
+    def _given(
+        self, input: Tensor
+    ) -> tuple[Tensor, Parameter, Parameter | None, Sizes, Sizes | str, Sizes, int]:
+        """The arguments of conv1d, conv2d and conv3d."""
         padding: Sizes | str = self.padding
         if self.padding_mode != "zeros":
             input, padding = functional.pad(input, self._widths(), self.padding_mode), 0
-        convolve = (functional.conv1d, functional.conv2d, functional.conv3d)[self._spatial - 1]
-        return convolve(
-            input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+        return input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
 
     def _widths(self) -> list[int]:
         """The padding as (left, right) of each dimension, the last first."""

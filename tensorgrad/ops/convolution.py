@@ -13,8 +13,10 @@ from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import unwrap
+from tensorgrad.ops.choice import where
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.linalg import matmul
+from tensorgrad.ops.pointwise import relu
 from tensorgrad.ops.reduction import total
 from tensorgrad.ops.shape import clone_of, pad_constant, reshape, take_slice, to_order, unsqueeze
 from tensorgrad.ops.windows import (
@@ -162,6 +164,34 @@ def convolution(
     return with_bias(out, bias)  # type: ignore[no-any-return]
 
 
+def _passed(g: Any, y: Any) -> Any:
+    """The gradient where a rectified result is above 0."""
+    return where(y <= 0, 0, g)
+
+
+@fused(
+    check=_check,
+    input=lambda g, y, input_shape, weight, stride, padding, dilation, groups: _input_gradient(
+        _passed(g, y), input_shape, weight, stride, padding, dilation, groups
+    ),
+    weight=lambda g, y, input, weight_shape, stride, padding, dilation, groups: _weight_gradient(
+        _passed(g, y), input, weight_shape, stride, padding, dilation, groups
+    ),
+    bias=lambda g, y: _sum_by_channel(_passed(g, y)),
+)
+def rectified_convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Tuple,
+    padding: Tuple,
+    dilation: Tuple,
+    groups: int,
+) -> Tensor:
+    """max(convolution, 0): what a layer of each in a row compute, in one pass over the result."""
+    return relu(convolution(input, weight, bias, stride, padding, dilation, groups))
+
+
 @fused(
     input=lambda g, weight, stride, padding, dilation, groups: convolution(
         g, weight, None, stride, padding, dilation, groups
@@ -230,9 +260,10 @@ def conv_nd(
     padding: Sizes | str,
     dilation: Sizes,
     groups: int,
+    convolve: Any = convolution,
 ) -> Tensor:
     """What conv1d, conv2d and conv3d share: arguments in one form, and an input without a batch
-    dimension.
+    dimension. convolve: `convolution` or `rectified_convolution`.
     """
     op = f"conv{spatial}d"
     check_arguments(op, spatial, input, weight, bias, groups)
@@ -246,9 +277,9 @@ def conv_nd(
     rest = steps, widths, gaps, groups
     batch = unsqueeze(input, 0) if input.ndim == spatial + 1 else input
     if narrow(input):
-        out = cast(convolution(wide(batch), wide(weight), wide(bias), *rest), input.dtype)
+        out = cast(convolve(wide(batch), wide(weight), wide(bias), *rest), input.dtype)
     else:
-        out = convolution(batch, weight, bias, *rest)
+        out = convolve(batch, weight, bias, *rest)
     return out if batch is input else reshape(out, tuple(out.shape[1:]))
 
 

@@ -76,6 +76,8 @@ case("conv3d stride padding", tg.conv3d, normal(1, 2, 3, 4, 3), normal(2, 1, 2, 
      padding=(1, 1, 0), groups=2)
 case("convolution", OPS["convolution"].call, normal(2, 2, 5), normal(3, 2, 3), normal(3), (1,),
      (1,), (1,), 1, torch="")
+case("rectified_convolution", OPS["rectified_convolution"].call, normal(2, 2, 5),
+     normal(3, 2, 3), normal(3), (1,), (1,), (1,), 1, torch="")
 case("conv_transpose1d", tg.conv_transpose1d, normal(2, 3, 5), normal(3, 2, 4), normal(2),
      dtypes=NARROW, stride=3, ref=spread)
 case("conv_transpose1d unbatched", tg.conv_transpose1d, normal(3, 5), normal(3, 1, 2), groups=3)
