@@ -19,7 +19,7 @@ from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError, IndexRangeError
-from tensorgrad.kernels.cuda import optimizers
+from tensorgrad.kernels.cuda import optimizers, softmax
 
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
@@ -222,6 +222,39 @@ class CupyBackend(ArrayBackend):
 
     def total_norm(self, arrays: list[Array]) -> Any:
         return optimizers.total_norm(arrays)
+
+    # ---- rows
+
+    def softmax(self, input: Array, dim: int) -> Any:
+        return softmax.over_rows("softmax", dim, input) if input.ndim else NotImplemented
+
+    def softmax_vjp(self, g: Array, y: Array, dim: int) -> Any:
+        return softmax.over_rows("softmax_vjp", dim, g, y) if y.ndim else NotImplemented
+
+    def log_softmax(self, input: Array, dim: int) -> Any:
+        return softmax.over_rows("log_softmax", dim, input) if input.ndim else NotImplemented
+
+    def log_softmax_vjp(self, g: Array, y: Array, dim: int) -> Any:
+        return softmax.over_rows("log_softmax_vjp", dim, g, y) if y.ndim else NotImplemented
+
+    def softmax_cross_entropy(
+        self, input: Array, target: Array, ignore_index: int, label_smoothing: float = 0.0
+    ) -> Any:
+        if label_smoothing:
+            return NotImplemented
+        return softmax.cross_entropy(input, target, ignore_index)
+
+    def softmax_cross_entropy_vjp(
+        self,
+        g: Array,
+        input: Array,
+        target: Array,
+        ignore_index: int,
+        label_smoothing: float,
+        aux: Array,
+    ) -> Any:
+        found = softmax.cross_entropy_vjp(g, input, target, ignore_index, aux)
+        return found if found is NotImplemented else (found, None)
 
     # ---- windows
 

@@ -11,7 +11,7 @@ be normal count as zero.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,14 +45,16 @@ def text_of(name: str, generated: str = "") -> str:
 
 
 @cache
-def kernel(source: str, name: str, dtype: str, generated: str = "") -> Callable[..., None]:
-    """The instance of a kernel for the dtype of this character: `kernel(grid, block, arguments)`.
-
-    BackendError if it does not compile.
+def kernel(
+    source: str, name: str, *parameters: str | int, generated: str = ""
+) -> Callable[..., None]:
+    """The instance of a kernel for these dtypes, by their characters, and numbers:
+    `kernel(grid, block, arguments)`. BackendError if it does not compile.
     """
     import cupy
 
-    instance = f"{name}<{C_TYPES[dtype]}>"
+    named = [C_TYPES[p] if isinstance(p, str) else str(p) for p in parameters]
+    instance = f"{name}<{', '.join(named)}>"
     text = text_of(source, generated)
     module = cupy.RawModule(code=text, options=OPTIONS, name_expressions=(instance,))
     try:
@@ -62,6 +64,16 @@ def kernel(source: str, name: str, dtype: str, generated: str = "") -> Callable[
             f"{source}: expected {instance} to compile for this GPU, got {_fault(error)}"
         ) from error
     return function
+
+
+def served(arrays: Sequence[Any]) -> bool:
+    """Whether these are arrays of the GPU and of one dtype that kernels know."""
+    import cupy
+
+    dtype = arrays[0].dtype
+    return dtype.char in C_TYPES and all(
+        isinstance(array, cupy.ndarray) and array.dtype == dtype for array in arrays
+    )
 
 
 def _fault(error: Any) -> str:

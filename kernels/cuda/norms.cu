@@ -7,7 +7,7 @@
 // Launch: squares one block of THREADS for each chunk of CHUNK elements of each array, root one.
 
 #include "lists.cuh"
-#include "sums.cuh"
+#include "groups.cuh"
 
 template <typename T>
 __global__ void __launch_bounds__(THREADS) squares(
@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(THREADS) squares(
 #pragma unroll
         for (int j = 0; j < VECTOR<T>; ++j) sum += double(part.of[j]) * double(part.of[j]);
     }
-    sum = block_sum<THREADS>(sum, shared);
+    sum = group_sum<THREADS>(sum, shared);
     if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
@@ -41,6 +41,6 @@ __global__ void __launch_bounds__(THREADS) root(
     __shared__ double shared[THREADS / 32];
     double sum = 0;
     for (long long i = threadIdx.x; i < count; i += THREADS) sum += sums[i];
-    sum = block_sum<THREADS>(sum, shared);
+    sum = group_sum<THREADS>(sum, shared);
     if (threadIdx.x == 0) *norm = T(sqrt(sum));
 }

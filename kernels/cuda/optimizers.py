@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.kernels.cuda.loader import C_TYPES, kernel
+from tensorgrad.kernels.cuda.loader import kernel, served
 
 Array = Any
 
@@ -61,16 +61,6 @@ def table_of(lists: Sequence[Sequence[Array]]) -> tuple[Array, int, int]:
     return cupy.asarray(np.array(rows, np.int64)), len(rows), chunks
 
 
-def served(arrays: Sequence[Array]) -> bool:
-    """Whether these are arrays of the GPU and of one dtype that kernels know."""
-    import cupy
-
-    dtype = arrays[0].dtype
-    return dtype.char in C_TYPES and all(
-        isinstance(array, cupy.ndarray) and array.dtype == dtype for array in arrays
-    )
-
-
 def step_elements(text: str, lists: list[list[Array]], numbers: list[float]) -> Any:
     """Run a trace over the elements of lists of arrays, x0 from the first, and write in place.
 
@@ -93,7 +83,7 @@ def step_elements(text: str, lists: list[list[Array]], numbers: list[float]) -> 
     table, rows, chunks = table_of(ready)
     if chunks:
         rule = rule_of(text, len(lists), len(numbers))
-        step = kernel("steps.cu", "step_elements", lists[0][0].dtype.char, rule)
+        step = kernel("steps.cu", "step_elements", lists[0][0].dtype.char, generated=rule)
         given = table, np.int32(rows), structure(numbers or [0.0], "f8")
         step((chunks,), (THREADS,), given)
     return None
@@ -117,7 +107,7 @@ def step_rows(rows: Array, text: str, lists: list[list[Array]], numbers: list[fl
     blocks = -(-tables[1].size // THREADS)
     if blocks:
         rule = rule_of(text, len(lists), len(numbers))
-        step = kernel("steps.cu", "step_rows", tables[0].dtype.char, rule)
+        step = kernel("steps.cu", "step_rows", tables[0].dtype.char, generated=rule)
         places = structure([table.data.ptr for table in tables], "i8")
         values = structure(numbers or [0.0], "f8")
         given = rows, np.int32(rows.size), np.int32(shape[1]), places, values

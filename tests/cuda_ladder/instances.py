@@ -38,5 +38,15 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def kernels(text: str) -> list[str]:
     """The instances of a text's kernels, as C++ names them."""
-    names = re.findall(r"__global__ void (?:__launch_bounds__\([^)]*\) )?(\w+)\(", text)
-    return [f"{name}<{kind}>" for name in names for kind in loader.C_TYPES.values()]
+    found = re.findall(
+        r"template <typename T(, int GROUP)?>\n"
+        r"__global__ void (?:__launch_bounds__\([^)]*\) )?(\w+)\(",
+        text,
+    )
+    assert len(found) == text.count("__global__ void")
+    return [
+        f"{name}<{kind}{group}>"
+        for grouped, name in found
+        for kind in loader.C_TYPES.values()
+        for group in ((", 32", ", 256") if grouped else ("",))
+    ]

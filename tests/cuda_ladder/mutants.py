@@ -28,8 +28,8 @@ CHANGES = {
     "half the lanes": (r"\b16; step > 0", "8; step > 0"),
     "wrong stride": (r"\+= THREADS\b", "+= THREADS + 1"),
     "wrong start": (r"(?<== )threadIdx\.x\b", "threadIdx.x + 1"),
-    "wrong warp": (r"(?<!THREADS) / 32\b", " / 16"),
-    "half the memory": (r"\[THREADS / 32\]", "[THREADS / 64]"),
+    "wrong warp": (r"(?<!THREADS)(?<!BLOCK) / 32\b", " / 16"),
+    "half the memory": (r" / 32\];", " / 64];"),
     "wrong chunk": (r"\* CHUNK\b", "* (CHUNK - 1)"),
     "wrong place": (r"k == 1\b", "k == 0"),
     "any alignment": (r"\(?\w+ & 15\)? == 0", "true"),
@@ -42,6 +42,11 @@ CHANGES = {
     "no root": (r"sqrt\(sum\)", "sum"),
     "wrong sign": (r"return T\(-1\)", "return T(1)"),
     "wrong bound": (r"return x > high \? high : x", "return x"),
+    "no peak": (r"exp\(x - peak\)", "exp(x)"),
+    "another class": (r"j == named\b", "j == named + 1"),
+    "all classes": (r"named == ignored", "false"),
+    "another thread": (r" % GROUP\b", " % GROUP + 1"),
+    "one more row": (r"row >= rows", "row > rows"),
     "wrong choice": (r"condition \? a : b", "condition ? b : a"),
 }
 

@@ -38,10 +38,10 @@ def test_headers_and_generated_text_are_put_in_place(folder: Path, cuda: Any) ->
         for char in "fd":
             out = cuda.xp.zeros(3, char)
             generated = f"constexpr double SHIFT = {shift};"
-            fill = loader.kernel("fill.cu", "fill", char, generated)
+            fill = loader.kernel("fill.cu", "fill", char, generated=generated)
             fill((1,), (3,), (out,))
             assert out.tolist() == [41 + shift] * 3
-            assert loader.kernel("fill.cu", "fill", char, generated) is fill
+            assert loader.kernel("fill.cu", "fill", char, generated=generated) is fill
 
 
 def test_a_header_is_there_once_and_lines_keep_their_numbers(folder: Path) -> None:
