@@ -305,10 +305,11 @@ class NumbaBackend(
         rates: tuple[float, float],
         seed: int,
         workers: int,
+        bags: tuple[Array, Array] | None,
     ) -> None:
         self._word2vec.train(
             tokens, bounds, inputs, outputs, keep, noise, paths, window, negatives, cbow, rates,
-            seed, workers,
+            seed, workers, bags,
         )  # fmt: skip
 
     # ---- random numbers

@@ -30,6 +30,7 @@ import program
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.text import (
+    FastText,
     KeyedVectors,
     LineSentences,
     Phrases,
@@ -63,12 +64,12 @@ def sentences_of(path: Path | None) -> Any:
 
 def learn(options: Any, sentences: Any) -> tuple[KeyedVectors, float, float]:
     """Vectors by Word2Vec; the loss on the first sentences, and words a second."""
-    if options.checkpoint is not None and options.checkpoint.exists():
-        model = Word2Vec.load(options.checkpoint)
-        resume = True
+    kind: Any = FastText if options.subwords else Word2Vec
+    resume = options.checkpoint is not None and options.checkpoint.exists()
+    if resume:
+        model = kind.load(options.checkpoint)
     else:
-        resume = False
-        model = Word2Vec(
+        model = kind(
             vector_size=options.size,
             window=options.window,
             min_count=options.min_count,
@@ -187,6 +188,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         min_count={"type": int, "default": 5, "help": "of a word that gets a vector"},
         rate={"type": float, "default": 0.025, "help": "of learning, at first"},
         workers={"type": int, "help": "threads; all if not given; 1 repeats itself"},
+        subwords={"action": "store_true", "help": "words are made of their n-grams, as fastText's"},
         phrases={"action": "store_true", "help": "join pairs as new_york"},
         save={"type": Path, "help": "put the vectors here, in word2vec's text format"},
     )  # fmt: skip

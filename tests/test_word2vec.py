@@ -21,8 +21,11 @@ def tables(words, size, dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("cbow", [False, True])
 @pytest.mark.parametrize("by_path", [False, True])
+@pytest.mark.parametrize("bagged", [False, True])
 @pytest.mark.parametrize(("window", "negatives", "size"), [(3, 4, 5), (1, 1, 100), (7, 20, 40)])
-def test_one_worker_does_what_the_plain_steps_do(dtype, cbow, by_path, window, negatives, size):
+def test_one_worker_does_what_the_plain_steps_do(
+    dtype, cbow, by_path, bagged, window, negatives, size
+):
     rng = np.random.default_rng(1)
     words = 23
     lengths = [9, 0, 1, 40, 2]
@@ -35,7 +38,9 @@ def test_one_worker_does_what_the_plain_steps_do(dtype, cbow, by_path, window, n
     bounds = np.cumsum([0, *lengths])
     mine, start = tables(words, size, dtype), tables(words, size, dtype).astype("f8")
     wanted = start.copy()
-    options = noise, paths, window, negatives, cbow, (0.1, 0.02), 7, 1
+    ends = np.cumsum([0, *rng.integers(1, 7, words)])
+    bags = (ends, rng.integers(0, words, ends[-1])) if bagged else None
+    options = noise, paths, window, negatives, cbow, (0.1, 0.02), 7, 1, bags
     word2vec.train(tokens, bounds, *mine, keep, *options)
     word_steps.train(tokens, bounds, *wanted, keep, *options)
     assert np.abs(wanted - start).max() > 0.02
@@ -66,7 +71,7 @@ def test_words_of_a_topic_come_near_each_other(cbow, by_path, workers):
         for epoch in range(3):
             word2vec.train(
                 tokens, bounds, vectors, outputs, keep, noise, paths, 5, 5, cbow, (0.1, 0.02),
-                epoch, workers,
+                epoch, workers, None,
             )  # fmt: skip
         answers.append(vectors)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -106,5 +111,5 @@ def test_the_loss_is_that_of_the_right_and_the_wrong_words():
         steps = [step for step in paths[word].tolist() if step[0] >= 0]
         signed = [(2 * right - 1) * score[other, node] for node, right in steps]
         wanted.append(-sum(np.log(1 / (1 + np.exp(-value))) for value in signed))
-    found = word_steps.loss(tokens, bounds, inputs, outputs, None, paths, 1, 0, False)
+    found = word_steps.loss(tokens, bounds, inputs, outputs, None, paths, 1, 0, False, None)
     assert found == pytest.approx(np.mean(wanted), rel=1e-12)

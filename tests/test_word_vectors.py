@@ -7,7 +7,8 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.errors import SerializationError
-from tensorgrad.text import LineSentences, Word2Vec, word2vec
+from tensorgrad.text import FastText, LineSentences, Word2Vec, word2vec
+from tensorgrad.text.subwords import bucket_of, ngrams
 
 
 def topics(count=300, seed=0):
@@ -159,3 +160,55 @@ def test_calls_out_of_order_are_refused(tmp_path):
     tg.save({"no": "model"}, tmp_path / "other.st")
     with pytest.raises(SerializationError, match="expected a file that Word2Vec"):
         Word2Vec.load(tmp_path / "other.st")
+
+
+def morphology(count=600):
+    """Sentences of the forms of one verb, beside words that only one of them has."""
+    random = np.random.default_rng(0)
+    stems = ["walk", "jump", "look", "call"]
+    sentences = []
+    for _ in range(count):
+        stem = random.integers(0, 4)
+        forms = [stems[stem] + end for end in ("", "s", "ed")]
+        sentences.append([*random.permutation(forms), f"near{stem}", f"far{stem}"])
+    return [[str(word) for word in sentence] for sentence in sentences]
+
+
+@pytest.mark.parametrize("sg", [0, 1])
+def test_words_never_seen_are_near_those_that_share_their_parts(sg, tmp_path):
+    options = {**SMALL, "vector_size": 16, "alpha": 0.05}
+    model = FastText(morphology(), sg=sg, min_n=3, max_n=5, **options)
+    assert "walking" in model.wv
+    assert "walking" not in model.wv.index_to_key
+    assert model.wv.most_similar("walking", topn=1)[0][0].startswith("walk")
+    assert model.wv.similarity("walking", "walked") > model.wv.similarity("walking", "jumped")
+    with pytest.raises(KeyError, match="known n-grams, got 'qqq'"):
+        model.wv["qqq"]
+    rows = [model.wv.get_index("walk"), *model.wv.subwords.rows("walk")]
+    np.testing.assert_allclose(model.wv["walk"], model.wv.table[rows].mean(0), atol=1e-6)
+    model.save(tmp_path / "model.st")
+    again = FastText.load(tmp_path / "model.st")
+    np.testing.assert_array_equal(again.wv["walking"], model.wv["walking"])
+    np.testing.assert_array_equal(again.wv.vectors, model.wv.vectors)
+    with pytest.raises(SerializationError, match="that Word2Vec"):
+        Word2Vec.load(tmp_path / "model.st")
+
+
+def test_ngrams_and_their_buckets_are_fasttexts():
+    assert ngrams("ab", 2, 3) == ["<a", "<ab", "ab", "ab>", "b>"]
+    assert ngrams("a", 1, 2) == ["<a", "a", "a>"]
+    assert ngrams("", 3, 6) == []
+    # 32-bit FNV-1a of "a" and "foobar", from the tables of its authors.
+    assert bucket_of("a", 1 << 32) == 0xE40C292C
+    assert bucket_of("foobar", 1 << 32) == 0xBF9CF968
+    with pytest.raises(ValueError, match="min_n <= max_n, got 4 and 3"):
+        FastText(min_n=4, max_n=3)
+    with pytest.raises(ValueError, match="bucket of at least 1, got 0"):
+        FastText(bucket=0)
+
+
+def test_buckets_are_gensims():
+    fasttext = pytest.importorskip("gensim.models.fasttext")
+    for word in ("walking", "Größe", "日本語"):
+        mine = [bucket_of(ngram, 1000) for ngram in ngrams(word, 3, 6)]
+        assert sorted(mine) == sorted(fasttext.ft_ngram_hashes(word, 3, 6, 1000))

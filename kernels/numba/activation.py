@@ -5,8 +5,8 @@ The compositions move 6 to 30. Against them on two threads: 15 to 100 times on 1
 3), and from 20 elements on where there is an exponential.
 
 A text is what `generated` makes a loop of: forward it says y1 of x0, the input; backward y2 of x0,
-the gradient of the output, and x1, the input (of `relu`, `sigmoid` and `tanh` the output). Where pieces
-meet, and of nan, the values and slopes are those of the ops in `tensorgrad.ops`.
+the gradient of the output, and x1, the input (of `relu`, `sigmoid` and `tanh` the output). Where
+pieces meet, and of nan, the values and slopes are those of the ops in `tensorgrad.ops`.
 """
 
 import numba

@@ -4,10 +4,11 @@ softmax (Mikolov et al. 2013, https://arxiv.org/abs/1310.4546). Knows arrays of 
 At each place of the text some input rows meet some output rows: in skip-gram the vectors of the
 words around it, in CBOW their mean; with negative sampling the word itself and words drawn as noise
 for all of its window (Ji et al. 2016, https://arxiv.org/abs/1604.04661), with hierarchical softmax
-the inner nodes on the word's path. Their scores, the updates of one side and those of the other are
-three small products, from the values before the step; updates are added, so that a row that is met
-twice gets both. A mean's gradient goes whole to each of its words, as in the authors' program:
-shared out among them, CBOW had 0.18 of WordSim-353 where it has 0.26 to 0.31 (5 epochs).
+the inner nodes on the word's path. Where words have bags of rows, as fastText's, a vector is the
+mean of a bag. Scores, the updates of one side and those of the other are three small products, from
+the values before the step; updates are added, so that a row that is met twice gets both. A mean's
+gradient goes whole to each of its rows, as in the authors' programs: shared out among the words,
+CBOW had 0.18 of WordSim-353 where it has 0.26 to 0.31 (5 epochs).
 
 Workers share out the sentences of a text and write the same two tables without locks (Recht et al.
 2011): with one worker the result is the seed's, with more it is not. A word's rows are about 1 kB,
@@ -74,6 +75,18 @@ def _around(words, count, place, reach, size, starts):
 
 
 @serial
+def _bags(word_starts, m, size, bags, rows, starts, ends):
+    """Where the rows of m words' bags are, one bag after another, and where each bag ends."""
+    found = 0
+    for i in range(m):
+        word = word_starts[i] // size
+        for k in range(bags[word], bags[word + 1]):
+            starts[found] = rows[k] * size
+            found += 1
+        ends[i] = found
+
+
+@serial
 def _fetch_row(table, start, size, line):
     for d in range(0, size, line):
         fetch(table, start + d)
@@ -123,7 +136,7 @@ def _most(window, negatives, nodes):
 @Tasks
 def _part(
     part, parts, tokens, bounds, inputs, outputs, keep, noise, nodes, rates, state,
-    window, negatives, cbow, room, whole_room, size, line,
+    window, negatives, cbow, bags, bag_rows, room, whole_room, size, line,
 ):  # fmt: skip
     """The sentences of one worker, with rooms of its own for what is computed."""
     sentences = bounds.size - 1
@@ -132,17 +145,19 @@ def _part(
     state = _next(_next(state + part * 0x9E3779B9))
     most = _most(window, negatives, nodes)
     # Output rows are of this place and of the next, whose are on their way.
-    whole_numbers = whole_room[part, : 5 * most].reshape((5, most))
-    a_starts, rows, rest, b_starts = (
-        whole_numbers[0], whole_numbers[1], whole_numbers[2], whole_numbers[3:],
+    whole_numbers = whole_room[part, : 6 * most].reshape((6, most))
+    a_starts, rows, rest, bag_ends, b_starts = (
+        whole_numbers[0], whole_numbers[1], whole_numbers[2], whole_numbers[3], whole_numbers[4:],
     )  # fmt: skip
     found, reach = rest[:2], rest[2:4]
     for k in range(most):
         rows[k] = k * size
-    words = whole_room[part, 5 * most :]
+    words, bag_starts = whole_room[part, 6 * most :], whole_room[part, 6 * most + LONGEST :]
+    bagged = bags.size > 0
     numbers = room[part]
     zeros, mean, change = numbers[:size], numbers[size : 2 * size], numbers[2 * size :]
-    of_rows = numbers[(2 + most) * size :]
+    means = numbers[(2 + most) * size :]
+    of_rows = numbers[(2 + (1 + bagged) * most) * size :]
     labels, one, g = (
         of_rows[: 2 * most].reshape((2, most)),
         of_rows[2 * most :],
@@ -188,17 +203,51 @@ def _part(
                 if not m or not n:
                     continue
                 starts, wanted = b_starts[turn], labels[turn]
+                met, members = a_starts, m
+                if bagged:
+                    _bags(a_starts, m, size, bags, bag_rows, bag_starts, bag_ends)
+                    met, members = bag_starts, bag_ends[m - 1]
                 if cbow:
-                    g[0] = inputs.dtype.type(1 / m)
-                    mix(g, 0, 0, inputs, a_starts, m, zeros, 0, mean, 0, size)
+                    g[0] = inputs.dtype.type(1 / members)
+                    mix(g, 0, 0, inputs, met, members, zeros, 0, mean, 0, size)
                     _meet(mean, rows, 1, outputs, starts, wanted, n, rate, g, size)
                     mix(g, 0, 1, outputs, starts, n, zeros, 0, change, 0, size)
                     for k in range(n):
                         at = starts[k]
                         mix(g, k, 0, mean, rows, 1, outputs, at, outputs, at, size)
-                    for i in range(m):
-                        at = a_starts[i]
+                    for i in range(members):
+                        at = met[i]
                         mix(one, 0, 0, change, rows, 1, inputs, at, inputs, at, size)
+                elif bagged:
+                    begun = 0
+                    for i in range(m):
+                        bag = met[begun:]
+                        g[0] = inputs.dtype.type(1 / (bag_ends[i] - begun))
+                        mix(
+                            g,
+                            0,
+                            0,
+                            inputs,
+                            bag,
+                            bag_ends[i] - begun,
+                            zeros,
+                            0,
+                            means,
+                            rows[i],
+                            size,
+                        )
+                        begun = bag_ends[i]
+                    _meet(means, rows, m, outputs, starts, wanted, n, rate, g, size)
+                    begun = 0
+                    for i in range(m):
+                        mix(g, i * lines, 1, outputs, starts, n, zeros, 0, change, 0, size)
+                        for k in range(begun, bag_ends[i]):
+                            at = met[k]
+                            mix(one, 0, 0, change, rows, 1, inputs, at, inputs, at, size)
+                        begun = bag_ends[i]
+                    for k in range(n):
+                        at = starts[k]
+                        mix(g, k, lines, means, rows, m, outputs, at, outputs, at, size)
                 else:
                     _meet(inputs, a_starts, m, outputs, starts, wanted, n, rate, g, size)
                     for i in range(m):
@@ -226,6 +275,7 @@ def train(
     rates,
     seed,
     workers,
+    bags,
 ):
     """`tensorgrad.text.word_steps.train`, by as many workers as are asked for: they share out the
     sentences. Rows of the tables hold whole vectors: multiples of 16 numbers do on every machine.
@@ -235,10 +285,13 @@ def train(
         noise, negatives = np.zeros(1, np.int64), 0
     nodes = np.zeros((1, 0), np.int64) if paths is None else paths.reshape(len(paths), -1)
     most = _most(window, negatives, nodes)
-    room = np.zeros((workers, (2 + most) * size + (3 + most) * most + EVEN), dtype)
-    whole_room = np.zeros((workers, 5 * most + LONGEST), np.int64)
+    ends, rows = (np.zeros(0, np.int64),) * 2 if bags is None else bags
+    longest = int(np.diff(ends).max(initial=0))
+    of_bags = most * size if longest else 0
+    room = np.zeros((workers, (2 + most) * size + of_bags + (3 + most) * most + EVEN), dtype)
+    whole_room = np.zeros((workers, 6 * most + LONGEST + 2 * window * longest), np.int64)
     _part(
         workers, workers, tokens, bounds, inputs.reshape(-1), outputs.reshape(-1), keep, noise,
         nodes, np.array(rates, np.float64), seed, window, negatives, int(cbow),
-        room, whole_room, size, 64 // dtype.itemsize,
+        ends, rows, room, whole_room, size, 64 // dtype.itemsize,
     )  # fmt: skip

@@ -6,16 +6,20 @@ texts larger than memory. Knows strings and NumPy; models of text are made of `n
 
 from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
 from tensorgrad.text.evaluation import analogies, word_pairs
+from tensorgrad.text.fasttext import FastText
 from tensorgrad.text.keyed_vectors import KeyedVectors
 from tensorgrad.text.phrases import Phrases
 from tensorgrad.text.sentences import LineSentences
+from tensorgrad.text.subwords import SubwordVectors
 from tensorgrad.text.windows import pairs, windows
 from tensorgrad.text.word2vec import Word2Vec
 
 __all__ = [
+    "FastText",
     "KeyedVectors",
     "LineSentences",
     "Phrases",
+    "SubwordVectors",
     "Vocabulary",
     "Word2Vec",
     "analogies",

@@ -174,7 +174,8 @@ class KeyedVectors:
                     word, share = word
                     weight *= share
                 if isinstance(word, str):
-                    given.add(self.get_index(word))
+                    if word in self.key_to_index:
+                        given.add(self.get_index(word))
                     vector = self.get_vector(word, norm=True)
                 else:
                     vector = np.asarray(word)

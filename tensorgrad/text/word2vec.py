@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -51,6 +51,11 @@ class Word2Vec:
     """
 
     wv: KeyedVectors
+
+    OPTIONS: tuple[str, ...] = (
+        "vector_size", "alpha", "window", "min_count", "sample", "seed", "workers", "min_alpha",
+        "sg", "hs", "negative", "ns_exponent", "epochs", "max_final_vocab",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -97,7 +102,8 @@ class Word2Vec:
 
     def __repr__(self) -> str:
         words = len(self.wv) if hasattr(self, "wv") else 0
-        return f"Word2Vec({words} words, vector_size={self.vector_size}, alpha={self.alpha})"
+        name = type(self).__name__
+        return f"{name}({words} words, vector_size={self.vector_size}, alpha={self.alpha})"
 
     # ---- words
 
@@ -127,11 +133,21 @@ class Word2Vec:
         self.corpus_count = count
         self.corpus_total_words = vocabulary.total
         random = np.random.default_rng(self.seed)
-        begun = random.random((len(vocabulary), self.vector_size), np.float32) - np.float32(0.5)
+        rows = self._rows(vocabulary)
+        begun = random.random((rows, self.vector_size), np.float32) - np.float32(0.5)
         pitch = -(-self.vector_size // LINE) * LINE
-        inputs = np.zeros((len(vocabulary), pitch), np.float32)
+        inputs = np.zeros((rows, pitch), np.float32)
         inputs[:, : self.vector_size] = begun / np.float32(self.vector_size)
-        self._begin(vocabulary, inputs, np.zeros_like(inputs))
+        self._begin(vocabulary, inputs, np.zeros((len(vocabulary), pitch), np.float32))
+
+    def _rows(self, vocabulary: Vocabulary) -> int:
+        """How many input rows the words need; and `_bags`, which of them each word has."""
+        self._bags: tuple[Array, Array] | None = None
+        return len(vocabulary)
+
+    def _named(self, vocabulary: Vocabulary, table: Array) -> KeyedVectors:
+        """The vectors of the words from the input rows (rows, D)."""
+        return KeyedVectors(vocabulary.tokens, table, vocabulary.counts)
 
     def _begin(self, vocabulary: Vocabulary, inputs: Array, outputs: Array) -> None:
         self._vocabulary, self._inputs, self._outputs = vocabulary, inputs, outputs
@@ -139,7 +155,7 @@ class Word2Vec:
         self._noise = None if self.hs else alias_table(counts**self.ns_exponent)
         self._paths = word_paths(counts.tolist()) if self.hs else None
         self._keep = seen_shares(counts, self.sample)
-        self.wv = KeyedVectors(vocabulary.tokens, inputs[:, : self.vector_size], counts)
+        self.wv = self._named(vocabulary, inputs[:, : self.vector_size])
 
     def _built(self, caller: str) -> Vocabulary:
         if not hasattr(self, "wv"):
@@ -217,7 +233,7 @@ class Word2Vec:
             tokens, bounds, self._inputs, self._outputs, self._keep, self._noise, self._paths,
             self.window, self.negative, not self.sg, (rates[0], rates[1]),
             (seed * SPREAD + number) % (1 << 62),
-            settings.get_num_threads() if self.workers is None else self.workers,
+            settings.get_num_threads() if self.workers is None else self.workers, self._bags,
         )  # fmt: skip
 
     def loss(self, sentences: Sentences) -> float:
@@ -231,7 +247,7 @@ class Word2Vec:
             (
                 word_steps.loss(
                     tokens, bounds, self._inputs, self._outputs, self._noise, self._paths,
-                    self.window, self.negative, not self.sg,
+                    self.window, self.negative, not self.sg, self._bags,
                 ),
                 len(tokens),
             )
@@ -245,13 +261,9 @@ class Word2Vec:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole model, from which training can go on: a safetensors file."""
         vocabulary = self._built("save")
-        names = (
-            "vector_size", "alpha", "window", "min_count", "sample", "seed", "workers", "min_alpha",
-            "sg", "hs", "negative", "ns_exponent", "epochs", "max_final_vocab",
-        )  # fmt: skip
         state = {
-            "kind": "Word2Vec",
-            "options": {name: getattr(self, name) for name in names},
+            "kind": type(self).__name__,
+            "options": {name: getattr(self, name) for name in self.OPTIONS},
             "words": vocabulary.tokens,
             "counts": vocabulary.counts,
             "counted": (self.corpus_count, self.corpus_total_words),
@@ -263,18 +275,20 @@ class Word2Vec:
         io.save(state, path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Word2Vec:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """The model that `save` wrote."""
         state = io.load(path)
-        if not isinstance(state, dict) or state.get("kind") != "Word2Vec":
+        if not isinstance(state, dict) or state.get("kind") != cls.__name__:
             raise SerializationError(
-                f"load: expected a file that Word2Vec.save wrote, got another, {os.fspath(path)}"
+                f"load: expected a file that {cls.__name__}.save wrote, got another, "
+                f"{os.fspath(path)}"
             )
         model = cls(**state["options"])
         model.corpus_count, model.corpus_total_words = state["counted"]
         *place, model._epochs_before = state["place"]
         model._course, model._place = state["course"], tuple(place)
         vocabulary = Vocabulary.of_counts(state["words"], state["counts"])
+        model._rows(vocabulary)
         model._begin(vocabulary, state["inputs"].copy(), state["outputs"].copy())
         return model
 

@@ -1,10 +1,10 @@
 """One pass of word vectors over a text, a word at a time in NumPy: what the kernels of faster
 backends are held against, and what backends without one run. Knows arrays of word numbers.
 
-At each place some input rows meet some output rows. In skip-gram the inputs are the vectors of the
-words around it, in CBOW their mean; the outputs are the word itself and words drawn as noise, the
-same for all of its window, or the inner nodes on the word's path in a tree. Ji et al. 2016,
-https://arxiv.org/abs/1604.04661.
+At each place some inputs meet some output rows. In skip-gram the inputs are the vectors of the
+words around it, in CBOW their mean; where words have bags of rows, a vector is the mean of a bag.
+The outputs are the word itself and words drawn as noise, the same for all of its window, or the
+inner nodes on the word's path in a tree. Ji et al. 2016, https://arxiv.org/abs/1604.04661.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from tensorgrad.text.noise import DRAWN
 
 Array = np.ndarray[Any, Any]
+Bags = tuple[Array, Array]
 STATES = 1 << 64
 LONGEST = 10_000  # words of a sentence that are seen together
 
@@ -97,6 +98,7 @@ def train(
     rates: tuple[float, float],
     seed: int,
     workers: int,
+    bags: Bags | None,
 ) -> None:
     """One pass over a text, in which rows of inputs (V, P) and outputs (rows, P) learn in place.
 
@@ -104,10 +106,12 @@ def train(
     and end. keep (V): of a word's occurrences keep / DRAWN are seen. noise: an `alias_table` of
     which `negatives` words are drawn a place, those that are the word itself left out; or paths, as
     `word_paths` gives them. window: words to either side at most; how many, from 1 on, is drawn.
-    rates: of learning, at the beginning and the end. A sentence is seen `LONGEST` words at a time.
+    rates: of learning, at the beginning and the end. bags: where the bag of each word begins and
+    ends (V + 1), and the input rows in them; None where word w has row w. A sentence is seen
+    `LONGEST` words at a time.
 
     Updates are computed from the values before the step and added, so that a row that is met twice
-    gets both; the gradient of a mean goes whole to each of its words, as in the authors' program.
+    gets both; the gradient of a mean goes whole to each of its rows, as in the authors' programs.
     One worker does all, however many are asked for.
     """
     first, whole = int(bounds[0]), max(1, int(bounds[-1] - bounds[0]))
@@ -116,12 +120,22 @@ def train(
         tokens, bounds, keep, noise, paths, window, negatives, seed
     ):
         rate = number(rates[0] + (rates[1] - rates[0]) * (begin - first) / whole)
-        a, b = inputs[around], outputs[rows]
-        if cbow:
-            a = a.mean(0, keepdims=True)
+        members = members_of(around, bags, cbow)
+        a, b = np.stack([inputs[some].mean(0) for some in members]), outputs[rows]
         steps = (labels - 1 / (1 + np.exp(-a @ b.T))).astype(inputs.dtype) * rate
-        np.add.at(inputs, around, steps @ b)
+        for some, change in zip(members, steps @ b):
+            np.add.at(inputs, some, change)
         np.add.at(outputs, rows, steps.T @ a)
+
+
+def members_of(around: list[int], bags: Bags | None, cbow: bool) -> list[Array]:
+    """The input rows whose means are the inputs at a place: one of all words, or one a word."""
+    if bags is None:
+        parts = [np.array([word]) for word in around]
+    else:
+        ends, rows = bags
+        parts = [rows[ends[word] : ends[word + 1]] for word in around]
+    return [np.concatenate(parts)] if cbow else parts
 
 
 def loss(
@@ -134,19 +148,19 @@ def loss(
     window: int,
     negatives: int,
     cbow: bool,
+    bags: Bags | None,
 ) -> float:
     """The mean, over the places of a text and the inputs at each, of what `train` lessens: -sum
     over the output rows of logsigmoid(score) for the right and logsigmoid(-score) for the wrong
     ones.
     """
     total, count = 0.0, 0
-    keep = np.full(len(inputs), DRAWN)
+    keep = np.full(int(tokens.max(initial=0)) + 1, DRAWN)
     for _, around, rows, labels in places(
         tokens, bounds, keep, noise, paths, window, negatives, seed=0
     ):
-        a = inputs[around].astype(np.float64)
-        if cbow:
-            a = a.mean(0, keepdims=True)
+        members = members_of(around, bags, cbow)
+        a = np.stack([inputs[some].mean(0, dtype=np.float64) for some in members])
         scores = a @ outputs[rows].astype(np.float64).T
         total += float(np.logaddexp(0, np.where(labels, -scores, scores)).sum())
         count += len(a)
