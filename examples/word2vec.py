@@ -16,7 +16,6 @@ as the first models of this kind did: for small vocabularies.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import time
 from collections.abc import Callable
@@ -32,34 +31,15 @@ from tensorgrad import nn
 from tensorgrad.text import (
     FastText,
     KeyedVectors,
-    LineSentences,
     Phrases,
     Vocabulary,
     Word2Vec,
     pairs,
-    tokenize,
     windows,
 )
 
 KEPT_EVERY = 10_000_000  # words between two checkpoints
 MOST = 20_000  # words in the vocabulary of a full softmax
-
-
-def sentences_of(path: Path | None) -> Any:
-    """The sentences of a text: of the bundled one if there is no path."""
-    if path is None:
-        lines = (
-            tokenize(line, punctuation=False) for line in tg.datasets.shakespeare().split("\n")
-        )
-        return [line for line in lines if line]
-    if path.suffix != ".csv":
-        return LineSentences(path)
-    csv.field_size_limit(1 << 24)
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        if "text" not in (rows.fieldnames or []):
-            raise SystemExit(f"{path.name}: expected a column 'text', got {rows.fieldnames}")
-        return [tokenize(row["text"], punctuation=False) for row in rows]
 
 
 def learn(options: Any, sentences: Any) -> tuple[KeyedVectors, float, float]:
@@ -197,7 +177,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     path = None
     if options.text is not None:
         path = program.data_file(options, options.text, "It is the text to learn from.")
-    sentences = sentences_of(path)
+    sentences = program.sentences_of(path)
     if options.quick:
         sentences = list(itertools.islice(iter(sentences), 1500))
         options.epochs, options.size, options.rate, options.min_count = 2, 32, 0.1, 5

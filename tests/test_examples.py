@@ -63,6 +63,13 @@ def test_a_program_that_was_broken_off_goes_on(backend, tmp_path, capsys):
     assert re.findall(r"epoch 3: .*", capsys.readouterr().out) == third != []
 
 
+def test_counts_find_the_other_spelling_of_a_word(backend, capsys, tmp_path):
+    figures = run("counts", "--quick", folder=tmp_path)
+    found = {kind: figure["twins found"] for kind, figure in figures.items()}
+    assert min(found["PPMI"], found["SVD"], found["PCA"]) > 0.55 > found["counts"]
+    assert "MB sparse, 30.5 MB dense" in capsys.readouterr().out
+
+
 def test_data_that_are_missing_say_whence_they_come(tmp_path):
     program = importlib.import_module("program")
     options = program.options_of("doc", 1).parse_args([])

@@ -1,10 +1,12 @@
 """Words: vocabularies, running text, word vectors and how good they are.
 
-`Word2Vec` learns vectors, `KeyedVectors` holds them under the words' names, `LineSentences` reads
-texts larger than memory. Knows strings and NumPy; models of text are made of `nn`.
+`Word2Vec` learns vectors, `cooccurrences`, `ppmi` and `truncated_svd` make them by counting,
+`KeyedVectors` holds them under the words' names, `LineSentences` reads texts larger than memory.
+Knows strings, NumPy and SciPy's sparse matrices; models of text are made of `nn`.
 """
 
 from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
+from tensorgrad.text.counts import cooccurrences, pca, ppmi, truncated_svd
 from tensorgrad.text.evaluation import analogies, word_pairs
 from tensorgrad.text.fasttext import FastText
 from tensorgrad.text.keyed_vectors import KeyedVectors
@@ -23,8 +25,12 @@ __all__ = [
     "Vocabulary",
     "Word2Vec",
     "analogies",
+    "cooccurrences",
     "pairs",
+    "pca",
+    "ppmi",
     "tokenize",
+    "truncated_svd",
     "windows",
     "word_pairs",
 ]
