@@ -19,7 +19,7 @@ from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError, IndexRangeError
-from tensorgrad.kernels.cuda import optimizers, softmax
+from tensorgrad.kernels.cuda import optimizers, random, softmax
 
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
@@ -255,6 +255,17 @@ class CupyBackend(ArrayBackend):
     ) -> Any:
         found = softmax.cross_entropy_vjp(g, input, target, ignore_index, aux)
         return found if found is NotImplemented else (found, None)
+
+    # ---- random numbers
+
+    def uniform(
+        self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
+    ) -> Array:
+        out = random.uniform(shape, dtype, key, offset)
+        return super().uniform(shape, dtype, key, offset, device) if out is NotImplemented else out
+
+    def drop(self, input: Array, p: float, key: int, offset: int) -> Any:
+        return random.drop(input, p, key, offset)
 
     # ---- windows
 

@@ -13,6 +13,8 @@ from tests.cuda_ladder import execution
 from tests.kernel_samples import SHAPES, sample
 from tests.optimizer_samples import OPTIONS, same, strange, trained
 
+pytestmark = pytest.mark.skipif(execution.COMPILER is None, reason=execution.MISSING)
+
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_compiled_rule_gives_the_rules_own_bits(name: str, dtype: Any, cuda: Any) -> None:

@@ -12,6 +12,8 @@ from tensorgrad.nn import functional
 from tests.cuda_ladder import execution
 from tests.kernel_samples import close, sample
 
+pytestmark = pytest.mark.skipif(execution.COMPILER is None, reason=execution.MISSING)
+
 
 def launched(function: Any) -> dict[str, int]:
     before = execution.launches.copy()

@@ -47,6 +47,10 @@ CHANGES = {
     "all classes": (r"named == ignored", "false"),
     "another thread": (r" % GROUP\b", " % GROUP + 1"),
     "one more row": (r"row >= rows", "row > rows"),
+    "a round less": (r"round < ROUNDS", "round < ROUNDS - 1"),
+    "the same key": (r"k[01] \+= 0x\w+", ""),
+    "another word": (r"words\.of\[(half \+ i|i|2 \* i)\]", "words.of[0]"),
+    "the least goes": (r">= least", "> least"),
     "wrong choice": (r"condition \? a : b", "condition ? b : a"),
 }
 

@@ -11,6 +11,8 @@ from tensorgrad.kernels.cuda import loader
 from tests.cuda_ladder import execution
 from tests.cuda_ladder.checks import CHECKS
 
+pytestmark = pytest.mark.skipif(execution.COMPILER is None, reason=execution.MISSING)
+
 
 def test_every_source_is_checked() -> None:
     sources = {path.name for path in loader.FOLDER.glob("*.cu")}
@@ -29,8 +31,6 @@ def test_values(name: str, dtype: Any, cuda: Any, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("sanitizer", ["address", "thread"])
 def test_sanitizers_see_no_fault(sanitizer: str) -> None:
-    if execution.COMPILER is None:
-        pytest.skip(execution.MISSING)
     small = ["--small"] if sanitizer == "thread" else []
     done = execution.sanitized(sanitizer, ["-m", "tests.cuda_ladder.checks", "--once", *small])
     assert done.returncode == 0, done.stderr[-4000:]

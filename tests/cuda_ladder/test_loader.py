@@ -11,6 +11,8 @@ import tensorgrad as tg
 from tensorgrad.kernels.cuda import loader
 from tests.cuda_ladder import execution
 
+pytestmark = pytest.mark.skipif(execution.COMPILER is None, reason=execution.MISSING)
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

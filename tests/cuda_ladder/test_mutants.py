@@ -8,18 +8,14 @@ from tensorgrad.kernels.cuda import loader
 from tests.cuda_ladder import execution
 from tests.cuda_ladder.mutants import CHANGES, EQUIVALENT, Mutant, killer, mutants
 
+pytestmark = pytest.mark.skipif(execution.COMPILER is None, reason=execution.MISSING)
+
 # One that gives wrong values, and one each that only a sanitizer sees.
 KILLED = {
     "steps.cu: wrong place, 1": "values",
     "lists.cuh: one more, 1": "AddressSanitizer",
     "norms.cu: every thread, 1": "ThreadSanitizer",
 }
-
-
-@pytest.fixture(autouse=True)
-def _compiler() -> None:
-    if execution.COMPILER is None:
-        pytest.skip(execution.MISSING)
 
 
 def test_each_change_is_made_somewhere() -> None:

@@ -1,0 +1,41 @@
+"""Checks of uniform numbers and dropout: the CPU's to the bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backends.numpy_backend import NumpyBackend
+from tests.cuda_ladder.checking import check, shifted
+from tests.kernel_samples import sample
+from tests.optimizer_samples import same
+
+reference = NumpyBackend()
+
+SIZES = (0, 1, 2, 3, 4, 5, 1023, 1024, 1029)
+SMALL = (5, 37)
+STREAMS = ((0, 0), (0x0123456789ABCDEF, 3), (2**64 - 1, 2**32 - 2))
+
+
+@check("random.cu")
+def uniform_numbers(backend: Any, dtype: Any, small: bool) -> None:
+    for size in SMALL if small else SIZES:
+        for key, offset in STREAMS[-1:] if small else STREAMS:
+            found = backend.uniform((size,), dtype, key, offset, backend.default_device)
+            want = reference.uniform((size,), dtype, key, offset, reference.default_device)
+            same([found.get()], [want])
+
+
+@check("random.cu")
+def dropout(backend: Any, dtype: Any, small: bool) -> None:
+    for size in SMALL if small else SIZES:
+        x = sample(size, dtype)
+        x[:2] = (np.nan, -np.inf)[:size]
+        for key, offset in STREAMS[-1:] if small else STREAMS:
+            for p in (0.3,) if small else (0.0, 0.3, 0.5):
+                kept = reference.kept_by_chance(x, p, key, offset)
+                with np.errstate(invalid="ignore"):
+                    want = x * (kept.astype(dtype) * (1 / (1 - p)))
+                for given in (backend.xp.asarray(x), shifted(backend, x)):
+                    same([backend.drop(given, p, key, offset).get()], [want])
