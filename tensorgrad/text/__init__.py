@@ -9,6 +9,7 @@ from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
 from tensorgrad.text.counts import cooccurrences, pca, ppmi, truncated_svd
 from tensorgrad.text.evaluation import analogies, word_pairs
 from tensorgrad.text.fasttext import FastText
+from tensorgrad.text.glove import GloVe
 from tensorgrad.text.keyed_vectors import KeyedVectors
 from tensorgrad.text.phrases import Phrases
 from tensorgrad.text.sentences import LineSentences
@@ -18,6 +19,7 @@ from tensorgrad.text.word2vec import Word2Vec
 
 __all__ = [
     "FastText",
+    "GloVe",
     "KeyedVectors",
     "LineSentences",
     "Phrases",
