@@ -13,6 +13,7 @@ import numpy as np
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.op import OPS
+from tensorgrad.ops import convolution as convolutions
 
 Array = Any
 
@@ -107,6 +108,7 @@ def max_windows_vjp(g: Array, x: Array, *how: Any) -> Array:
 
 def cases(rng: Any, dtype: Any) -> Iterator[tuple[str, str, Callable[[], Any], Callable[[], Any]]]:
     ours = NumbaBackend()
+    composed: Any = convolutions.convolution
 
     def normal(*shape: int) -> Array:
         return rng.standard_normal(shape).astype(dtype)
@@ -155,6 +157,14 @@ def cases(rng: Any, dtype: Any) -> Iterator[tuple[str, str, Callable[[], Any], C
             partial(ours.rectified_convolution, x, weight, bias, *how),
             lambda given=(x, weight, bias, *how): ours.relu(ours.convolution(*given)),
         )
+    x, weight = normal(4, 16, 8, 16, 16), normal(16, 16, 3, 3, 3)
+    how = None, (1,) * 3, (1,) * 3, (1,) * 3, 1
+    yield (
+        "convolution",
+        "4x16x8x16x16 to 16 k3s1p1",
+        partial(ours.convolution, x, weight, *how),
+        partial(composed.__wrapped__, x, weight, *how),
+    )
     x, weight = normal(32, 64, 512), normal(128, 64, 4)
     how = None, (2,), (1,), (1,), 1
     yield (

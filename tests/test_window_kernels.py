@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+import tensorgrad as tg
 from bench import windows
 from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.kernels.numba import window_sums
+from tensorgrad.ops.convolution import convolution
 from tests.kernel_samples import close, sample
 
 backend, reference = NumbaBackend(), NumpyBackend()
@@ -70,6 +72,43 @@ def test_one_dimension_is_a_plane_of_one_row(channels, to, groups, size, kernel,
     assert some[0] is None
     assert some[2] is None
     np.testing.assert_array_equal(some[1], gots[1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "weight_shape", "how"),
+    [
+        ((3, 6, 6, 9, 10), (8, 6, 3, 3, 2), ((1, 1, 1), (1, 1, 0), (1, 1, 1), 1)),
+        ((2, 16, 5, 8, 9), (16, 16, 2, 3, 3), ((1, 1, 1), (0, 1, 1), (1, 1, 1), 1)),
+        ((4, 6, 12, 12, 11), (12, 3, 3, 2, 3), ((2, 2, 1), (3, 0, 2), (2, 1, 2), 2)),
+        ((8, 5, 9, 16, 16), (10, 5, 2, 4, 4), ((4, 4, 4), (1, 0, 0), (1, 1, 1), 1)),
+    ],
+    ids=str,
+)
+def test_volumes_are_pictures_in_a_batch(shape, weight_shape, how, dtype):
+    x, weight = sample(shape, dtype), sample(weight_shape, dtype, 1)
+    bias = sample(weight_shape[:1], dtype, 2)
+    leaves = [tg.tensor(a.astype("f8"), requires_grad=True) for a in (x, weight, bias)]
+    with tg.use_backend("numpy"):
+        want = convolution(*leaves, *how)
+        g = sample(want.shape, dtype, 3)
+        wants = [part.numpy() for part in tg.autograd.grad(want, leaves, tg.tensor(g.astype("f8")))]
+    got = backend.convolution(x, weight, bias, *how)
+    close(got, want.detach().numpy())
+    rectified = backend.rectified_convolution(x, weight, bias, *how)
+    np.testing.assert_array_equal(rectified, np.maximum(got, 0))
+    gots = backend.convolution_vjp(g, x, weight, *how, (True, True, True))
+    for one, other in zip(gots, wants, strict=True):
+        close(one, other)
+    added = sample(shape[1:2], dtype, 4)
+    back = backend.transposed_convolution(g, weight, added, *how, shape[2:])
+    close(back, wants[0] + added[:, None, None, None])
+    of_g = backend.transposed_convolution_vjp(back, g, weight, *how, (True, True, True))
+    close(of_g[0], backend.convolution(back, weight, None, *how).astype("f8"))
+    close(of_g[2], back.sum((0, 2, 3, 4)).astype("f8"))
+    some = backend.convolution_vjp(g, x, weight, *how, (False, False, True))
+    assert some[:2] == (None, None)
+    one = x[:1, :, :4, :5, :5]
+    assert backend.convolution(one, weight[:, :, :1], bias, *how) is NotImplemented  # little work
 
 
 @pytest.mark.parametrize("case", CONVOLUTIONS, ids=str)

@@ -1,4 +1,4 @@
-"""Convolution over one or two spatial dimensions: forward, input and weight gradients, transposed.
+"""Convolution over one to three spatial dimensions: forward, input and weight gradients, transposed.
 
 Chooses who computes. Windows that do not meet are a product of matrices (`disjoint`); square
 windows of 2 to 6, with stride 1 or 2, over many channels are for Winograd's filtering (`minimal`);
@@ -6,13 +6,14 @@ all others, and their gradients by the input, are sums of terms that are read at
 from a position, which `gathered` does. Knows arrays, not how a tile is multiplied.
 """
 
+import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numba import get_num_threads
 
-from tensorgrad.kernels.numba import disjoint, gathered, minimal
+from tensorgrad.kernels.numba import disjoint, gathered, minimal, volumes
 from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.microkernel import ROWS, columns
 from tensorgrad.kernels.numba.pooling import positions_of
@@ -107,10 +108,39 @@ def _as_planes(stride, padding, dilation):
     return (1, *stride), (0, *padding), (1, *dilation)
 
 
-def convolution(input, weight, bias, stride, padding, dilation, groups, rectified=False):
-    """Cross-correlation of (N, C, H, W) with (O, C / groups, KH, KW), or (N, C, L) with
-    (O, C / groups, K), plus bias by channel. rectified: 0 in place of what is below.
+def _depths(shape, weight, stride, padding, dilation):
+    """(kernel, stride, padding, dilation, positions) along the depth of a volume of `shape`; None
+    where there is no position, or so little work that the composition is as fast.
     """
+    if not weight.size or min(shape) < 1 or min(stride) < 1:
+        return None
+    counts = positions_of(shape[2:], weight.shape[2:], stride, padding, dilation)
+    if min(counts) < 1 or shape[0] * math.prod(counts) * weight.size < PARALLEL:
+        return None
+    return weight.shape[2], stride[0], padding[0], dilation[0], counts[0]
+
+
+def _flat_window(weight):
+    """(O, C * KD, KH, KW) of weight (O, C, KD, KH, KW)."""
+    return plain(weight).reshape(len(weight), -1, *weight.shape[3:])
+
+
+def _as_pictures(stride, padding, dilation):
+    return tuple(stride[1:]), tuple(padding[1:]), tuple(dilation[1:])
+
+
+def convolution(input, weight, bias, stride, padding, dilation, groups, rectified=False):
+    """Cross-correlation of (N, C, H, W) with (O, C / groups, KH, KW), of (N, C, L) with
+    (O, C / groups, K), or of (N, C, D, H, W) with (O, C / groups, KD, KH, KW), plus bias by
+    channel. rectified: 0 in place of what is below.
+    """
+    if input.ndim == weight.ndim == 5:
+        depths = _depths(input.shape, weight, stride, padding, dilation)
+        if depths is None:
+            return NotImplemented
+        how = *_as_pictures(stride, padding, dilation), groups, rectified
+        found = convolution(volumes.stacked(input, *depths), _flat_window(weight), bias, *how)
+        return found if found is NotImplemented else volumes.volume(found, len(input))
     if input.ndim == weight.ndim == 3:
         if _short(input.shape[0] * len(weight) * input.shape[2] // max(1, stride[0]), weight):
             return NotImplemented
@@ -148,6 +178,18 @@ def convolution(input, weight, bias, stride, padding, dilation, groups, rectifie
 
 def convolution_vjp(g, input, weight, stride, padding, dilation, groups, needs):
     """Gradients of input, weight and bias, None where `needs` asks for none."""
+    if input.ndim == weight.ndim == 5:
+        depths = _depths(input.shape, weight, stride, padding, dilation)
+        if depths is None:
+            return NotImplemented
+        how = *_as_pictures(stride, padding, dilation), groups, needs
+        stack, window = volumes.stacked(input, *depths), _flat_window(weight)
+        found = convolution_vjp(volumes.pictures(g), stack, window, *how)
+        if found is NotImplemented:
+            return NotImplemented
+        g_input, g_weight, g_bias = found
+        g_input = g_input if g_input is None else volumes.unstacked(g_input, input.shape, *depths)
+        return g_input, g_weight if g_weight is None else g_weight.reshape(weight.shape), g_bias
     if input.ndim == weight.ndim == 3:
         if _short(g.size, weight):
             return NotImplemented
@@ -292,6 +334,18 @@ def _weight_gradient(g, input, weight, stride, padding, dilation, groups):
 
 def transposed_convolution(input, weight, bias, stride, padding, dilation, groups, size):
     """The adjoint of `convolution` in its input, plus bias by channel."""
+    if input.ndim == weight.ndim == 5:
+        shape = input.shape[0], weight.shape[1] * groups, *size
+        depths = _depths(shape, weight, stride, padding, dilation)
+        if depths is None or depths[-1] != input.shape[2]:
+            return NotImplemented
+        how = *_as_pictures(stride, padding, dilation), groups, tuple(size[1:])
+        planes = volumes.pictures(input)
+        found = transposed_convolution(planes, _flat_window(weight), None, *how)
+        if found is NotImplemented or (bias is not None and bias.dtype is not input.dtype):
+            return NotImplemented
+        found = volumes.unstacked(found, shape, *depths)
+        return found if bias is None else np.add(found, bias.reshape(-1, 1, 1, 1), out=found)
     if input.ndim == weight.ndim == 3:
         if _short(input.size, weight):
             return NotImplemented
