@@ -107,12 +107,14 @@ def fit(
     clip: float | None = None,
     schedule: Any = None,
     after_epoch: Callable[[int], dict[str, float]] = lambda epoch: {},
+    best: Callable[[dict[str, float]], float] | None = None,
 ) -> list[dict[str, float]]:
     """Train for `--epochs`; of each epoch the mean loss, and what `after_epoch` says.
 
     loss_of: the loss of a batch of the loader; size_of: how many units a batch has, by which the
     bar counts and losses are weighed. clip: the largest norm of the gradient. schedule: stepped
-    after each epoch. after_epoch is called in evaluation mode and without recording.
+    after each epoch. after_epoch is called in evaluation mode and without recording. best: how
+    good an epoch with these figures was; the model then ends with the weights of the best one.
 
     With `--checkpoint` all is kept after each epoch, and a program that was broken off goes on
     behind the last one that was whole: the result is the same as if it had not been.
@@ -120,12 +122,13 @@ def fit(
     history: list[dict[str, float]] = []
     parts = {"model": model, "optimizer": optimizer}
     parts |= {} if schedule is None else {"schedule": schedule}
+    chosen: dict[str, Any] = {}
     if options.checkpoint is not None and options.checkpoint.exists():
         state = tg.load(options.checkpoint)
         for name, part in parts.items():
             part.load_state_dict(state[name])
         tg.set_rng_state(state["random"])
-        history = state["history"]
+        history, chosen = state["history"], state["chosen"]
         print(f"resumed behind epoch {len(history)}")
     for epoch in range(len(history), options.epochs):
         model.train()
@@ -149,10 +152,14 @@ def fit(
             figures = {"loss": total / max(1, count), **after_epoch(epoch)}
         print(f"epoch {epoch + 1}: " + ", ".join(f"{k} {v:.4f}" for k, v in figures.items()))
         history.append(figures)
+        if best is not None and best(figures) >= max(map(best, history)):
+            chosen = {name: value.clone() for name, value in model.state_dict().items()}
         if options.checkpoint is not None:
             state = {name: part.state_dict() for name, part in parts.items()}
-            state |= {"random": tg.get_rng_state(), "history": history}
+            state |= {"random": tg.get_rng_state(), "history": history, "chosen": chosen}
             tg.save(state, options.checkpoint)
+    if chosen:
+        model.load_state_dict(chosen)
     model.eval()
     return history
 

@@ -52,6 +52,39 @@ def test_word2vec_on_files(tmp_path, capsys):
         run("word2vec", *options, "--text", "other.csv", folder=tmp_path)
 
 
+def test_sentiment(backend, tmp_path, capsys):
+    """No sum of words can tell what "not" turns round."""
+    shares = run("sentiment", "--quick", "--model", "bow", "bilstm", folder=tmp_path)
+    assert shares["bow"] < 0.6
+    assert shares["bilstm"] > 0.95
+    assert re.search(r"model +dev +test +parameters +seconds\n +bow", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", ["cbow", "deepcbow", "cnn", "bilstm", "attention"])
+def test_models_of_sentences_do_not_see_the_padding(name):
+    sentiment = importlib.import_module("sentiment")
+    model = sentiment.MODELS[name][0](9, 32).eval()
+    short, long = tg.tensor([[1, 2, 3]]), tg.tensor([[5, 6, 7, 8, 4], [1, 2, 3, 9, 9]])
+    padded = model(long, tg.tensor([5, 3]))[1:]
+    tg.testing.assert_close(model(short, tg.tensor([3])), padded, atol=1e-6, rtol=1e-5)
+
+
+def test_sentiment_reads_trees_and_reviews(tmp_path):
+    for part in ("train", "dev", "test"):
+        trees = "(3 (2 a) (4 (3 lovely) (2 film)))\n(0 (0 Bad) (2 acting))\n"
+        (tmp_path / f"{part}.txt").write_text(trees * 2)
+    reviews, vectors = tmp_path / "reviews.csv", tmp_path / "vectors.bin"
+    rows = ["a lovely film !<br /><br />it isn't bad", "bad ! bad !"] * 20
+    reviews.write_text("".join(["text,source\n", *(f"{row},imdb\n" for row in rows)]))
+    arguments = ["--model", "cbow", "--data", str(tmp_path), "--epochs", "1", "--size", "8"]
+    with pytest.raises(SystemExit, match="--reviews names what"):
+        run("sentiment", *arguments, "--vectors", str(vectors), folder=tmp_path)
+    arguments += ["--vectors", str(vectors), "--reviews", str(reviews)]
+    assert run("sentiment", *arguments, folder=tmp_path).keys() == {"cbow"}
+    known = tg.text.KeyedVectors.load_word2vec_format(vectors, binary=True)
+    assert {"a", "is", "n't", "bad", "!"} <= known.key_to_index.keys()
+
+
 def test_a_program_that_was_broken_off_goes_on(backend, tmp_path, capsys):
     kept = str(tmp_path / "kept.st")
     run("digits", "--epochs", "1", "--checkpoint", kept, folder=tmp_path)
@@ -68,6 +101,32 @@ def test_counts_find_the_other_spelling_of_a_word(backend, capsys, tmp_path):
     found = {kind: figure["twins found"] for kind, figure in figures.items()}
     assert min(found["PPMI"], found["SVD"], found["PCA"]) > 0.55 > found["counts"]
     assert "MB sparse, 30.5 MB dense" in capsys.readouterr().out
+
+
+def test_a_program_ends_with_its_best_epoch(tmp_path):
+    program = importlib.import_module("program")
+
+    def trained(epochs, kept):
+        options = program.options_of("doc", epochs).parse_args(["--checkpoint", str(kept)])
+        model = tg.nn.Linear(1, 1, bias=False)
+        accuracies = [0.5, 0.9, 0.9, 0.1]
+        weights = []
+
+        def after_epoch(epoch):
+            weights.append(model.weight.item())
+            return {"accuracy": accuracies[epoch]}
+
+        program.fit(
+            options, model, tg.optim.SGD(model.parameters(), lr=0.1), [tg.ones(2, 1)],
+            lambda x: model(x).mean(), size_of=len, unit="rows", after_epoch=after_epoch,
+            best=lambda figures: figures["accuracy"],
+        )  # fmt: skip
+        return model.weight.item(), weights
+
+    found, weights = trained(4, tmp_path / "whole.st")
+    assert found == weights[2]
+    assert len(set(weights)) == 4
+    assert trained(3, tmp_path / "parts.st")[0] == trained(4, tmp_path / "parts.st")[0]
 
 
 def test_data_that_are_missing_say_whence_they_come(tmp_path):

@@ -1,11 +1,13 @@
 """Words: vocabularies, running text, word vectors and how good they are.
 
 `Word2Vec` learns vectors, `cooccurrences`, `ppmi` and `truncated_svd` make them by counting,
-`KeyedVectors` holds them under the words' names, `LineSentences` reads texts larger than memory.
+`KeyedVectors` holds them under the words' names, `LineSentences` reads texts larger than memory,
+`read_trees` sentences with labelled phrases, and `LengthSampler` makes batches of sentences.
 Knows strings, NumPy and SciPy's sparse matrices; models of text are made of `nn`.
 """
 
 from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
+from tensorgrad.text.batches import LengthSampler
 from tensorgrad.text.counts import cooccurrences, pca, ppmi, truncated_svd
 from tensorgrad.text.evaluation import analogies, word_pairs
 from tensorgrad.text.fasttext import FastText
@@ -14,6 +16,7 @@ from tensorgrad.text.keyed_vectors import KeyedVectors
 from tensorgrad.text.phrases import Phrases
 from tensorgrad.text.sentences import LineSentences
 from tensorgrad.text.subwords import SubwordVectors
+from tensorgrad.text.trees import Tree, parse_tree, read_trees
 from tensorgrad.text.windows import pairs, windows
 from tensorgrad.text.word2vec import Word2Vec
 
@@ -21,16 +24,20 @@ __all__ = [
     "FastText",
     "GloVe",
     "KeyedVectors",
+    "LengthSampler",
     "LineSentences",
     "Phrases",
     "SubwordVectors",
+    "Tree",
     "Vocabulary",
     "Word2Vec",
     "analogies",
     "cooccurrences",
     "pairs",
+    "parse_tree",
     "pca",
     "ppmi",
+    "read_trees",
     "tokenize",
     "truncated_svd",
     "windows",
