@@ -43,7 +43,7 @@ from tensorgrad.kernels.numba.microkernel import (
 from tensorgrad.kernels.numba.tasks import Tasks, part
 
 FEW = 2  # channels of a group up to which single lines beat a tile most of which is idle
-FEW_TERMS = 32  # terms up to which a weight gradient's dot products beat tiles, which need packing
+FEW_TERMS = 160  # terms up to which a weight gradient's dot products beat tiles and their packing
 TERMS = 256  # terms summed at a time: sums of sums round less
 HELD = 1  # numbers of small groups that are held at a time, within the first-level cache
 POSITIONS = 256  # positions a block of a weight gradient's sum: 32 kB of a panel
