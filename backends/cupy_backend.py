@@ -17,6 +17,7 @@ import numpy as np
 
 from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
+from tensorgrad.backends.cupy_activations import CupyActivations
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError, IndexRangeError
 from tensorgrad.kernels.cuda import optimizers, random, softmax
@@ -24,7 +25,7 @@ from tensorgrad.kernels.cuda import optimizers, random, softmax
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
 
-class CupyBackend(ArrayBackend):
+class CupyBackend(CupyActivations, ArrayBackend):
     name = "cupy"
     device_type = "cuda"
     default_device = Device("cuda", 0)

@@ -19,6 +19,7 @@ static const int warpSize = 32;
 
 using std::abs;
 using std::erf;
+using std::erfc;
 using std::exp;
 using std::fma;
 using std::isfinite;
