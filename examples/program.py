@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import csv
 import importlib.util
+import itertools
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,6 +24,7 @@ GOLD = {
     "WordSim-353": ("wordsim353.tsv", "gensim", "gensim/test/test_data"),
     "SimLex-999": ("simlex999.txt", "gensim", "gensim/test/test_data"),
 }
+KEPT_EVERY = 10_000_000  # words between two checkpoints
 
 
 def options_of(doc: str, epochs: int | None, **more: dict[str, Any]) -> argparse.ArgumentParser:
@@ -93,6 +95,41 @@ def sentences_of(path: Path | None) -> Any:
         if "text" not in (rows.fieldnames or []):
             raise SystemExit(f"{path.name}: expected a column 'text', got {rows.fieldnames}")
         return [tokenize(row["text"], punctuation=False) for row in rows]
+
+
+def learn_words(
+    kind: Any, sentences: Any, checkpoint: Path | None, **settings: Any
+) -> tuple[Any, float]:
+    """A Word2Vec, or what `kind` is, of these settings that has learnt the sentences, and words a
+    second. It is kept in the file `checkpoint` while it learns, and goes on from there.
+    """
+    resume = checkpoint is not None and checkpoint.exists()
+    if resume:
+        model = kind.load(checkpoint)
+    else:
+        model = kind(**settings)
+        model.build_vocab(sentences)
+    print(f"{len(model.wv):,} words occur {model.min_count} times in {model.corpus_total_words:,}")
+    sample = list(itertools.islice(iter(sentences), 20))
+    since, start = 0, time.perf_counter()
+    total = model.corpus_total_words * model.epochs
+    with tqdm(total=total, unit="word", unit_scale=True) as bar:
+
+        def count(words: int) -> None:
+            nonlocal since
+            bar.update(words)
+            since += words
+            if checkpoint is not None and since >= KEPT_EVERY:
+                model.save(checkpoint)
+                since = 0
+            if bar.n == words or bar.n >= total:
+                bar.set_postfix_str(f"loss {model.loss(sample):.4f}")
+
+        _, read = model.train(sentences, resume=resume, progress=count)
+    speed = read / (time.perf_counter() - start)
+    if checkpoint is not None:
+        model.save(checkpoint)
+    return model, speed
 
 
 def fit(

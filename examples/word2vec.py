@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 import program
 import tensorgrad as tg
@@ -38,51 +37,26 @@ from tensorgrad.text import (
     windows,
 )
 
-KEPT_EVERY = 10_000_000  # words between two checkpoints
 MOST = 20_000  # words in the vocabulary of a full softmax
 
 
 def learn(options: Any, sentences: Any) -> tuple[KeyedVectors, float, float]:
     """Vectors by Word2Vec; the loss on the first sentences, and words a second."""
     kind: Any = FastText if options.subwords else Word2Vec
-    resume = options.checkpoint is not None and options.checkpoint.exists()
-    if resume:
-        model = kind.load(options.checkpoint)
-    else:
-        model = kind(
-            vector_size=options.size,
-            window=options.window,
-            min_count=options.min_count,
-            sg=int(options.model == "skipgram"),
-            hs=int(options.loss == "tree"),
-            negative=options.negative,
-            alpha=options.rate,
-            epochs=options.epochs,
-            workers=options.workers,
-            seed=options.seed,
-        )
-        model.build_vocab(sentences)
-    print(f"{len(model.wv):,} words occur {model.min_count} times in {model.corpus_total_words:,}")
-    sample = list(itertools.islice(iter(sentences), 200))
-    since, start = 0, time.perf_counter()
-    total = model.corpus_total_words * model.epochs
-    with tqdm(total=total, unit="word", unit_scale=True) as bar:
-
-        def count(words: int) -> None:
-            nonlocal since
-            bar.update(words)
-            since += words
-            if options.checkpoint is not None and since >= KEPT_EVERY:
-                model.save(options.checkpoint)
-                since = 0
-            if bar.n == words or bar.n >= total:
-                bar.set_postfix_str(f"loss {model.loss(sample[:20]):.4f}")
-
-        _, read = model.train(sentences, resume=resume, progress=count)
-    speed = read / (time.perf_counter() - start)
-    if options.checkpoint is not None:
-        model.save(options.checkpoint)
-    return model.wv, model.loss(sample), speed
+    model, speed = program.learn_words(
+        kind, sentences, options.checkpoint,
+        vector_size=options.size,
+        window=options.window,
+        min_count=options.min_count,
+        sg=int(options.model == "skipgram"),
+        hs=int(options.loss == "tree"),
+        negative=options.negative,
+        alpha=options.rate,
+        epochs=options.epochs,
+        workers=options.workers,
+        seed=options.seed,
+    )  # fmt: skip
+    return model.wv, model.loss(list(itertools.islice(iter(sentences), 200))), speed
 
 
 class AllWords(nn.Module):

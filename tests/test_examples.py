@@ -2,7 +2,9 @@
 
 import importlib
 import re
+import zipfile
 
+import numpy as np
 import pytest
 
 import tensorgrad as tg
@@ -127,6 +129,39 @@ def test_a_program_ends_with_its_best_epoch(tmp_path):
     assert found == weights[2]
     assert len(set(weights)) == 4
     assert trained(3, tmp_path / "parts.st")[0] == trained(4, tmp_path / "parts.st")[0]
+
+
+def test_languages_of_one_grammar_are_aligned(backend, tmp_path):
+    figures = run("crosslingual", "--quick", folder=tmp_path)
+    assert figures["CSLS precision@1"] > 20 * figures["chance"]
+    assert figures["CSLS precision@1"] > 0.8
+
+
+def test_languages_are_aligned_from_sentence_pairs(tmp_path, capsys):
+    names = [a + b + c for a in "bdfgk" for b in "aeiou" for c in "lmnr"]
+    text = importlib.import_module("crosslingual").made_up(0)[0]
+    lines = []
+    for line in text * 5:
+        words = [names[int(word[1:])] for word in line]
+        lines.append(" ".join(words) + ".\tL'" + " ".join(f"{word}x" for word in words) + " !\n")
+    with zipfile.ZipFile(tmp_path / "pairs.zip", "w") as archive:
+        archive.writestr("_about.txt", "made up")
+        archive.writestr("pairs.txt", "".join(lines))
+    kept = tmp_path / "kept.st"
+    options = ["--data", str(tmp_path), "--pairs", "pairs.zip", "--checkpoint", str(kept)]
+    options += ["--size", "24", "--epochs", "20"]
+    figures = run("crosslingual", *options, folder=tmp_path)
+    assert figures["chance"] == 1 / 101  # with "l"
+    assert figures["CSLS precision@5"] > 20 * figures["chance"]
+    assert run("crosslingual", *options, folder=tmp_path) == figures
+    assert {path.name for path in tmp_path.glob("*.st")} == {"source-kept.st", "target-kept.st"}
+    (tmp_path / "pairs.zip").write_text("no archive")
+    with pytest.raises(SystemExit, match=r"pairs.zip: expected an archive of sentence pairs"):
+        run("crosslingual", *options, folder=tmp_path)
+    with zipfile.ZipFile(tmp_path / "pairs.zip", "w") as archive:
+        archive.writestr("pairs.txt", "no tab")
+    with pytest.raises(SystemExit, match="expected lines with a tab"):
+        run("crosslingual", *options, folder=tmp_path)
 
 
 def test_data_that_are_missing_say_whence_they_come(tmp_path):

@@ -1,12 +1,14 @@
 """Words: vocabularies, running text, word vectors and how good they are.
 
 `Word2Vec` learns vectors, `cooccurrences`, `ppmi` and `truncated_svd` make them by counting,
-`KeyedVectors` holds them under the words' names, `LineSentences` reads texts larger than memory,
-`read_trees` sentences with labelled phrases, and `LengthSampler` makes batches of sentences.
-Knows strings, NumPy and SciPy's sparse matrices; models of text are made of `nn`.
+`KeyedVectors` holds them under the words' names, `Alignment` brings two languages together,
+`LineSentences` reads texts larger than memory, `read_trees` sentences with labelled phrases, and
+`LengthSampler` makes batches of sentences. Knows strings, NumPy and SciPy's sparse matrices; models
+of text are made of `nn`.
 """
 
 from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
+from tensorgrad.text.alignment import Alignment, procrustes, translation_pairs
 from tensorgrad.text.batches import LengthSampler
 from tensorgrad.text.counts import cooccurrences, pca, ppmi, truncated_svd
 from tensorgrad.text.evaluation import analogies, word_pairs
@@ -21,6 +23,7 @@ from tensorgrad.text.windows import pairs, windows
 from tensorgrad.text.word2vec import Word2Vec
 
 __all__ = [
+    "Alignment",
     "FastText",
     "GloVe",
     "KeyedVectors",
@@ -37,8 +40,10 @@ __all__ = [
     "parse_tree",
     "pca",
     "ppmi",
+    "procrustes",
     "read_trees",
     "tokenize",
+    "translation_pairs",
     "truncated_svd",
     "windows",
     "word_pairs",
