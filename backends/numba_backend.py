@@ -34,6 +34,8 @@ MANY_REDUCED = 131_072
 MANY_DIVIDED = 2048
 # Elements from which running sums and products of our own are faster than NumPy's.
 MANY_RUNNING = 2048
+# Elements from which lengths of vectors of our own are faster than NumPy's.
+MANY_SQUARES = 8192
 # Elements from which transposed copies of our own, on all threads, are faster than NumPy's.
 MANY_COPIED = 131_072
 
@@ -75,6 +77,7 @@ class NumbaBackend(
     _activation = _kernels("activation")
     _choice = _kernels("choice")
     _copying = _kernels("copying")
+    _directions = _kernels("directions")
     _divisions = _kernels("divisions")
     _formulas = _kernels("formulas")
     _gemm = _kernels("gemm")
@@ -90,6 +93,7 @@ class NumbaBackend(
     _attention = _kernels("attention")
     _convolution = _kernels("convolution")
     _order = _kernels("order")
+    _picked = _kernels("picked")
     _pooling = _kernels("pooling")
     _bags = _kernels("bags")
     _dropout = _kernels("dropout")
@@ -99,7 +103,9 @@ class NumbaBackend(
     _optimizers = _kernels("optimizers")
     _random = _kernels("random")
     _reductions = _kernels("reductions")
+    _sampling = _kernels("sampling")
     _special = _kernels("special")
+    _taps = _kernels("taps")
     _window_sums = _kernels("window_sums")
     _word2vec = _kernels("word2vec")
 
@@ -220,6 +226,40 @@ class NumbaBackend(
         self, g: Array, input: Array, mean: Array, gain: Array, bias: Array | None
     ) -> Any:
         return self._channels.shift_and_scale_vjp(g, input, mean, gain, bias)
+
+    # ---- lengths
+
+    def root_of_squares(self, input: Array, dim: Any, keepdim: bool) -> Array:
+        if input.size < MANY_SQUARES:
+            return NotImplemented
+        return self._directions.root_of_squares(input, dim, keepdim)
+
+    def root_of_squares_vjp(self, g: Array, input: Array, y: Array, dim: Any) -> Array:
+        if input.size < MANY_SQUARES:
+            return NotImplemented
+        return self._directions.root_of_squares_vjp(g, input, y, dim)
+
+    def unit_vectors(self, input: Array, dim: int, eps: float) -> Any:
+        return self._directions.unit_vectors(input, dim, eps)
+
+    def unit_vectors_vjp(self, g: Array, input: Array, dim: int, eps: float, aux: Any) -> Array:
+        return self._directions.unit_vectors_vjp(g, input, dim, eps, aux)
+
+    def cosines(self, x1: Array, x2: Array, dim: int, eps: float) -> Any:
+        return self._directions.cosines(x1, x2, dim, eps)
+
+    def cosines_vjp(
+        self,
+        g: Array,
+        x1: Array,
+        x2: Array,
+        y: Array,
+        dim: int,
+        eps: float,
+        needs: tuple[bool, ...],
+        aux: Any,
+    ) -> Any:
+        return self._directions.cosines_vjp(g, x1, x2, y, dim, eps, needs, aux)
 
     # ---- order
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tensorgrad.backends.array_backend import Array
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ class NumbaLosses:
     _softmax: Any
     _formulas: Any
     _linear_loss: Any
+    _picked: Any
     _logsumexp: Any
 
     def over_elements(
@@ -93,3 +96,18 @@ class NumbaLosses:
         return self._linear_loss.linear_softmax_cross_entropy_vjp(
             g, input, weight, bias, target, ignore_index, aux, needs
         )
+
+    def picked(self, input: Array, target: Array, ignore_index: int) -> Any:
+        return self._picked.picked(input, target, ignore_index)
+
+    def picked_vjp(
+        self, g: Array, input_shape: tuple[int, ...], target: Array, ignore_index: int
+    ) -> Any:
+        found = self._picked.picked_vjp(g, input_shape, target, ignore_index)
+        return found if found is NotImplemented else (found, None)
+
+    def counted_mean(self, input: Array, target: Array, ignore_index: int) -> Any:
+        return self._picked.counted_mean(input, target, ignore_index)
+
+    def counted_mean_vjp(self, g: Array, input_shape: tuple[int, ...], aux: Any) -> Any:
+        return np.broadcast_to(g / aux, input_shape), None

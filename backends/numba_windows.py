@@ -10,6 +10,9 @@ from tensorgrad.backends.array_backend import Array
 from tensorgrad.backends.numba_activations import FEW
 from tensorgrad.backends.numpy_backend import NumpyBackend
 
+# Elements of the result from which weighted sums of our own are faster than NumPy's.
+MANY_COMBINED = 256
+
 
 class NumbaWindows(NumpyBackend):
     """Part of NumbaBackend."""
@@ -17,7 +20,32 @@ class NumbaWindows(NumpyBackend):
     _activation: Any
     _convolution: Any
     _pooling: Any
+    _sampling: Any
+    _taps: Any
     _window_sums: Any
+
+    def combine(self, input: Array, dim: int, taps: Any) -> Array:
+        out = NotImplemented
+        if input.size * taps.count >= MANY_COMBINED * input.shape[dim]:
+            out = self._taps.combine(input, dim % input.ndim, taps)
+        return super().combine(input, dim, taps) if out is NotImplemented else out
+
+    def sampled(
+        self, input: Array, grid: Array, mode: str, padding_mode: str, align_corners: bool
+    ) -> Any:
+        if mode != "bilinear" or padding_mode == "reflection":
+            return NotImplemented
+        return self._sampling.sampled(input, grid, padding_mode == "border", align_corners)
+
+    def sampled_vjp(
+        self,
+        g: Array,
+        input: Array,
+        grid_shape: tuple[int, ...],
+        needs: tuple[bool, ...],
+        aux: Any,
+    ) -> Any:
+        return self._sampling.sampled_vjp(g, input, grid_shape, needs, aux)
 
     def window_sum(
         self,
@@ -129,6 +157,14 @@ class NumbaWindows(NumpyBackend):
         how = kernel, stride, padding, dilation, ceil_mode
         found = self._pooling.max_windows(input, *how)
         return super().largest_in_windows(input, *how) if found is NotImplemented else found[1]
+
+    def max_of_target(self, input: Array, target: tuple[int, ...]) -> Any:
+        return self._pooling.max_of_target(input, target)
+
+    def max_of_target_vjp(
+        self, g: Array, input_shape: tuple[int, ...], target: tuple[int, ...], aux: Array
+    ) -> Array:
+        return self._pooling.max_windows_vjp(g, input_shape, len(target), aux)
 
     def transposed_convolution(
         self,

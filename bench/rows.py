@@ -141,6 +141,7 @@ def cases(rng: Any, dtype: Any) -> Iterator[Case]:
     yield from linear_loss_cases(rng, dtype)
     yield from norm_cases(rng, dtype)
     yield from attention_cases(rng, dtype)
+    yield from direction_cases(rng, dtype)
 
 
 def normal(rng: Any, dtype: Any, *shape: int) -> Array:
@@ -286,3 +287,22 @@ def attention_cases(rng: Any, dtype: Any) -> Iterator[Case]:
 def first_of(function: Callable[..., Any], *arguments: Any) -> Any:
     result = function(*arguments)
     return result if result is NotImplemented else result[0]
+
+
+def direction_cases(rng: Any, dtype: Any) -> Iterator[Case]:
+    """Lengths and directions of rows, and what losses pick of them."""
+    for shape in (64, 10), (256, 100), (1024, 1000):
+        size = "x".join(map(str, shape))
+        x, y = normal(rng, dtype, *shape), normal(rng, dtype, *shape)
+        target = rng.integers(0, shape[1], shape[0])
+        for name, given in (
+            ("root_of_squares", (x, 1, False)),
+            ("unit_vectors", (x, 1, 1e-12)),
+            ("cosines", (x, y, 1, 1e-8)),
+            ("picked", (x, target, -100)),
+        ):
+            kernel = partial(getattr(numba_backend, name), *given)
+            composition = partial(OPS[name].composition, *given)
+            if name in ("unit_vectors", "cosines"):
+                kernel = partial(first_of, kernel)
+            yield name, size, kernel, composition

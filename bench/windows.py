@@ -1,5 +1,5 @@
-"""Convolution and pooling as array operations, and the sizes at which their kernels are compared
-with them; for bench/kernels.py. Knows arrays only.
+"""Convolution, pooling and resampling as array operations, and the sizes at which their kernels
+are compared with them; for bench/kernels.py. Knows arrays only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from tensorgrad.backends.numba_backend import NumbaBackend
 from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.op import OPS
 from tensorgrad.ops import convolution as convolutions
+from tensorgrad.ops.taps import Taps
 
 Array = Any
 
@@ -216,3 +217,27 @@ def cases(rng: Any, dtype: Any) -> Iterator[tuple[str, str, Callable[[], Any], C
                 partial(ours.window_sum, x, *sums),
                 partial(OPS["window_sum"].composition, x, *sums),
             )
+    yield from resampling_cases(normal, ours)
+
+
+def resampling_cases(normal: Any, ours: NumbaBackend) -> Iterator[Any]:
+    for shape in (8, 16, 32, 32), (4, 3, 224, 224):
+        size, x = "x".join(map(str, shape)), normal(*shape)
+        line = [i / 2 - 0.25 for i in range(2 * shape[2])]
+        rows = [[(max(int(u), 0), 0.75), (min(int(u) + 1, shape[2] - 1), 0.25)] for u in line]
+        taps = Taps(rows, shape[2])
+        wide = normal(*shape[:3], taps.count)
+        for name, dim, given, table in (
+            ("", 3, x, taps),
+            ("", 2, x, taps),
+            (" back", 3, wide, taps.adjoint),
+        ):
+            calls = [partial(side.combine, given, dim, table) for side in (ours, numpy_backend)]
+            yield "combine", f"{size} along {dim}{name}", *calls
+        for name, how in (
+            ("sampled", (normal(shape[0], *shape[2:], 2), "bilinear", "zeros", False)),
+            ("max_of_target", ((7, 7),)),
+        ):
+            kernel, composition = getattr(ours, name), OPS[name].composition
+            call = partial(lambda kernel, *given: kernel(*given)[0], kernel, x, *how)
+            yield name, size, call, partial(composition, x, *how)

@@ -144,7 +144,7 @@ OPS_LAYERS = [
     "cutting", ("diagonals", "strides"), "rearranging", "conversion", "moving", "places", "logic",
     "choice", "complex_parts", "pointwise", "polar", "arithmetic", "floats", "special",
     "rejection", "index_forms", "indexing", "scattering", "drawing", "reduction", "over_elements",
-    "scan",
+    "picking", "scan",
     ("closeness", "distinct", "multiplying", "ordering", "softmaxes", "norms", "statistics"),
     ("binning", "quantiles"), "differences",
     "linalg", "matrices", ("products", "einsum", "solving"), ("factors", "decompositions"), "lu",

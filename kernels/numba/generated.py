@@ -55,7 +55,8 @@ def chunk_function(code, dtype, flags, functions, file):
         if part in space:
             space[part].__name__ = space[part].__qualname__ = f"{part}_{digest}"
     if "element" in space:
-        space["element"] = numba.njit(error_model="numpy", forceinline=True)(space["element"])
+        plain_math = numba.njit(error_model="numpy", forceinline=True, fastmath=False)
+        space["element"] = plain_math(space["element"])
     space["loop"] = numba.njit(error_model="numpy", fastmath=flags)(space["loop"])
     function = c_function(4)(space["chunk"])
     return function, function.address

@@ -127,6 +127,29 @@ def _windows_of_planes(
                 _row_of_windows(source, i, stop, row, result, place, *how)
 
 
+@Tasks
+def _uneven(task, planes, x, width, target, out, places):
+    """The windows that cover a plane, as even as can be: number i of m along n places is from
+    floor(i n / m) to before ceil((i + 1) n / m).
+    """
+    height, (rows, row) = x.shape[1] // width, target
+    for p in range(task * planes, min((task + 1) * planes, x.shape[0])):
+        source = x[p]
+        for i in range(rows):
+            top, bottom = i * height // rows, -(-(i + 1) * height // rows)
+            for j in range(row):
+                left, right = j * width // row, -(-(j + 1) * width // row)
+                where = top * width + left
+                best = source[where]
+                for h in range(top, bottom):
+                    for w in range(h * width + left, h * width + right):
+                        value = source[w]
+                        taken = (value > best) | (value != value)  # a branch would be mispredicted
+                        best = value if taken else best
+                        where = w if taken else where
+                out[p, i * row + j], places[p, i * row + j] = best, where
+
+
 def _add_at_places(task, planes, g, places, out):
     for p in range(task * planes, min((task + 1) * planes, out.shape[0])):
         source, place, target = g[p], places[p], out[p]
@@ -211,3 +234,20 @@ def max_windows_vjp(g, input_shape, spatial, places):
         each, tasks = chunks(*rows[2].shape)
         _max_windows_vjp(tasks, each, *rows)
     return out
+
+
+def max_of_target(x, target):
+    """(the largest element of each of `target` windows that cover the last one or two dimensions,
+    its place in the plane).
+    """
+    spatial = len(target)
+    if x.dtype not in FLOATS or spatial > 2 or not x.size or min(target) < 1:
+        return NotImplemented
+    lead, width = x.shape[: x.ndim - spatial], x.shape[-1]
+    planes = plain(x).reshape(math.prod(lead), -1)
+    both = (1, *target)[-2:]
+    out = np.empty((len(planes), math.prod(both)), x.dtype)
+    places = np.empty(out.shape, np.int64)
+    each, tasks = chunks(*planes.shape)
+    _uneven(tasks, each, planes, width, both, out, places)
+    return out.reshape(*lead, *target), places

@@ -5,12 +5,12 @@ does, also of nan, of infinities and where pieces meet.
 import math
 
 import numba
-import numpy as np
 
 from tensorgrad.kernels.numba.math import exp, log, log1p, sigmoid
 from tensorgrad.kernels.numba.runtime import larger
 
-_exact = numba.njit(error_model="numpy", forceinline=True)
+# A function without flags of its own would inherit those of what calls it.
+_exact = numba.njit(error_model="numpy", forceinline=True, fastmath=False)
 
 
 @_exact
@@ -40,14 +40,6 @@ def maximum(a, b):
 
 
 @_exact
-def chosen_exp(x):
-    """exp(x). The choice, which is of no matter for the value, keeps its last product from being
-    fused with a sum that follows: inf - inf is nan.
-    """
-    return type(x)(np.inf) if x > type(x)(709.79) else exp(x)
-
-
-@_exact
 def xlogy(x, y):
     product = x * log(y)
     return y if y != y else (type(x)(0) if x == 0 else product)
@@ -56,7 +48,7 @@ def xlogy(x, y):
 FUNCTIONS = {
     "abs": abs,
     "clamp_to": clamp_to,
-    "exp": chosen_exp,
+    "exp": exp,
     "log": log,
     "log1p": log1p,
     "maximum": maximum,

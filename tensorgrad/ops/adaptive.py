@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
+from tensorgrad.fused import fused
 from tensorgrad.ops.choice import minimum
 from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.creation import tensor
@@ -144,8 +145,23 @@ def _largest(spatial: int, input: Any, output_size: OutputSize, return_indices: 
         empty = reshape(combine(input, -1, Taps([], size[-1])), *lead, *target)
         none = tensor([], dtype=dtypes.int64, device=input.device)
         return (empty, reshape(none, *lead, *target)) if return_indices else empty
+    if not return_indices:
+        return max_of_target(input, target)
+    return _padded(input, lead, size, target, True)
+
+
+@fused()
+def max_of_target(input: Tensor, target: Tuple) -> Tensor:
+    """The largest elements of `target` windows that cover the last dimensions unevenly."""
+    first = input.ndim - len(target)
+    shape = tuple(input.shape)
+    return _padded(input, shape[:first], shape[first:], target, False)  # type: ignore[no-any-return]
+
+
+def _padded(input: Any, lead: Tuple, size: Tuple, target: Tuple, return_indices: bool) -> Any:
+    """By windows padded to one size with elements of their own."""
     found = [_padded_windows(n, m) for n, m in zip(size, target)]
-    spread = input
+    spatial, spread = len(target), input
     for number, (taps, _) in enumerate(found):
         spread = combine(spread, len(lead) + number, taps)
     longest = tuple([length for _, length in found])

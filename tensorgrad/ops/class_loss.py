@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes, modes
-from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
+from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.graph import unwrap
 from tensorgrad.ops.choice import where
@@ -20,8 +20,9 @@ from tensorgrad.ops.creation import arange, zeros_of
 from tensorgrad.ops.indexing import gather_along, scatter_add_along
 from tensorgrad.ops.linear import linear
 from tensorgrad.ops.over_elements import reduced, way
+from tensorgrad.ops.picking import check_range, counted_mean, picked, picked_of
 from tensorgrad.ops.pointwise import relu
-from tensorgrad.ops.reduction import some, sum, total
+from tensorgrad.ops.reduction import sum, total
 from tensorgrad.ops.scan import cumsum
 from tensorgrad.ops.shape import reshape, unsqueeze
 from tensorgrad.ops.softmaxes import log_of_normalized
@@ -49,16 +50,6 @@ def _check_classes(input: Any, target: Any, *numbers: Any) -> None:
         raise DTypeError(f"cross_entropy: expected targets of dtype int64, got {classes.dtype}")
 
 
-def _check_range(op: str, target: Any, classes: int, ignore_index: int) -> None:
-    wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
-    if bool(some(wrong, None, False)):
-        values = unwrap(target)[unwrap(wrong)]
-        raise IndexRangeError(
-            f"{op}: expected targets in [0, {classes}), got {int(values[0])} "
-            "(Target is out of bounds)"
-        )
-
-
 @fused(check=_check_classes)
 def softmax_cross_entropy(
     input: Tensor, target: Tensor, ignore_index: int, label_smoothing: float = 0.0
@@ -67,20 +58,13 @@ def softmax_cross_entropy(
     (N, C, S); 0 where the target is ignore_index. label_smoothing mixes in the mean over classes.
     """
     _check_classes(input, target)
-    _check_range("cross_entropy", target, input.shape[1], ignore_index)
+    check_range("cross_entropy", target, input.shape[1], ignore_index)
     logs = log_of_normalized(input, 1)
-    loss = _picked(logs, target, ignore_index)
+    loss = picked_of(logs, target, ignore_index)
     if label_smoothing == 0:
         return loss
     uniform = where(target != ignore_index, -total(logs, 1, False), 0) / input.shape[1]
     return loss * (1 - label_smoothing) + uniform * label_smoothing
-
-
-def _picked(logs: Tensor, target: Tensor, ignore_index: int) -> Tensor:
-    """-logs[i, target[i]], 0 where that is ignored."""
-    counted: Any = target != ignore_index
-    picked = gather_along(logs, unsqueeze(where(counted, target, 0), 1), 1)
-    return where(counted, -reshape(picked, target.shape), 0)
 
 
 def _check_linear_classes(
@@ -149,8 +133,7 @@ def _weighted(
 ) -> Tensor:
     """Class weights, and the mean over what is counted."""
     if weight is None and reduction == "mean":
-        counted = sum(cast(target != ignore_index, loss.dtype))
-        return sum(loss) / counted
+        return counted_mean(loss, target, ignore_index)
     if weight is not None:
         counted = target != ignore_index
         share = weight[where(counted, target, 0)] * cast(counted, loss.dtype)
@@ -176,8 +159,7 @@ def nll_loss(
     reduction = way("nll_loss", reduction, size_average, reduce)
     rows, classes = _rows("nll_loss", input, target)
     _check_weight("nll_loss", weight, rows, rows.shape[1])
-    _check_range("nll_loss", classes, rows.shape[1], ignore_index)
-    loss = _picked(rows, classes, ignore_index)
+    loss = picked(rows, classes, ignore_index)
     return _weighted(loss, classes, weight, ignore_index, reduction, tuple(target.shape))
 
 
@@ -366,7 +348,7 @@ def multi_margin_loss(
     rows, classes = _scores("multi_margin_loss", input, target, 1)
     count = rows.shape[1]
     _check_weight("multi_margin_loss", weight, rows, count)
-    _check_range("multi_margin_loss", classes, count, 0)
+    check_range("multi_margin_loss", classes, count, 0)
     own = unsqueeze(classes, 1)
     short = relu(rows - gather_along(rows, own, 1) + margin)
     short = short * short if p == 2 else short
@@ -392,7 +374,7 @@ def multilabel_margin_loss(
     count = rows.shape[1]
     named = cumsum(cast(names < 0, dtypes.int64), 1) == 0
     places = where(named, names, 0)
-    _check_range("multilabel_margin_loss", reshape(places, -1), count, 0)
+    check_range("multilabel_margin_loss", reshape(places, -1), count, 0)
     marks = scatter_add_along(zeros_of(rows, tuple(rows.shape)), places, cast(named, rows.dtype), 1)
     short = relu(unsqueeze(rows, 1) - unsqueeze(gather_along(rows, places, 1), 2) + 1)
     counted = unsqueeze(named, 2) & unsqueeze(marks == 0, 1)

@@ -36,6 +36,13 @@ def floored(input: Tensor, least: float) -> Tensor:
     return clamp_to(input, least, None)
 
 
+@fused()
+def cosines(x1: Tensor, x2: Tensor, dim: int, eps: float) -> Tensor:
+    """`cosine_similarity` of one shape."""
+    one, two = [x / floored(p_norm(x, 2, dim, True), eps) for x in (x1, x2)]
+    return total(one * two, dim, False)
+
+
 @all_widened
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`; the shapes broadcast."""
@@ -45,8 +52,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         )
     x1, x2 = broadcast_tensors(x1, x2)
     dim = one_dim("cosine_similarity", dim, x1.ndim)
-    one, two = [x / floored(p_norm(x, 2, dim, True), eps) for x in (x1, x2)]
-    return total(one * two, dim, False)
+    return cosines(x1, x2, dim, eps)
 
 
 @all_widened

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
+from tensorgrad.fused import fused
 from tensorgrad.ops.arithmetic import fmod
 from tensorgrad.ops.choice import clamp_to, where
 from tensorgrad.ops.conversion import cast
@@ -92,7 +93,7 @@ class Picked:
 
 
 def _multilinear(picked: Picked, coordinates: list[Any]) -> Any:
-    lows = [floor(x.detach()) for x in coordinates]
+    lows = [floor(x) for x in coordinates]
     result: Any = 0
     for corner in itertools.product((0, 1), repeat=len(lows)):
         places = [low + step for low, step in zip(lows, corner)]
@@ -116,7 +117,7 @@ def _cubic_weights(t: Any) -> list[Any]:
 
 
 def _bicubic(picked: Picked, coordinates: list[Any], padding_mode: str, aligned: bool) -> Any:
-    lows = [floor(x.detach()) for x in coordinates]
+    lows = [floor(x) for x in coordinates]
     weights = [_cubic_weights(x - low) for x, low in zip(coordinates, lows)]
     near = [
         [_padded(low + (step - 1), n, padding_mode, aligned) for step in range(4)]
@@ -130,7 +131,11 @@ def _bicubic(picked: Picked, coordinates: list[Any], padding_mode: str, aligned:
     return result
 
 
-def _sample(input: Any, grid: Any, mode: str, padding_mode: str, align_corners: bool) -> Any:
+@fused()
+def sampled(
+    input: Tensor, grid: Tensor, mode: str, padding_mode: str, align_corners: bool
+) -> Tensor:
+    """`grid_sample` of what has been found to fit."""
     samples, spatial = input.shape[0], input.ndim - 2
     places = tuple(grid.shape[1:-1])
     flat = reshape(grid, samples, math.prod(places), spatial)
@@ -143,7 +148,7 @@ def _sample(input: Any, grid: Any, mode: str, padding_mode: str, align_corners: 
         coordinates.append(x)
     picked = Picked(input)
     if mode == "nearest":
-        found = picked.at([round(x.detach()) for x in coordinates])
+        found = picked.at([round(x) for x in coordinates])
         for x in coordinates:  # no NaN is left in them: theirs is a gradient of zeros
             column = reshape(x, samples, 1, -1)
             found = where(column != column, column, found)
@@ -198,9 +203,9 @@ def _sampled(
     if mode == "bicubic" and input.ndim != 4:
         raise ShapeError(f"{op}: expected 4 dimensions for bicubic, got {list(input.shape)}")
     if input.dtype.itemsize > 2:
-        return _sample(input, grid, mode, padding_mode, align_corners)
+        return sampled(input, grid, mode, padding_mode, align_corners)
     wide = cast(input, dtypes.float32), cast(grid, dtypes.float32)
-    return cast(_sample(*wide, mode, padding_mode, align_corners), input.dtype)
+    return cast(sampled(*wide, mode, padding_mode, align_corners), input.dtype)
 
 
 def grid_sampler(

@@ -18,10 +18,10 @@ from tensorgrad.ops.choice import clamp
 from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.cutting import narrow
 from tensorgrad.ops.indexing import copy_
-from tensorgrad.ops.norms import p_norm
+from tensorgrad.ops.norms import p_norm, unit_vectors
 from tensorgrad.ops.pointwise import sqrt
 from tensorgrad.ops.reduction import total
-from tensorgrad.ops.shape import pad_constant, reshape
+from tensorgrad.ops.shape import one_dim, pad_constant, reshape
 from tensorgrad.out import takes_out
 
 if TYPE_CHECKING:
@@ -332,4 +332,6 @@ def local_response_norm(
 @widened
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """input / max(norm(input, p), eps) along `dim`."""
+    if p == 2 and isinstance(dim, int) and input.ndim and dtypes.is_floating_point(input.dtype):
+        return unit_vectors(input, one_dim("norm", dim, input.ndim), eps)
     return input / clamp(p_norm(input, p, dim, True), min=eps)

@@ -9,7 +9,7 @@ from tensorgrad import dtypes
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.fused import fused
 from tensorgrad.ops.arithmetic import minus, pow
-from tensorgrad.ops.choice import where
+from tensorgrad.ops.choice import clamp_to, where
 from tensorgrad.ops.complex_parts import is_complex
 from tensorgrad.ops.conversion import widened
 from tensorgrad.ops.pointwise import abs, sign, sqrt
@@ -112,3 +112,9 @@ def _along_input(g: Any, input: Any, y: Any, dim: Any, keepdim: bool) -> Any:
 def root_of_squares(input: Tensor, dim: Any, keepdim: bool) -> Tensor:
     """sqrt(sum(input^2)) over `dim`; its gradient at 0 is 0."""
     return sqrt(total(input * input, dim, keepdim))
+
+
+@fused()
+def unit_vectors(input: Tensor, dim: int, eps: float) -> Tensor:
+    """input / max(its lengths along `dim`, eps)."""
+    return input / clamp_to(root_of_squares(input, dim, True), eps, None)

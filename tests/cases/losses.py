@@ -91,6 +91,11 @@ case("softmax_cross_entropy", OPS["softmax_cross_entropy"].call, normal(4, 5), i
      -100, torch="", ref=lambda x, t, ignore: cross_entropies(x, t))
 case("softmax_cross_entropy places", OPS["softmax_cross_entropy"].call, normal(2, 5, 7),
      integers(0, 5, 2, 7), -100, 0.2, torch="")
+case("picked", OPS["picked"].call, normal(4, 5), integers(0, 5, 4), -100, torch="",
+     ref=lambda x, t, ignored: -x[np.arange(4), t])
+case("picked places", OPS["picked"].call, normal(2, 5, 7), integers(0, 5, 2, 7), 3, torch="")
+case("counted_mean", OPS["counted_mean"].call, normal(3, 4), integers(0, 5, 3, 4), 2, torch="",
+     ref=lambda x, t, ignored: x.sum() / (t != 2).sum())
 case("linear_softmax_cross_entropy", OPS["linear_softmax_cross_entropy"].call, normal(4, 3),
      normal(5, 3), normal(5), integers(0, 5, 4), -100, torch="",
      ref=lambda x, w, b, t, ignore: cross_entropies(x @ w.T + b, t))
@@ -135,6 +140,10 @@ case("gaussian_nll_loss", loss.gaussian_nll_loss, normal(3, 4), normal(3, 4), po
      (np.log(v) + (x - t) ** 2 / v + np.log(2 * np.pi)).mean() / 2)
 case("gaussian_nll_loss number", loss.gaussian_nll_loss, normal(3, 4), normal(3, 4), 2.0,
      reduction="sum", ref=lambda x, t, v, reduction: (np.log(v) + (x - t) ** 2 / v).sum() / 2)
+case("cosines", OPS["cosines"].call, normal(3, 4), normal(3, 4), 1, 1e-8, torch="",
+     ref=lambda x, y, dim, eps: (x * y).sum(1) / np.sqrt((x * x).sum(1) * (y * y).sum(1)))
+case("unit_vectors", OPS["unit_vectors"].call, normal(3, 4), 1, 1e-12, torch="",
+     ref=lambda x, dim, eps: x / np.sqrt((x * x).sum(1, keepdims=True)))
 case("floored", OPS["floored"].call, positive(3, 4), 0.1, torch="", ref=lambda x, least: x)
 
 bad("mse_loss reduction", lambda m, x: m.nn.functional.mse_loss(x, x, reduction="middle"), X,

@@ -89,6 +89,11 @@ IMAGE, VOLUME = normal(2, 2, 4, 5), normal(1, 2, 3, 4, 3)
 PLACES, FAR = between(-0.95, 0.95, 2, 3, 4, 2), between(-2.5, 2.5, 2, 3, 4, 2)
 
 case("grid_sample", functional.grid_sample, IMAGE, PLACES, align_corners=False)
+case("sampled", OPS["sampled"].call, IMAGE, PLACES, "bilinear", "zeros", False, torch="")
+case("max_of_target", OPS["max_of_target"].call, distinct(2, 5, 7), (2, 3), torch="",
+     ref=lambda x, target: np.stack([np.stack([
+         x[:, a:b, c:d].max((1, 2)) for c, d in ((0, 3), (2, 5), (4, 7))
+     ], -1) for a, b in ((0, 3), (2, 5))], 1))
 case("grid_sample corners", functional.grid_sample, IMAGE,
      given(np.stack([np.stack(np.meshgrid(np.linspace(-1, 1, 5), np.linspace(-1, 1, 4)), -1)] * 2)),
      mode="nearest", align_corners=True, ref=lambda x, grid, **how: x)
