@@ -1,5 +1,6 @@
 """Each program in examples/ runs and learns; what they share resumes."""
 
+import argparse
 import importlib
 import re
 import zipfile
@@ -85,6 +86,57 @@ def test_sentiment_reads_trees_and_reviews(tmp_path):
     assert run("sentiment", *arguments, folder=tmp_path).keys() == {"cbow"}
     known = tg.text.KeyedVectors.load_word2vec_format(vectors, binary=True)
     assert {"a", "is", "n't", "bad", "!"} <= known.key_to_index.keys()
+
+
+def test_language_models(backend, tmp_path, capsys):
+    losses = run("language_model", "--quick", "--model", "ngram", "lstm", folder=tmp_path)
+    # 62 characters: log 62 = 4.13; by their counts alone 3.2.
+    assert losses["ngram"] < 1.9
+    assert losses["lstm"] < 2.2
+    assert "log P('To be, or not to be: that is the question.') = -" in capsys.readouterr().out
+
+
+def test_windows_lose_the_bracket_that_recurrence_keeps(backend, tmp_path):
+    arguments = ["--quick", "--probe", "--model", "feedforward", "lstm"]
+    shares = run("language_model", *arguments, folder=tmp_path)
+    assert min(shares["lstm"].values()) > 0.9
+    assert min(share for far, share in shares["feedforward"].items() if far <= 5) > 0.9
+    assert max(share for far, share in shares["feedforward"].items() if far > 5) < 0.7
+
+
+@pytest.mark.parametrize(
+    "name", ["ngram", "loglinear", "feedforward", "rnn", "lstm", "transformer"]
+)
+def test_language_models_see_the_past_alone_and_go_on_where_they_stopped(name):
+    next_token = importlib.import_module("next_token")
+    options = argparse.Namespace(window=3, size=64, layers=2, dropout=0.1, length=24)
+    text = "abracadabra"
+    vocabulary = tg.text.Vocabulary(text)
+    if name == "ngram":
+        model = next_token.Ngram(tg.text.KneserNey([text], 3), vocabulary)
+    else:
+        model = next_token.MODELS[name](len(vocabulary), options).eval()
+        for parameter in model.parameters():
+            parameter.data = tg.randn(parameter.shape) * 0.3
+    ids = tg.tensor(vocabulary.encode(text))[None]
+    whole, _ = model(ids)
+    assert whole.shape == (1, 11, len(vocabulary))
+    close = {"atol": 1e-5, "rtol": 1e-4}
+    tg.testing.assert_close(model(ids[:, :6])[0], whole[:, :6], **close)
+    found, state = [], None
+    for start, stop in ((0, 4), (4, 5), (5, 11)):
+        logits, state = model(ids[:, start:stop], state)
+        found.append(logits)
+    tg.testing.assert_close(tg.cat(found, 1), whole, **close)
+
+
+def test_words_are_foretold_too(tmp_path, capsys):
+    arguments = ["--unit", "words", "--model", "loglinear", "--epochs", "1", "--prompt", "to be"]
+    arguments += ["--sample", "5", "--top-k", "9", "--top-p", "0.9", "--data", str(tmp_path)]
+    (tmp_path / "input.txt").write_text("to be or not to be . that is the question ! " * 60)
+    losses = run("language_model", *arguments, "--rate", "0.1", "--length", "16", folder=tmp_path)
+    assert losses["loglinear"] < 2.4  # of 10 words and the unknown one: log 11 = 2.4
+    assert re.search(r"\nto be( [a-z.!<>]+){5}\n", capsys.readouterr().out)
 
 
 def test_a_program_that_was_broken_off_goes_on(backend, tmp_path, capsys):

@@ -3,8 +3,9 @@
 `Word2Vec` learns vectors, `cooccurrences`, `ppmi` and `truncated_svd` make them by counting,
 `KeyedVectors` holds them under the words' names, `Alignment` brings two languages together,
 `LineSentences` reads texts larger than memory, `read_trees` sentences with labelled phrases, and
-`LengthSampler` makes batches of sentences. Knows strings, NumPy and SciPy's sparse matrices; models
-of text are made of `nn`.
+`LengthSampler` makes batches of sentences. `KneserNey` is a language model of counts, and
+`sample_token` draws what any such model says next. Knows strings, NumPy and SciPy's sparse
+matrices; models of text are made of `nn`.
 """
 
 from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
@@ -15,7 +16,9 @@ from tensorgrad.text.evaluation import analogies, word_pairs
 from tensorgrad.text.fasttext import FastText
 from tensorgrad.text.glove import GloVe
 from tensorgrad.text.keyed_vectors import KeyedVectors
+from tensorgrad.text.ngrams import KneserNey
 from tensorgrad.text.phrases import Phrases
+from tensorgrad.text.sampling import sample_token, sampling_shares
 from tensorgrad.text.sentences import LineSentences
 from tensorgrad.text.subwords import SubwordVectors
 from tensorgrad.text.trees import Tree, parse_tree, read_trees
@@ -27,6 +30,7 @@ __all__ = [
     "FastText",
     "GloVe",
     "KeyedVectors",
+    "KneserNey",
     "LengthSampler",
     "LineSentences",
     "Phrases",
@@ -42,6 +46,8 @@ __all__ = [
     "ppmi",
     "procrustes",
     "read_trees",
+    "sample_token",
+    "sampling_shares",
     "tokenize",
     "translation_pairs",
     "truncated_svd",
