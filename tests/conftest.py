@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import tensorgrad as tg
 from tensorgrad import backend as choice
@@ -28,6 +30,13 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """The test runs once on each backend of the CPU, by name."""
     with tg.use_backend(request.param):
         yield request.param
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread_a_process_of_several() -> None:
+    # Threads of OpenBLAS that wait for each other while others have their core take seconds a step.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        threadpool_limits(1, user_api="blas")
 
 
 @pytest.fixture(autouse=True)

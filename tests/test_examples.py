@@ -5,7 +5,6 @@ import importlib
 import re
 import zipfile
 
-import numpy as np
 import pytest
 
 import tensorgrad as tg
@@ -137,6 +136,20 @@ def test_words_are_foretold_too(tmp_path, capsys):
     losses = run("language_model", *arguments, "--rate", "0.1", "--length", "16", folder=tmp_path)
     assert losses["loglinear"] < 2.4  # of 10 words and the unknown one: log 11 = 2.4
     assert re.search(r"\nto be( [a-z.!<>]+){5}\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("model", ["attention", "transformer"])
+def test_translation(backend, model, tmp_path, capsys):
+    figures = run("translation", "--quick", "--model", model, folder=tmp_path)
+    assert figures["bleu"] > 80
+    assert "pairs, " in capsys.readouterr().out
+
+
+def test_translation_without_attention_forgets(tmp_path):
+    options = ["--quick", "--model", "lstm", "--beams", "1"]
+    figures = run("translation", *options, folder=tmp_path)
+    assert figures["loss"] < 1.6  # of 3.2 at first: it knows the language,
+    assert figures["bleu"] < 50  # and not what it has read
 
 
 def test_a_program_that_was_broken_off_goes_on(backend, tmp_path, capsys):

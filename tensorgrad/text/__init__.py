@@ -12,11 +12,13 @@ from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
 from tensorgrad.text.alignment import Alignment, procrustes, translation_pairs
 from tensorgrad.text.batches import LengthSampler
 from tensorgrad.text.counts import cooccurrences, pca, ppmi, truncated_svd
+from tensorgrad.text.decoding import beam_search
 from tensorgrad.text.evaluation import analogies, word_pairs
 from tensorgrad.text.fasttext import FastText
 from tensorgrad.text.glove import GloVe
 from tensorgrad.text.keyed_vectors import KeyedVectors
 from tensorgrad.text.ngrams import KneserNey
+from tensorgrad.text.parallel import pieces_of, sentence_pairs, text_of
 from tensorgrad.text.phrases import Phrases
 from tensorgrad.text.sampling import sample_token, sampling_shares
 from tensorgrad.text.sentences import LineSentences
@@ -39,15 +41,19 @@ __all__ = [
     "Vocabulary",
     "Word2Vec",
     "analogies",
+    "beam_search",
     "cooccurrences",
     "pairs",
     "parse_tree",
     "pca",
+    "pieces_of",
     "ppmi",
     "procrustes",
     "read_trees",
     "sample_token",
     "sampling_shares",
+    "sentence_pairs",
+    "text_of",
     "tokenize",
     "translation_pairs",
     "truncated_svd",
