@@ -1,4 +1,4 @@
-"""Convolution over one to three spatial dimensions: forward, input and weight gradients, transposed.
+"""Convolution over one to three spatial dimensions: forward, transposed, and their gradients.
 
 Chooses who computes. Windows that do not meet are a product of matrices (`disjoint`); square
 windows of 2 to 6, with stride 1 or 2, over many channels are for Winograd's filtering (`minimal`);

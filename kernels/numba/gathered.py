@@ -186,7 +186,9 @@ def convolve(task, x, packed, steps, bias, planes, grid, place, tile_width, out,
             there = min(ROWS, channels - channel)
             weights = packed[group, block]
             _tiles(buffer, weights, steps, there, tile_width, zero, rows, wide_rows, wide)
-            _into_place(wide, length, there, bias[group], least, channel, grid, place, out[sample, group])
+            _into_place(
+                wide, length, there, bias[group], least, channel, grid, place, out[sample, group]
+            )
 
 
 @Tasks
@@ -234,7 +236,9 @@ def convolve_few(task, x, packed, steps, bias, planes, grid, place, tile_width, 
         for i in range(some):
             sample, group = (begin + i) // groups, (begin + i) % groups
             lines = wide[i * FEW * length :]
-            _into_place(lines, length, channels, bias[group], least, 0, grid, place, out[sample, group])
+            _into_place(
+                lines, length, channels, bias[group], least, 0, grid, place, out[sample, group]
+            )
 
 
 @Tasks

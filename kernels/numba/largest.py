@@ -145,7 +145,9 @@ def _windows(step):
             apart, out, places, at, count = values[8:]
             apart = apart if step is None else emit.number(step)
             ints = ir.VectorType(_INT32, emit.width)
-            lowest = ir.Constant(emit.vector, [ir.Constant(emit.scalar, float("-inf"))] * emit.width)
+            lowest = ir.Constant(
+                emit.vector, [ir.Constant(emit.scalar, float("-inf"))] * emit.width
+            )
             none, zero = ir.Constant(ints, [-1] * emit.width), ir.Constant(ints, None)
             best_at = cgutils.alloca_once(builder, emit.vector)
             found_at = cgutils.alloca_once(builder, ints)

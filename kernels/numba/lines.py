@@ -59,7 +59,9 @@ def copy_line(typing_context, a, a_start, b, b_start, count):
         with loop as found:
             at = place(found.index)
             mask = emit.mask(builder.sub(count, at), 0)
-            emit.masked_store(emit.masked_load(emit.at(source, at), mask), emit.at(target, at), mask)
+            emit.masked_store(
+                emit.masked_load(emit.at(source, at), mask), emit.at(target, at), mask
+            )
         return context.get_dummy_value()
 
     return types.void(a, n, b, n, n), generate
@@ -215,7 +217,10 @@ def _dots(lines):
             emit = Emit(context, builder, kinds[0].dtype)
             a, a_start, a_line, b, b_start, steps, step, terms, length = values[:9]
             sums, sums_start, sums_step = values[9:]
-            a, b = emit.at(emit.data(kinds[0], a), a_start), emit.at(emit.data(kinds[3], b), b_start)
+            a, b = (
+                emit.at(emit.data(kinds[0], a), a_start),
+                emit.at(emit.data(kinds[3], b), b_start),
+            )
             steps = emit.at(emit.data(kinds[5], steps), step)
             sums = emit.at(emit.data(kinds[9], sums), sums_start)
             function = _sums_function(context, builder.module, kinds[0].dtype, lines)

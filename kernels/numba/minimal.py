@@ -1,5 +1,5 @@
-"""Which convolutions `winograd` does, and what makes more of them its own: a dilation parts an image
-into smaller ones, groups are convolutions of their own. Knows planes and their phases.
+"""Which convolutions `winograd` does, and what makes more of them its own: a dilation parts an
+image into smaller ones, groups are convolutions of their own. Knows planes and their phases.
 
 With a dilation of d, the places of a window are d apart: every d-th row and column of the image are
 an image of which the window reads neighbours. So d * d images stand in a batch for one, which costs

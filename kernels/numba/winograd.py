@@ -129,7 +129,21 @@ def _inputs(x, size, corner, channels, lines, first, grid, of, staged, count, ti
 
 @Tasks
 def _convolve_lines(
-    task, x, size, padding, channels, packed, bias, outputs, lines, grid, of, turned, rectified, out, spoiled
+    task,
+    x,
+    size,
+    padding,
+    channels,
+    packed,
+    bias,
+    outputs,
+    lines,
+    grid,
+    of,
+    turned,
+    rectified,
+    out,
+    spoiled,
 ):
     """A share of the output's lines of tiles: `lines` are all and as many as a task has. grid:
     tiles down and across a sample's output, and its height and width. of: outputs and window of the
@@ -223,8 +237,8 @@ def _convolve_lines(
 
 def convolve(x, weight, turned, bias, stride, padding, rectified, out):
     """Fills out (N, O, H', W') from x (N, C, H, W) and weight (O, C, K, K); turned: the adjoint,
-    weight is (C, O, K, K). rectified: 0 in place of what is below. Returns whether all is finite: nan and infinities spoil the tiles that
-    they are in.
+    weight is (C, O, K, K). rectified: 0 in place of what is below. Returns whether all is finite:
+    nan and infinities spoil the tiles that they are in.
     """
     samples, channels = x.shape[:2]
     outputs, height, width = out.shape[1:]
