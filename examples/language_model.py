@@ -229,12 +229,22 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if options.data is None:
         text = tg.datasets.shakespeare()
     else:
-        text = program.data_file(options, "input.txt", WHENCE).read_text(encoding="utf-8")
+        path = program.data_file(options, "input.txt", WHENCE)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise SystemExit(f"{path}: expected text in UTF-8, got {error}") from None
     if options.quick:
         text = text[:60_000]
     split = tokenize if options.unit == "words" else list
     cut = len(text) * 9 // 10
     learnt, held_out = split(text[:cut]), split(text[cut:])
+    least = 2 * options.length
+    if len(held_out) < least:
+        raise SystemExit(
+            f"expected a text of at least {10 * least} {options.unit}, a tenth of which is held "
+            f"out, or a smaller --length; got {len(learnt) + len(held_out)}"
+        )
     vocabulary = Vocabulary(learnt, min_freq=options.min_freq)
     print(f"{len(learnt):,} {options.unit} to learn from, {len(vocabulary):,} different ones")
 
@@ -244,6 +254,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         models[name], histories[name] = trained(options, name, vocabulary, learnt, held_out)
         loss = min(epoch["held out"] for epoch in histories[name])
         size = sum(parameter.numel() for parameter in models[name].parameters())
+        size = size or len(models[name].counts)
         seconds = time.perf_counter() - begun
         rows.append((name, f"{loss:.3f}", f"{math.exp(loss):.2f}", f"{size:,}", f"{seconds:.0f}"))
     print(program.table(rows, ("model", "nats", "perplexity", "parameters", "seconds")))

@@ -152,6 +152,16 @@ def test_translation_without_attention_forgets(tmp_path):
     assert figures["bleu"] < 50  # and not what it has read
 
 
+def test_texts_that_are_no_texts_are_refused(tmp_path):
+    arguments = ["--model", "ngram", "--data", str(tmp_path)]
+    (tmp_path / "input.txt").write_bytes(b"Gr\xf6\xdfe" * 999)
+    with pytest.raises(SystemExit, match=r"input.txt: expected text in UTF-8, got"):
+        run("language_model", *arguments, folder=tmp_path)
+    (tmp_path / "input.txt").write_text("")
+    with pytest.raises(SystemExit, match=r"expected a text of at least 2560 characters.* got 0"):
+        run("language_model", *arguments, folder=tmp_path)
+
+
 def test_a_program_that_was_broken_off_goes_on(backend, tmp_path, capsys):
     kept = str(tmp_path / "kept.st")
     run("digits", "--epochs", "1", "--checkpoint", kept, folder=tmp_path)

@@ -87,9 +87,13 @@ class KneserNey:
         self._symbols = len(tokens) + 1  # the last one stands before each sentence
         self._count(self._stream(some))
 
+    def __len__(self) -> int:
+        """The number of different n-grams of all lengths."""
+        return sum(len(level.keys) for level in self._levels)
+
     def __repr__(self) -> str:
-        ngrams = sum(len(level.keys) for level in self._levels)
-        return f"KneserNey(order={self.order}, {len(self.vocabulary)} tokens, {ngrams} n-grams)"
+        tokens = len(self.vocabulary)
+        return f"KneserNey(order={self.order}, {tokens} tokens, {len(self)} n-grams)"
 
     def _checked(self, sentence: Any) -> bool:
         return isinstance(sentence, str) or checked_sentence("KneserNey", sentence) is not None
