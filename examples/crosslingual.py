@@ -15,8 +15,6 @@ names differ, and so do the texts.
 
 from __future__ import annotations
 
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +25,7 @@ from tensorgrad.text import (
     Vocabulary,
     Word2Vec,
     pca,
+    sentence_pairs,
     tokenize,
     translation_pairs,
 )
@@ -52,22 +51,6 @@ def made_up(seed: int) -> tuple[Sentences, Sentences, Dictionary]:
             words.append(followers[words[-1], random.integers(0, FOLLOWERS, LINES)])
         texts.append([[f"{name}{word}" for word in line] for line in np.stack(words, 1).tolist()])
     return texts[0], texts[1], [(f"a{word}", f"b{word}") for word in range(MADE_UP)]
-
-
-def sentence_pairs(path: Path) -> list[tuple[str, str]]:
-    """The lines of the text in the archive: a sentence, a tab, its translation."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            name = next(name for name in archive.namelist() if not name.startswith("_"))
-            lines = archive.read(name).decode("utf-8").splitlines()
-    except (zipfile.BadZipFile, StopIteration, UnicodeDecodeError) as error:
-        raise SystemExit(
-            f"{path.name}: expected an archive of sentence pairs, got {error}"
-        ) from None
-    pairs = [line.split("\t")[:2] for line in lines if "\t" in line]
-    if not pairs:
-        raise SystemExit(f"{path.name}: expected lines with a tab in {name}, got {lines[:1]}")
-    return [(first, second) for first, second in pairs]
 
 
 def words_of(sentence: str, parted: bool) -> list[str]:
