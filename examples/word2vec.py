@@ -34,6 +34,7 @@ from tensorgrad.text import (
     Vocabulary,
     Word2Vec,
     pairs,
+    pca,
     windows,
 )
 
@@ -118,9 +119,7 @@ def judge(options: Any, vectors: KeyedVectors) -> dict[str, float]:
 def draw_map(vectors: KeyedVectors, figure: Any) -> None:
     """The most frequent words of more than three letters, by their two principal components."""
     words = [word for word in vectors.index_to_key if len(word) > 3][:150]
-    centred = vectors[words] - vectors[words].mean(0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    x, y = (centred @ axes[:2].T).T
+    x, y = pca(vectors[words], 2).T
     plot = figure.subplots()
     plot.scatter(x, y, s=2, color="lightgray")
     for word, left, up in zip(words, x, y, strict=True):

@@ -62,6 +62,15 @@ def test_a_text_without_neighbours_is_refused(sentences):
         cooccurrences(sentences, Vocabulary("ab", unknown=None))
 
 
+def test_a_vocabulary_without_words_and_a_line_of_a_million():
+    with pytest.raises(ValueError, match="cooccurrences: expected sentences with two words"):
+        cooccurrences([["a", "b"]], Vocabulary([], unknown=None))
+    line = [*"abc"] * 333_334
+    found = cooccurrences([line], Vocabulary("abc", unknown=None), window=2)
+    assert found.sum() == 4 * len(line) - 6  # the ends have fewer neighbours
+    assert (found.diagonal() == 0).all()
+
+
 def test_bad_arguments():
     vocabulary = Vocabulary("ab", unknown=None)
     with pytest.raises(ValueError, match="window of at least 1, got 0"):
