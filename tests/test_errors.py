@@ -90,9 +90,10 @@ REFUSES_NOTHING = {
     "is_conj", "is_floating_point", "is_neg", "is_same_size", "is_signed", "is_tensor", "isfinite",
     "isinf", "isnan", "isreal", "logical_not", "numel", "ravel", "resolve_conj", "resolve_neg",
     "tanhshrink",
-    "embedding_bags", "embedding_bags_add", "first_in_order", "floored", "gru", "log_gamma_slope",
-    "lstm", "lstm_gates", "rnn", "scale_by_root_mean_square", "shift_and_scale",
-    "standard_log_gamma",
+    "cosines", "counted_mean", "embedding_bags", "embedding_bags_add", "first_in_order", "floored",
+    "gru", "log_gamma_slope", "lstm", "lstm_gates", "max_of_target", "over_elements", "picked",
+    "rectified_convolution", "rnn", "sampled", "scale_by_root_mean_square", "shift_and_scale",
+    "standard_log_gamma", "tanh_slope", "unit_vectors",
 }  # fmt: skip
 
 
