@@ -52,8 +52,10 @@ INPUTS = {
         classes(rng, n, m),
         -100,
     ),
+    # With weights of one sign, for a sum that cancels has no digits to compare.
     "over_elements": lambda rng, n, m: (
-        *rng.standard_normal((3, n, m)),
+        *rng.standard_normal((2, n, m)),
+        abs(rng.standard_normal((n, m))),
         None,
         formula(_bounded_distance, delta=0.6),
         "sum",

@@ -57,7 +57,10 @@ def chunk_function(code, dtype, flags, functions, file):
     if "element" in space:
         plain_math = numba.njit(error_model="numpy", forceinline=True, fastmath=False)
         space["element"] = plain_math(space["element"])
-    space["loop"] = numba.njit(error_model="numpy", fastmath=flags)(space["loop"])
+    # Inlined: else the process that compiles it would call another copy than one that finds it on
+    # disk, and a sum could be taken in another order.
+    loop = numba.njit(error_model="numpy", fastmath=flags, forceinline=True)
+    space["loop"] = loop(space["loop"])
     function = c_function(4)(space["chunk"])
     return function, function.address
 
