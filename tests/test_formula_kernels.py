@@ -1,8 +1,5 @@
 """Losses of elements on the Numba backend against their compositions on NumPy's."""
 
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -159,23 +156,3 @@ def test_one_text_serves_all_numbers():
 def test_a_formula_refuses_what_is_not_elementwise():
     with pytest.raises(AttributeError, match="expected an elementwise rule"):
         formula(lambda a, b: tg.cumsum(where(a > b, a, b), 0)).value(2)
-
-
-SUMMED = """
-import numpy as np
-import tensorgrad as tg
-x, y = np.random.default_rng(0).standard_normal((2, 65, 31))
-print(tg.nn.functional.smooth_l1_loss(tg.tensor(x), tg.tensor(y), reduction="sum").item().hex())
-"""
-
-
-def test_a_process_that_compiles_sums_as_one_that_finds_the_kernel(tmp_path):
-    found = [
-        subprocess.run(
-            [sys.executable, "-c", SUMMED],
-            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "TENSORGRAD_BACKEND": "numba"},
-            capture_output=True, text=True, check=True,
-        ).stdout
-        for _ in range(2)
-    ]  # fmt: skip
-    assert found[0] == found[1] != ""

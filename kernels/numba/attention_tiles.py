@@ -21,7 +21,7 @@ from tensorgrad.kernels.numba.gemm import pack_panels, pack_panels_transposed
 from tensorgrad.kernels.numba.math import exp
 from tensorgrad.kernels.numba.microkernel import ROWS, tile
 from tensorgrad.kernels.numba.runtime import larger, serial
-from tensorgrad.kernels.numba.tasks import Tasks
+from tensorgrad.kernels.numba.tasks import Tasks, part
 
 KEYS = 128  # keys a block
 STEPS = 32  # queries that pass in the backward pass: few, as causality hides whole blocks
@@ -91,7 +91,7 @@ def _numbers(address, like):
     return carray(pointer(address, like.dtype), 1 << 40)
 
 
-@serial
+@part
 def _scaled(row, scale, seen):
     """Scale a row of scores, hide all from `seen` on, and find the largest: in one pass."""
     peak = hidden = row.dtype.type(-np.inf)
@@ -102,7 +102,7 @@ def _scaled(row, scale, seen):
     return peak
 
 
-@serial
+@part
 def _masked(row, scale, seen, kind, hiding, added):
     """Scale a row of scores, and hide what the mask hides and all from `seen` on."""
     hidden = row.dtype.type(-np.inf)
@@ -116,7 +116,7 @@ def _masked(row, scale, seen, kind, hiding, added):
         row[j] = hidden
 
 
-@serial
+@part
 def _largest(row):
     peak = row[0]
     for j in range(row.size):
@@ -124,7 +124,7 @@ def _largest(row):
     return peak
 
 
-@serial
+@part
 def _exponentials(row, peak):
     """exp(row - peak) in place, and their sum."""
     total = row.dtype.type(0)
@@ -135,7 +135,7 @@ def _exponentials(row, peak):
     return total
 
 
-@serial
+@part
 def _slopes(row, slopes, factor, seen, peak, share, total, scale, kept):
     """Of a row of scores the weights, those from `seen` on hidden, and of the gradients of weights
     those of the scores, none from `kept` on: both in place, in one pass.
@@ -149,13 +149,13 @@ def _slopes(row, slopes, factor, seen, peak, share, total, scale, kept):
         slopes[j] = slope if j < kept else zero
 
 
-@serial
+@part
 def _multiply_row(row, factor):
     for j in range(row.size):
         row[j] *= factor
 
 
-@serial
+@part
 def _dot(a, b):
     total = a.dtype.type(0)
     for j in range(a.size):

@@ -24,7 +24,6 @@ import numpy as np
 from tensorgrad.kernels.numba import channels
 from tensorgrad.kernels.numba.copying import plain
 from tensorgrad.kernels.numba.math import difference
-from tensorgrad.kernels.numba.runtime import serial
 from tensorgrad.kernels.numba.sums import (
     BLOCK,
     chunks,
@@ -35,7 +34,7 @@ from tensorgrad.kernels.numba.sums import (
     write,
     write_vjp,
 )
-from tensorgrad.kernels.numba.tasks import Tasks
+from tensorgrad.kernels.numba.tasks import Tasks, part
 
 LINES = 64  # rows at least whose gradients of the weight a task adds up
 
@@ -62,7 +61,7 @@ def _rows(task, x, weight, bias, eps, centred, rows, out, mean, variance):
                 write(row[part], m, scale * w[q], b[q], target[part])
 
 
-@serial
+@part
 def _sums_by_weight(g, w, row, mean):
     """Sums of the gradient of a standardised row, and of it times the row less its mean."""
     first, second = row.dtype.type(0), row.dtype.type(0)
@@ -79,7 +78,7 @@ def _sums_by_weight(g, w, row, mean):
     return first, second
 
 
-@serial
+@part
 def _add_by_weight(g, row, mean, scale, g_weight, g_bias):
     for j in range(row.size):
         g_weight[j] += g[j] * (difference(row[j], mean) * scale)
@@ -87,7 +86,7 @@ def _add_by_weight(g, row, mean, scale, g_weight, g_bias):
         g_bias[j] += g[j]
 
 
-@serial
+@part
 def _write_each_vjp(g, row, mean, scale, weight, first, second, out):
     """`_write_vjp` with a weight for each element."""
     for j in range(row.size):
