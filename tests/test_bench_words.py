@@ -10,6 +10,7 @@ import pytest
 from bench import __main__ as bench
 from bench import word_vectors
 from bench.measure import Failed
+from tensorgrad.text import KeyedVectors
 
 
 def letters(number):
@@ -43,7 +44,7 @@ def test_a_run_learns_what_is_alike(name, folder, capsys):
     assert bench.main(["--model", name, "--data", str(folder), "--json", str(path)]) == 0
     assert f"{name}  numba" in capsys.readouterr().out
     (row,) = json.loads(path.read_text())["word_vectors"]
-    assert row["wordsim353"] > 0.8
+    assert row["quality"]["WordSim-353"] > 0.8
     assert 0 < row["words_per_second_median"] <= row["words_per_second_max"]
 
 
@@ -56,17 +57,31 @@ def test_the_peer_trains_on_the_same_text(folder, capsys):
     assert "times gensim's words/s" in out
 
 
+def test_analogies_of_grammar_alone_are_judged(tmp_path):
+    vectors = KeyedVectors(
+        ["big", "bigger", "small", "smaller", "rome", "italy"],
+        np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 1, 1], [1, 2, 5], [3, 1, 1]], np.float32),
+    )
+    pairs = tmp_path / word_vectors.PAIRS[0]
+    pairs.write_text("big\tbigger\t9\nbig\tsmall\t1\nrome\titaly\t3\n")
+    (tmp_path / word_vectors.ANALOGIES).write_text(
+        ": capitals\nbig rome small italy\n: gram3-comparative\nbig bigger small smaller\n"
+    )
+    found = word_vectors.judged(vectors, pairs)
+    assert found == {"WordSim-353": pytest.approx(1.0), "analogies": 1.0}
+
+
 def row(column, figure):
     speeds = {"words_per_second_max": 4.0, "words_per_second_median": 2.0}
     model = {"model": "cbow-reviews", "backend": column, "peak_memory": None}
-    return {**model, **speeds, "wordsim353": figure}
+    return {**model, **speeds, "quality": {"WordSim-353": figure}}
 
 
 def test_vectors_that_are_worse_are_no_success(capsys):
     assert word_vectors.report([row("numba", 0.30), row("gensim", 0.31)], {})
     assert "1.00 times gensim's words/s" in capsys.readouterr().out
     assert not word_vectors.report([row("numba", 0.30), row("gensim", 0.33)], {})
-    assert "WORSE" in capsys.readouterr().out
+    assert "WORSE by WordSim-353" in capsys.readouterr().out
 
 
 def test_missing_data_say_what_to_install(tmp_path, monkeypatch, capsys):

@@ -1,6 +1,5 @@
 """Losses of elements on the Numba backend against their compositions on NumPy's."""
 
-
 import numpy as np
 import pytest
 
