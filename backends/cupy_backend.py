@@ -227,23 +227,21 @@ class CupyBackend(CupyActivations, ArrayBackend):
     # ---- rows
 
     def softmax(self, input: Array, dim: int) -> Any:
-        return softmax.over_rows("softmax", dim, input) if input.ndim else NotImplemented
+        return softmax.over_lines("softmax", dim, input) if input.ndim else NotImplemented
 
     def softmax_vjp(self, g: Array, y: Array, dim: int) -> Any:
-        return softmax.over_rows("softmax_vjp", dim, g, y) if y.ndim else NotImplemented
+        return softmax.over_lines("softmax_vjp", dim, g, y) if y.ndim else NotImplemented
 
     def log_softmax(self, input: Array, dim: int) -> Any:
-        return softmax.over_rows("log_softmax", dim, input) if input.ndim else NotImplemented
+        return softmax.over_lines("log_softmax", dim, input) if input.ndim else NotImplemented
 
     def log_softmax_vjp(self, g: Array, y: Array, dim: int) -> Any:
-        return softmax.over_rows("log_softmax_vjp", dim, g, y) if y.ndim else NotImplemented
+        return softmax.over_lines("log_softmax_vjp", dim, g, y) if y.ndim else NotImplemented
 
     def softmax_cross_entropy(
         self, input: Array, target: Array, ignore_index: int, label_smoothing: float = 0.0
     ) -> Any:
-        if label_smoothing:
-            return NotImplemented
-        return softmax.cross_entropy(input, target, ignore_index)
+        return softmax.cross_entropy(input, target, ignore_index, label_smoothing)
 
     def softmax_cross_entropy_vjp(
         self,
@@ -254,7 +252,7 @@ class CupyBackend(CupyActivations, ArrayBackend):
         label_smoothing: float,
         aux: Array,
     ) -> Any:
-        found = softmax.cross_entropy_vjp(g, input, target, ignore_index, aux)
+        found = softmax.cross_entropy_vjp(g, input, target, ignore_index, label_smoothing, aux)
         return found if found is NotImplemented else (found, None)
 
     # ---- random numbers

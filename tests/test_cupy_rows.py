@@ -36,19 +36,29 @@ def test_each_pass_over_rows_is_one_launch(cuda: Any) -> None:
 @pytest.mark.parametrize(
     ("function", "kernels"),
     [
-        (lambda x: x.softmax(0), {}),
+        (lambda x: x.softmax(0), {"softmax": 1}),
         (lambda x: x[:0].softmax(1), {}),
         (lambda x: x[:, :0].log_softmax(1), {}),
         (lambda x: x[0, 0].softmax(-1), {}),
         (lambda x: x.half().softmax(-1).float(), {"softmax": 1}),  # in float32
         (
             lambda x: functional.cross_entropy(x, x.argmax(1), label_smoothing=0.1),
-            {"log_softmax": 1},
+            {"cross_entropy": 1},
         ),
-        (lambda x: functional.cross_entropy(x.reshape(2, 3, 5), tg.ones(2, 5).long()), {}),
+        (
+            lambda x: functional.cross_entropy(x.reshape(2, 3, 5), tg.ones(2, 5).long()),
+            {"cross_entropy": 1},
+        ),
+        (
+            lambda x: functional.cross_entropy(x, x.argmax(1), weight=x[0].abs()),
+            {"cross_entropy": 1},
+        ),
+        (lambda x: functional.cross_entropy(x, x.softmax(1)), {"softmax": 1, "log_softmax": 1}),
     ],
 )
-def test_what_no_kernel_serves_is_composed(function: Any, kernels: Any, cuda: Any) -> None:
+def test_kernels_serve_what_they_can_and_the_rest_is_composed(
+    function: Any, kernels: Any, cuda: Any
+) -> None:
     x = sample((6, 5), "float32")
 
     def compute() -> None:

@@ -33,7 +33,7 @@ from tensorgrad.backends import (
 )
 from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.backends.cupy_backend import CupyBackend
-from tensorgrad.kernels.cuda import activation, loader, optimizers, random, softmax
+from tensorgrad.kernels.cuda import activation, lines, loader, optimizers, random, softmax
 from tests import cupy_stand_in
 
 
@@ -79,7 +79,16 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
         view_primitives,
         window_primitives,
     )
-    for module in (*reference, cupy_backend, activation, loader, optimizers, random, softmax):
+    for module in (
+        *reference,
+        cupy_backend,
+        activation,
+        lines,
+        loader,
+        optimizers,
+        random,
+        softmax,
+    ):
         cls = ArrayBackend if module in reference else CupyBackend
         source = inspect.getsource(module)
         for node in ast.walk(ast.parse(source)):

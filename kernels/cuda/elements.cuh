@@ -24,6 +24,14 @@ __device__ __forceinline__ T maximum(T a, T b) {
     return a > b || a != a ? a : b;
 }
 
+// What numbers of T are computed in.
+template <typename T>
+struct Computed {
+    using Type = T;
+};
+template <typename T>
+using Wide = typename Computed<T>::Type;
+
 template <typename T, int WIDTH>
 struct alignas(WIDTH * sizeof(T)) Part {
     T of[WIDTH];

@@ -1,6 +1,4 @@
-"""Softmax, log-softmax and cross-entropy of rows: what `softmax.cu` is given. Other dimensions than
-the last are left to the compositions, and so is the smoothing of labels.
-"""
+"""Softmax, log-softmax and cross-entropy along a dimension: what `softmax.cu` is given."""
 
 from __future__ import annotations
 
@@ -8,65 +6,53 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.kernels.cuda.loader import kernel, served
+from tensorgrad.kernels.cuda.lines import launch, ready
+from tensorgrad.kernels.cuda.loader import served
 
 Array = Any
 
-BLOCK = 256  # as in softmax.cu
-WARP = 512  # columns up to which a warp goes over a row
 
-
-def launch(name: str, rows: int, columns: int, *arguments: Any) -> None:
-    """A kernel over all rows; the first argument has the elements' dtype."""
-    group = 32 if columns <= WARP else BLOCK
-    blocks = -(-rows // (BLOCK // group))
-    kernel("softmax.cu", name, arguments[0].dtype.char, group)((blocks,), (BLOCK,), arguments)
-
-
-def over_rows(name: str, dim: int, *inputs: Array) -> Any:
-    """An array like the inputs, of which each row is a function of theirs."""
+def over_lines(name: str, dim: int, *inputs: Array) -> Any:
+    """An array like the inputs, each of whose lines along `dim` is a function of theirs."""
     import cupy
 
     shape = inputs[0].shape
-    if not served(inputs) or dim % len(shape) != len(shape) - 1 or 0 in shape:
+    if not served(inputs) or 0 in shape or any(input.shape != shape for input in inputs):
         return NotImplemented
-    if any(input.shape != shape for input in inputs):
-        return NotImplemented
-    ready = [cupy.ascontiguousarray(input) for input in inputs]
-    out = cupy.empty(shape, ready[0].dtype)
-    rows = out.size // shape[-1]
-    launch(name, rows, shape[-1], *ready, out, np.int64(rows), np.int32(shape[-1]))
+    out = cupy.empty(shape, inputs[0].dtype)
+    launch("softmax.cu", name, shape, dim, [*ready(inputs), out])
     return out
 
 
-def cross_entropy(input: Array, target: Array, ignored: int) -> Any:
-    """(loss of each row of input (N, C), state for the gradient). A target that is out of range is
-    left to the composition, which names it.
+def cross_entropy(input: Array, target: Array, ignored: int, smoothing: float) -> Any:
+    """(loss of each line of input (N, C) or (N, C, S), state for the gradient). A target that is
+    out of range is left to the composition, which names it.
     """
     import cupy
 
-    if input.ndim != 2 or 0 in input.shape or not served([input]) or target.dtype != np.int64:
+    if input.ndim not in (2, 3) or 0 in input.shape or not served([input]):
+        return NotImplemented
+    if target.shape != input.shape[:1] + input.shape[2:] or target.dtype != np.int64:
         return NotImplemented
     outside = (target < 0) | (target >= input.shape[1])
-    if target.shape != input.shape[:1] or bool(cupy.any(outside & (target != ignored))):
+    if bool(cupy.any(outside & (target != ignored))):
         return NotImplemented
-    rows, columns = input.shape
-    ready = cupy.ascontiguousarray(input), cupy.ascontiguousarray(target)
-    loss, state = cupy.empty(rows, input.dtype), cupy.empty((rows, 2), input.dtype)
-    sizes = np.int64(rows), np.int32(columns), np.int64(ignored)
-    launch("cross_entropy", rows, columns, *ready, loss, state, *sizes)
+    loss = cupy.empty(target.shape, input.dtype)
+    state = cupy.empty((target.size, 2), input.dtype)
+    given = *ready([input, target]), loss, state
+    launch("softmax.cu", "cross_entropy", input.shape, 1, given, np.int64(ignored), smoothing)
     return loss, state
 
 
-def cross_entropy_vjp(g: Array, input: Array, target: Array, ignored: int, state: Array) -> Any:
-    """g (softmax(input) - target) of each row, 0 where the target is ignored."""
+def cross_entropy_vjp(
+    g: Array, input: Array, target: Array, ignored: int, smoothing: float, state: Array
+) -> Any:
+    """g (softmax(input) - target, smoothed) of each line, 0 where the target is ignored."""
     import cupy
 
     if not served([g, input]):
         return NotImplemented
-    rows, columns = input.shape
-    ready = [cupy.ascontiguousarray(array) for array in (g, input, target)]
     out = cupy.empty(input.shape, input.dtype)
-    sizes = np.int64(rows), np.int32(columns), np.int64(ignored)
-    launch("cross_entropy_vjp", rows, columns, *ready, state, out, *sizes)
+    given = *ready([g, input, target]), state, out
+    launch("softmax.cu", "cross_entropy_vjp", input.shape, 1, given, np.int64(ignored), smoothing)
     return out

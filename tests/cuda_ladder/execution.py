@@ -51,7 +51,7 @@ class CompileException(Exception):
 
 
 _DYNAMIC = re.compile(r"extern __shared__ ([\w: ]+?) (\w+)\[\];")
-_SHARED = re.compile(r"__shared__ ([\w: ]+?) (\w+)((?:\[[^\]]*\])*);")
+_SHARED = re.compile(r"__shared__ ([\w:<> ]+?) (\w+)((?:\[[^\]]*\])*);")
 
 
 def for_the_cpu(source: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import product
 
 import tensorgrad as tg
 from tensorgrad import optim
@@ -36,17 +37,21 @@ def texts() -> Iterator[tuple[str, str]]:
             yield path.name, loader.text_of(path.name)
 
 
+# The numbers that kernels are made for, by the names of their parameters.
+NUMBERS = {"GROUP": (4, 32, 256)}
+
+
 def kernels(text: str) -> list[str]:
     """The instances of a text's kernels, as C++ names them."""
     found = re.findall(
-        r"template <typename T(, int GROUP)?>\n"
+        r"template <typename T((?:, int \w+)*)>\n"
         r"__global__ void (?:__launch_bounds__\([^)]*\) )?(\w+)\(",
         text,
     )
     assert len(found) == text.count("__global__ void")
     return [
-        f"{name}<{kind}{group}>"
-        for grouped, name in found
+        f"{name}<{', '.join([kind, *map(str, numbers)])}>"
+        for parameters, name in found
         for kind in loader.C_TYPES.values()
-        for group in ((", 32", ", 256") if grouped else ("",))
+        for numbers in product(*[NUMBERS[p] for p in re.findall(r"int (\w+)", parameters)])
     ]
