@@ -18,6 +18,7 @@ import numpy as np
 from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
 from tensorgrad.backends.cupy_activations import CupyActivations
+from tensorgrad.backends.cupy_windows import CupyWindows
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError, IndexRangeError
 from tensorgrad.kernels.cuda import optimizers, random, softmax
@@ -25,7 +26,7 @@ from tensorgrad.kernels.cuda import optimizers, random, softmax
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
 
-class CupyBackend(CupyActivations, ArrayBackend):
+class CupyBackend(CupyActivations, CupyWindows, ArrayBackend):
     name = "cupy"
     device_type = "cuda"
     default_device = Device("cuda", 0)
@@ -265,18 +266,6 @@ class CupyBackend(CupyActivations, ArrayBackend):
 
     def drop(self, input: Array, p: float, key: int, offset: int) -> Any:
         return random.drop(input, p, key, offset)
-
-    # ---- windows
-
-    def windows(
-        self,
-        input: Array,
-        kernel: tuple[int, ...],
-        stride: tuple[int, ...],
-        dilation: tuple[int, ...],
-    ) -> Array:
-        # CuPy's as_strided forgets whose memory it shows; `own` must see that it is a view.
-        return super().windows(input, kernel, stride, dilation).view()
 
 
 def _single(input: Array) -> Array:

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
+import re
 import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from tensorgrad.backends import (
     array_backend,
     complex_primitives,
     cupy_backend,
+    cupy_windows,
     gamma_primitives,
     index_primitives,
     linalg_primitives,
@@ -33,8 +37,20 @@ from tensorgrad.backends import (
 )
 from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.backends.cupy_backend import CupyBackend
-from tensorgrad.kernels.cuda import activation, lines, loader, optimizers, random, softmax
+from tensorgrad.kernels.cuda import (
+    activation,
+    convolution,
+    direct,
+    lines,
+    loader,
+    optimizers,
+    pooling,
+    products,
+    random,
+    softmax,
+)
 from tests import cupy_stand_in
+from tests.cupy_stand_in.cublas import CUBLAS
 
 
 @pytest.fixture(scope="session")
@@ -79,16 +95,19 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
         view_primitives,
         window_primitives,
     )
-    for module in (
-        *reference,
-        cupy_backend,
+    kernels = (
         activation,
+        convolution,
+        direct,
         lines,
         loader,
         optimizers,
+        pooling,
+        products,
         random,
         softmax,
-    ):
+    )
+    for module in (*reference, cupy_backend, cupy_windows, *kernels):
         cls = ArrayBackend if module in reference else CupyBackend
         source = inspect.getsource(module)
         for node in ast.walk(ast.parse(source)):
@@ -125,7 +144,8 @@ UFUNC_METHODS = {"reduce": ("axis", "dtype", "out", "keepdims"), "at": ()}
 
 
 WITHOUT_SIGNATURE = (
-    "Device", "RawModule", "driverGetVersion", "from_dlpack", "getDeviceCount", "runtimeGetVersion",
+    "Device", "RawModule", "driverGetVersion", "from_dlpack", "get_cublas_handle",
+    "getDeviceCount", "runtimeGetVersion",
 )  # fmt: skip
 
 
@@ -134,7 +154,7 @@ def test_every_call_binds_to_the_real_signature(real: Any) -> None:
     calls = 0
     for place, path, call in uses():
         target: Any = modules[path[0]]
-        if path[-1] in ("cublas", "getVersion") and "cuda" in path:
+        if path[-1] == "getVersion" or path[1:3] == ["cuda", "cublas"]:
             continue  # needs the CUDA libraries
         for name in path[1:]:
             assert hasattr(target, name), f"{place}: {'.'.join(path)} does not exist"
@@ -174,6 +194,18 @@ def test_the_stand_in_has_the_real_names_and_signatures(real: Any) -> None:
         assert getattr(real, name).nin == getattr(cupy_stand_in.module, name).compute.nin
     invented = {name for name in vars(cupy_stand_in.ndarray) if not hasattr(real.ndarray, name)}
     assert invented <= {"_host", "_places", "_showing", "__slots__"}
+
+
+def test_the_stand_in_of_cublas_has_the_real_parameters(real: Any) -> None:
+    """Read from the module's file: loading it needs the CUDA libraries."""
+    found = importlib.util.find_spec("cupy_backends.cuda.libs.cublas")
+    text = Path(found.origin).read_bytes()
+    for name, ours in CUBLAS.items():
+        assert name.encode() in text
+        if callable(ours):
+            signature = re.search(rf"{name}\(([^)]*)\)".encode(), text)
+            theirs = [word.split()[-1] for word in signature[1].decode().split(", ")]
+            assert list(inspect.signature(ours).parameters) == theirs
 
 
 def test_the_stand_in_refuses_what_cupy_refuses(real: Any) -> None:

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tensorgrad.errors import BackendError
 
 FOLDER = Path(__file__).parent
@@ -74,6 +76,11 @@ def served(arrays: Sequence[Any]) -> bool:
     return dtype.char in C_TYPES and all(
         isinstance(array, cupy.ndarray) and array.dtype == dtype for array in arrays
     )
+
+
+def structure(values: Sequence[Any], dtype: str) -> Any:
+    """Numbers that a kernel takes as one structure, by value."""
+    return np.array(values, dtype).view(np.dtype([("of", dtype, (len(values),))]))
 
 
 def _fault(error: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.kernels.cuda.loader import kernel, served
+from tensorgrad.kernels.cuda.loader import kernel, served, structure
 
 Array = Any
 
@@ -40,11 +40,6 @@ def rule_of(text: str, arrays: int, numbers: int) -> str:
             "}",
         ]
     )
-
-
-def structure(values: Sequence[Any], dtype: str) -> Any:
-    """Numbers that a kernel takes as one structure, by value."""
-    return np.array(values, dtype).view(np.dtype([("of", dtype, (len(values),))]))
 
 
 def table_of(lists: Sequence[Sequence[Array]]) -> tuple[Array, int, int]:

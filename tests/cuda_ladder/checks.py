@@ -24,14 +24,24 @@ from tensorgrad.kernels.cuda import loader
 from tests import cupy_stand_in
 from tests.cuda_ladder import (
     activation_checks,
+    convolution_checks,
     execution,
     optimizer_checks,
+    pooling_checks,
     random_checks,
     softmax_checks,
 )
 from tests.cuda_ladder.checking import CHECKS
 
-__all__ = ["CHECKS", "activation_checks", "optimizer_checks", "random_checks", "softmax_checks"]
+__all__ = [
+    "CHECKS",
+    "activation_checks",
+    "convolution_checks",
+    "optimizer_checks",
+    "pooling_checks",
+    "random_checks",
+    "softmax_checks",
+]
 
 
 def run(names: list[str], once: bool = False, small: bool = False) -> None:

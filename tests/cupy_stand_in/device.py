@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from tests.cuda_ladder.execution import CompileException
+from tests.cupy_stand_in.cublas import CUBLAS, HANDLE
 
 
 class CUDARuntimeError(RuntimeError):
@@ -87,12 +88,15 @@ runtime = SimpleNamespace(
     getDeviceCount=_device_count,
     driverGetVersion=lambda: Driver.version,
     runtimeGetVersion=lambda: 13020,
+    CUDA_R_32F=0,
+    CUDA_R_64F=1,
 )
 cuda = SimpleNamespace(
     runtime=runtime,
     compiler=SimpleNamespace(CompileException=CompileException),
     nvrtc=SimpleNamespace(getVersion=_library_version),
-    cublas=SimpleNamespace(getVersion=_library_version),
+    cublas=SimpleNamespace(getVersion=_library_version, **CUBLAS),
+    device=SimpleNamespace(get_cublas_handle=lambda: HANDLE),
     Stream=Stream,
     Event=Event,
     get_current_stream=lambda: (Stream.entered or [Stream.null])[-1],

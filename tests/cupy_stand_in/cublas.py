@@ -1,0 +1,56 @@
+"""cuBLAS by NumPy: products of matrices at addresses, refused where the library would refuse."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from tests.cuda_ladder import execution
+
+HANDLE = 4711
+DTYPES = {(0, 68): np.dtype("f4"), (1, 70): np.dtype("f8")}  # by kind and that of the sums
+
+
+def at(address: int, shape: tuple[int, ...], steps: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """What lies at an address, elements so many steps apart."""
+    last = sum((size - 1) * step for size, step in zip(shape, steps, strict=True))
+    memory = (ctypes.c_char * ((last + 1) * dtype.itemsize)).from_address(address)
+    strides = [step * dtype.itemsize for step in steps]
+    return np.ndarray(shape, dtype, memory, strides=strides)
+
+
+def gemmStridedBatchedEx(
+    handle, transa, transb, m, n, k, alpha, A, Atype, lda, strideA, B, Btype, ldb, strideB,
+    beta, C, Ctype, ldc, strideC, batchCount, computeType, algo,
+):  # fmt: skip
+    kinds = {(kind, computeType) for kind in (Atype, Btype, Ctype)}
+    dense = lda >= (k if transa else m) and ldb >= (n if transb else k) and ldc >= m
+    if handle != HANDLE or not kinds <= DTYPES.keys() or not dense or min(m, n, k) < 1:
+        raise RuntimeError("CUBLAS_STATUS_INVALID_VALUE")
+    (kind,) = kinds
+    dtype = DTYPES[kind]
+    execution.launches["gemm"] += 1
+    factors = []
+    for address, turned, rows, columns, step, batch in (
+        (A, transa, m, k, lda, strideA),
+        (B, transb, k, n, ldb, strideB),
+    ):
+        steps = (batch, step, 1) if turned else (batch, 1, step)
+        factors.append(at(address, (batchCount, rows, columns), steps, dtype))
+    out = at(C, (batchCount, m, n), (strideC, 1, ldc), dtype)
+    scale, kept = [at(address, (), (), dtype) for address in (alpha, beta)]
+    with np.errstate(all="ignore"):
+        product = scale * (factors[0] @ factors[1])
+        out[...] = product + kept * out if kept else product
+
+
+CUBLAS: dict[str, Any] = {
+    "gemmStridedBatchedEx": gemmStridedBatchedEx,
+    "CUBLAS_OP_N": 0,
+    "CUBLAS_OP_T": 1,
+    "CUBLAS_COMPUTE_32F": 68,
+    "CUBLAS_COMPUTE_64F": 70,
+    "CUBLAS_GEMM_DEFAULT": -1,
+}
