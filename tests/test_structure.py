@@ -150,7 +150,7 @@ OPS_LAYERS = [
     "linalg", "matrices", ("products", "einsum", "solving"), ("factors", "decompositions"), "lu",
     ("covariance", "least_squares", "matrix_norms"), "tensor_norm", "linear", "tapers", "fourier",
     ("activation", "rectifiers", "embedding", "normalization", "distance"),
-    "taps", "windows",
+    "bags", "taps", "windows",
     ("convolution", "folding", "grids", "padding", "pooling", "unpooling"),
     ("adaptive", "fractional", "transposed"), "resampling",
     ("dropout", "recurrent", "loss", "spectrogram"),

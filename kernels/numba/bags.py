@@ -91,14 +91,24 @@ def _sum_lists(task, values, ends, bags, shares, out):
                 total[j] += source[j] * share
 
 
+@serial
+def _bound(offsets, bounds):
+    """Where each bag begins, before where the last one ends; whether they are in order."""
+    ordered = True
+    for bag in range(offsets.size):
+        bounds[bag] = offsets[bag]
+    for bag in range(offsets.size):
+        ordered &= bounds[bag] <= bounds[bag + 1]
+    return ordered
+
+
 def _bounds(offsets, count):
     """Where each bag begins, and where the last one ends; None if they are not in order."""
     if offsets.dtype is not INT64:
         return None
     bounds = np.empty(offsets.size + 1, np.int64)
-    bounds[:-1] = offsets
     bounds[-1] = count
-    return None if (bounds[1:] < bounds[:-1]).any() else bounds
+    return bounds if _bound(plain(offsets), bounds) else None
 
 
 def bags(table, index, offsets, padding_idx, mean):

@@ -268,6 +268,11 @@ def _cross_entropy_vjp_parallel(g, x, target, ignore_index, smoothing, state, ou
         )
 
 
+def _classes_last(x):
+    """(N, C) as it is, (N, C, S) as (N, S, C), and back: less time than NumPy's `moveaxis`."""
+    return x if x.ndim == 2 else x.transpose(0, 2, 1)
+
+
 def checked(op, target, classes, ignore_index):
     """The targets, plain, all of them classes or ignore_index."""
     target = plain(target)
@@ -293,7 +298,7 @@ def softmax_cross_entropy(x, target, ignore_index, smoothing=0.0):
     how = ignore_index, float(smoothing)
     if not _is_last(x, 1):
         return columns.cross_entropy(plain(x), classes.reshape(target.shape), *how)
-    rows = _rows(np.moveaxis(x, 1, -1))
+    rows = _rows(_classes_last(x))
     loss, state = np.empty(len(rows), x.dtype), np.empty((len(rows), 2), x.dtype)
     kernel = _cross_entropy_parallel if x.size >= PARALLEL and can_launch() else _cross_entropy
     kernel(rows, classes, *how, loss, state)
@@ -307,10 +312,10 @@ def softmax_cross_entropy_vjp(g, x, target, ignore_index, state, smoothing=0.0):
     g, classes, how = plain(g), plain(target), (ignore_index, float(smoothing))
     if not _is_last(x, 1):
         return columns.cross_entropy_vjp(g, plain(x), classes, *how, state)
-    moved = np.moveaxis(x, 1, -1)
+    moved = _classes_last(x)
     rows = _rows(moved)
     out = np.empty_like(rows)
     wide = x.size >= PARALLEL and can_launch()
     kernel = _cross_entropy_vjp_parallel if wide else _cross_entropy_vjp
     kernel(g.reshape(-1), rows, classes.reshape(-1), *how, state, out)
-    return out if x.ndim == 2 else np.moveaxis(out.reshape(moved.shape), -1, 1)
+    return _classes_last(out.reshape(moved.shape))

@@ -8,6 +8,7 @@ from tensorgrad import ops as _ops
 from tensorgrad.ops.activation import *
 from tensorgrad.ops.adaptive import *
 from tensorgrad.ops.attention import *
+from tensorgrad.ops.bags import *
 from tensorgrad.ops.class_loss import *
 from tensorgrad.ops.convolution import *
 from tensorgrad.ops.ctc import *
@@ -47,6 +48,7 @@ __all__ += _ops.rectifiers.__all__
 __all__ += _ops.normalization.__all__
 __all__ += _ops.dropout.__all__
 __all__ += _ops.embedding.__all__
+__all__ += _ops.bags.__all__
 __all__ += _ops.attention.__all__
 __all__ += _ops.loss.__all__
 __all__ += _ops.class_loss.__all__

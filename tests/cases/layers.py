@@ -11,7 +11,7 @@ from tensorgrad.backend import CPU
 from tensorgrad.backends.numpy_backend import NumpyBackend
 from tensorgrad.errors import DTypeError, IndexRangeError, ShapeError
 from tensorgrad.op import OPS
-from tensorgrad.ops import activation, attention, dropout, normalization, rectifiers
+from tensorgrad.ops import activation, attention, bags, dropout, normalization, rectifiers
 from tensorgrad.ops import embedding as tables
 from tensorgrad.ops.linear import bilinear, linear
 from tests.cases.losses import standard
@@ -188,24 +188,24 @@ case("embedding_by_frequency", OPS["embedding_by_frequency"].call, integers(0, 5
      normal(5, 4), None, grad=False, torch="", ref=lambda i, w, padding: w[i])
 case("embedding_sparse", OPS["embedding_sparse"].call, integers(0, 5, 3), normal(5, 4), None,
      False, grad=False, torch="", ref=lambda i, w, padding, scaled: w[i])
-case("embedding_bags", tables.embedding_bags, given([2, 0, 1, 4, 4, 3]), normal(5, 2),
+case("embedding_bags", bags.embedding_bags, given([2, 0, 1, 4, 4, 3]), normal(5, 2),
      given([0, 2, 2, 5]), 4, True, False, dtypes=NARROW)
-case("embedding_bags_add", tables.add_bags, normal(3, 2), given([2, 0, 1, 4, 4, 3]),
+case("embedding_bags_add", bags.add_bags, normal(3, 2), given([2, 0, 1, 4, 4, 3]),
      given([0, 2, 2]), 4, True, 5, dtypes=NARROW)
-case("embedding_bag", tables.embedding_bag, integers(0, 5, 3, 4), normal(5, 2), dtypes=NARROW,
+case("embedding_bag", bags.embedding_bag, integers(0, 5, 3, 4), normal(5, 2), dtypes=NARROW,
      ref=lambda i, w: w[i].mean(1))
-case("embedding_bag weighted", tables.embedding_bag, integers(0, 5, 3, 4), normal(5, 2),
+case("embedding_bag weighted", bags.embedding_bag, integers(0, 5, 3, 4), normal(5, 2),
      mode="sum", per_sample_weights=None, dtypes=NARROW,
      ref=lambda i, w, mode, per_sample_weights: w[i].sum(1))
-case("embedding_bag sum", lambda i, w, s: tables.embedding_bag(
+case("embedding_bag sum", lambda i, w, s: bags.embedding_bag(
      i, w, mode="sum", per_sample_weights=s), integers(0, 5, 3, 4), normal(5, 2), normal(3, 4),
      torch="", ref=lambda i, w, s: (w[i] * s[..., None]).sum(1))
-case("embedding_bag max", tables.embedding_bag, given([0, 1, 2], [3, 4, 0]), distinct(5, 2),
+case("embedding_bag max", bags.embedding_bag, given([0, 1, 2], [3, 4, 0]), distinct(5, 2),
      mode="max", ref=lambda i, w, mode: w[i].max(1))
-case("embedding_bag offsets", tables.embedding_bag, given([2, 0, 1, 4, 4, 3]), normal(5, 2),
+case("embedding_bag offsets", bags.embedding_bag, given([2, 0, 1, 4, 4, 3]), normal(5, 2),
      given([0, 2, 2, 5]), ref=lambda i, w, o: np.array(
      [w[[2, 0]].mean(0), 0 * w[0], w[[1, 4, 4]].mean(0), w[3]]))
-case("embedding_bag padding", tables.embedding_bag, given([2, 0, 1, 4, 1, 3]), distinct(5, 2),
+case("embedding_bag padding", bags.embedding_bag, given([2, 0, 1, 4, 1, 3]), distinct(5, 2),
      given([0, 2, 3, 6]), mode="max", padding_idx=1, include_last_offset=True,
      ref=lambda i, w, o, **_: np.array([w[[2, 0]].max(0), 0 * w[0], w[[4, 3]].max(0)]))
 case("one_hot", tables.one_hot, integers(0, 5, 2, 3), 6, grad=False,
