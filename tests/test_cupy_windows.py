@@ -34,6 +34,11 @@ FORWARD_AND_BACK = {
         lambda x, b: tg.conv2d(x, weight(4, 3, 3, 3), b),
         {"columns": 2, "gemm": 3, "by_sample": 1, "by_channel": 1, "channel_sums": 1, "folded": 1},
     ),
+    "by transforms": (
+        lambda x, b: tg.conv2d(x.repeat(1, 6, 1, 1), weight(16, 18, 3, 3), None, padding=1),
+        {"transform_windows": 2, "transform_tiles": 3, "transform_gradient": 1, "gemm": 3,
+         "transform_products": 2, "transform_window_products": 1},
+    ),
     "every place": (
         lambda x, b: tg.conv2d(x, weight(4, 3, 1, 1), b),
         {"gemm": 3, "by_sample": 1, "by_channel": 2, "channel_sums": 1},
@@ -44,7 +49,7 @@ FORWARD_AND_BACK = {
     ),
     "transposed": (
         lambda x, b: tg.conv_transpose2d(x, weight(3, 4, 2, 2), b, stride=2),
-        {"by_channel": 2, "gemm": 3, "folded": 1, "columns": 2},
+        {"by_channel": 2, "gemm": 3, "folded": 1, "columns": 2, "channel_sums": 1},
     ),
     "largest": (lambda x, b: tg.max_pool2d(x, 2), {"largest": 1, "largest_vjp": 1}),
     "largest of target": (

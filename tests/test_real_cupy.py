@@ -48,6 +48,7 @@ from tensorgrad.kernels.cuda import (
     products,
     random,
     softmax,
+    winograd,
 )
 from tests import cupy_stand_in
 from tests.cupy_stand_in.cublas import CUBLAS
@@ -106,6 +107,7 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
         products,
         random,
         softmax,
+        winograd,
     )
     for module in (*reference, cupy_backend, cupy_windows, *kernels):
         cls = ArrayBackend if module in reference else CupyBackend

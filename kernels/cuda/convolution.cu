@@ -70,10 +70,10 @@ __global__ void __launch_bounds__(BLOCK, 2) folded(
     const int channel = channels.remainder(at.plane, sample);
     const T* rows = matrix + channel * windows.kernel.volume * (long long)pitch
         + sample * windows.grid.volume;
-    Sum<T> sum = biased ? Sum<T>(bias[channel]) : Sum<T>(0);
+    Wide<T> sum = biased ? Wide<T>(bias[channel]) : Wide<T>(0);
     each_window_over(windows, place, [&](const Place& window, int position) {
         const int element = element_at(windows, window, place);
-        if (element >= 0) sum += Sum<T>(rows[element * (long long)pitch + position]);
+        if (element >= 0) sum += Wide<T>(rows[element * (long long)pitch + position]);
     });
     out[number] = T(sum);
 }
@@ -126,48 +126,57 @@ __global__ void __launch_bounds__(BLOCK) by_sample(
     }
 }
 
-// (samples, channels, positions) as a matrix, 0 past its columns; and where y of the same shape is
-// not above 0 if it was rectified.
+// VECTOR columns of one channel of (samples, channels, positions), 0 past the last, and where y of
+// the same shape is not above 0 if it was rectified.
+template <typename T>
+__device__ __forceinline__ Part<T, VECTOR<T>> of_channel(
+        const T* input, const T* y, int rectified, int channels, int channel,
+        const Divisor& positions, int column, int count) {
+    int places[VECTOR<T>];
+#pragma unroll
+    for (int v = 0; v < VECTOR<T>; ++v) {
+        const int sample = positions.quotient(column + v);
+        places[v] = (sample * channels + channel) * int(positions.by)
+            + positions.remainder(column + v, sample);
+    }
+    const bool together = positions.by % VECTOR<T> == 0 && is_vector_aligned(input)
+        && is_vector_aligned(y);
+    auto part = elements_at(input, places, together, count - column);
+    if (rectified) {
+        const auto above = elements_at(y, places, together, count - column);
+#pragma unroll
+        for (int v = 0; v < VECTOR<T>; ++v) part.of[v] = above.of[v] <= T(0) ? T(0) : part.of[v];
+    }
+    return part;
+}
+
+// (samples, channels, positions) as a matrix; y: see of_channel.
 template <typename T>
 __global__ void __launch_bounds__(BLOCK) by_channel(
         const T* __restrict__ input, const T* __restrict__ y, T* __restrict__ out, int rectified,
         int channels, Divisor positions, int count, int pitch) {
     const int column = number_of_thread() * VECTOR<T>;
     if (column >= pitch) return;
-    const bool together = positions.by % VECTOR<T> == 0 && is_vector_aligned(input)
-        && is_vector_aligned(y);
     for (int channel = blockIdx.y; channel < channels; channel += gridDim.y) {
-        int places[VECTOR<T>];
-#pragma unroll
-        for (int v = 0; v < VECTOR<T>; ++v) {
-            const int sample = positions.quotient(column + v);
-            places[v] = (sample * channels + channel) * int(positions.by)
-                + positions.remainder(column + v, sample);
-        }
-        auto part = elements_at(input, places, together, count - column);
-        if (rectified) {
-            const auto above = elements_at(y, places, together, count - column);
-#pragma unroll
-            for (int v = 0; v < VECTOR<T>; ++v) {
-                part.of[v] = above.of[v] <= T(0) ? T(0) : part.of[v];
-            }
-        }
-        *reinterpret_cast<Part<T, VECTOR<T>>*>(out + channel * (long long)pitch + column) = part;
+        T* to = out + channel * (long long)pitch + column;
+        *reinterpret_cast<Part<T, VECTOR<T>>*>(to) = of_channel(
+            input, y, rectified, channels, channel, positions, column, count);
     }
 }
 
-// The sum of each row of a matrix that is 0 past its columns.
+// The sum of each channel of (samples, channels, positions); y: see of_channel.
 template <typename T>
 __global__ void __launch_bounds__(BLOCK) channel_sums(
-        const T* __restrict__ matrix, T* __restrict__ sums, int pitch) {
-    __shared__ Sum<T> shared[SLOTS<BLOCK>];
-    const T* row = matrix + blockIdx.x * (long long)pitch;
-    Sum<T> sum = 0;
-    for (int i = threadIdx.x * VECTOR<T>; i < pitch; i += BLOCK * VECTOR<T>) {
-        const auto part = *reinterpret_cast<const Part<T, VECTOR<T>>*>(row + i);
+        const T* __restrict__ input, const T* __restrict__ y, T* __restrict__ sums, int rectified,
+        Divisor positions, int count) {
+    __shared__ Wide<T> shared[SLOTS<BLOCK>];
+    const int channel = blockIdx.x, channels = gridDim.x;
+    Wide<T> sum = 0;
+    for (int i = threadIdx.x * VECTOR<T>; i < count; i += BLOCK * VECTOR<T>) {
+        const auto part = of_channel(input, y, rectified, channels, channel, positions, i, count);
 #pragma unroll
-        for (int v = 0; v < VECTOR<T>; ++v) sum += Sum<T>(part.of[v]);
+        for (int v = 0; v < VECTOR<T>; ++v) sum += Wide<T>(part.of[v]);
     }
     sum = group_sum<BLOCK>(sum, shared);
-    if (threadIdx.x == 0) sums[blockIdx.x] = T(sum);
+    if (threadIdx.x == 0) sums[channel] = T(sum);
 }

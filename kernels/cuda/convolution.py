@@ -1,9 +1,9 @@
 """Convolution over one to three dimensions, transposed, and their gradients: who computes what.
 
-One channel a group: `direct`, without matrices. A kernel of one element over all positions: a
-product of matrices where the arrays lie. All else: windows as columns of a matrix, one product for
-all samples and groups, and `convolution.cu` between these and samples; so many samples at a time
-that matrices stay within SCRATCH elements.
+One channel a group: `direct`, without matrices. Windows of 3 x 3 of many channels: `winograd`. A
+kernel of one element over all positions: a product of matrices where the arrays lie. All else:
+windows as columns of a matrix, one product for all samples and groups, and `convolution.cu` between
+these and samples; so many samples at a time that matrices stay within SCRATCH elements.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.kernels.cuda import direct
+from tensorgrad.kernels.cuda import direct, winograd
 from tensorgrad.kernels.cuda.geometry import (
     Array,
     Sizes,
@@ -115,13 +115,17 @@ class Matrices:
         arrays = results, results if bias is None else bias, out
         launch("by_sample", -(-out.size // self.vector), 1, *arrays, *flags, *divisors, *numbers)
 
-    def sums(self, matrix: Array) -> Array:
-        import cupy
 
-        out = cupy.empty(len(matrix), matrix.dtype)
-        function = kernel("convolution.cu", "channel_sums", matrix.dtype.char)
-        function((len(matrix),), (BLOCK,), (matrix, out, np.int32(self.pitch)))
-        return out
+def channel_sums(array: Array, y: Array | None) -> Array:
+    """(C,) of (N, C, *size), where y is above 0 if there is one."""
+    import cupy
+
+    channels, positions = array.shape[1], math.prod(array.shape[2:])
+    out = cupy.empty(channels, array.dtype)
+    counts = structure(divisor(positions), "u4"), np.int32(len(array) * positions)
+    given = array, array if y is None else y, out, np.int32(y is not None), *counts
+    kernel("convolution.cu", "channel_sums", array.dtype.char)((channels,), (BLOCK,), given)
+    return out
 
 
 def rounds(
@@ -180,6 +184,9 @@ def convolution(
         return direct.correlate(input, weight, bias, windows, rectified)
     outputs, positions = len(weight), windows.positions
     out = cupy.empty((len(input), outputs, *windows.grid), input.dtype)
+    if winograd.served(weight, windows, stride, padding, dilation, groups):
+        winograd.correlate(input, None, weight, bias, out, padding, rectified=rectified)
+        return out
     alone = groups == 1 and bias is None and not rectified
     if groups == 1 and pointwise(windows, stride, padding):
         by_place(flat(weight, 1), input, out)
@@ -232,10 +239,19 @@ def convolution_vjp(
         return tuple([part if need else None for part, need in zip(found, needs)])
     g_input = cupy.empty(input.shape, g.dtype) if needs[0] else None
     g_weight = cupy.empty(weight.shape, g.dtype) if needs[1] else None
-    g_bias = None
+    g_bias = channel_sums(g, y) if needs[2] else None
+    if winograd.served(weight, windows, stride, padding, dilation, groups):
+        if g_input is not None:
+            outside = tuple([2 - p for p in padding])
+            winograd.correlate(g, y, weight, None, g_input, outside, turned=True)
+        if g_weight is not None:
+            winograd.correlate_weight(g, y, input, g_weight, padding)
+        return g_input, g_weight, g_bias
     placed = groups == 1 and pointwise(windows, stride, padding)
     if placed and g_input is not None and y is None:
         by_place(adjoint(weight, 1), g, g_input)
+    if g_weight is None and (g_input is None or (placed and y is None)):
+        return g_input, g_weight, g_bias
     depth = input.shape[1] * windows.elements
     parts = rounds(windows, depth + len(weight), g, y, input, g_input)
     for number, (between, some_g, some_y, some, to) in enumerate(parts):
@@ -245,9 +261,6 @@ def convolution_vjp(
             terms = between.by_channel(some, None) if placed else between.columns(some)
             turned = between.grouped(terms, groups).transpose(0, 2, 1)
             multiply(gradients, turned, flat(g_weight, groups), add=number > 0)
-        if needs[2]:
-            sums = between.sums(matrix)
-            g_bias = sums if g_bias is None else g_bias + sums
         if to is not None and not (placed and y is None):
             terms = between.matrix(depth)
             multiply(adjoint(weight, groups), gradients, between.grouped(terms, groups))
@@ -284,6 +297,10 @@ def transposed_convolution(
             steps = windows.places, channels * windows.places
             Matrices(windows, len(input), input).by_sample(out, steps, bias, False, out)
         return out
+    if winograd.served(weight, windows, stride, padding, dilation, groups):
+        outside = tuple([2 - p for p in padding])
+        winograd.correlate(input, None, weight, bias, out, outside, turned=True)
+        return out
     depth = channels * windows.elements
     for between, some, to in rounds(windows, depth + len(weight), input, out):
         gradients = between.grouped(between.by_channel(some, None), groups)
@@ -315,5 +332,4 @@ def transposed_convolution_vjp(
     found = convolution_vjp(input, None, g, weight, *how, (False, needs[1], False))
     if found is NotImplemented:
         return NotImplemented
-    g_bias = cupy.sum(g, axis=(0, *range(2, g.ndim))) if needs[2] else None
-    return g_input, found[1], g_bias
+    return g_input, found[1], channel_sums(g, None) if needs[2] else None

@@ -60,24 +60,24 @@ __global__ void __launch_bounds__(BLOCK, 2) correlate(
     const T* plane = input + (sample * groups + group) * windows.plane.volume;
     const T* taps = weight + output * windows.kernel.volume;
     Place starts[VECTOR<T>];
-    Sum<T> sums[VECTOR<T>];
+    Wide<T> sums[VECTOR<T>];
 #pragma unroll
     for (int v = 0; v < VECTOR<T>; ++v) {
         starts[v] = start_of(windows, first + v);
-        sums[v] = biased ? Sum<T>(bias[output]) : Sum<T>(0);
+        sums[v] = biased ? Wide<T>(bias[output]) : Wide<T>(0);
     }
     for (int k = 0; k < windows.kernel.volume; ++k) {
         const Place element = windows.kernel.place(k);
-        const Sum<T> tap = taps[k];
+        const Wide<T> tap = taps[k];
 #pragma unroll
         for (int v = 0; v < VECTOR<T>; ++v) {
-            sums[v] += tap * Sum<T>(at_element(plane, windows, starts[v], element));
+            sums[v] += tap * Wide<T>(at_element(plane, windows, starts[v], element));
         }
     }
     Part<T, VECTOR<T>> part;
 #pragma unroll
     for (int v = 0; v < VECTOR<T>; ++v) {
-        part.of[v] = T(rectified && sums[v] <= Sum<T>(0) ? Sum<T>(0) : sums[v]);
+        part.of[v] = T(rectified && sums[v] <= Wide<T>(0) ? Wide<T>(0) : sums[v]);
     }
     T* results = out + row * windows.grid.volume + first;
     if (first + VECTOR<T> <= windows.grid.volume && is_vector_aligned(results)) {
@@ -104,13 +104,13 @@ __global__ void __launch_bounds__(BLOCK, 2) correlate_input(
     const int sample = groups.quotient(at.plane), group = groups.remainder(at.plane, sample);
     const int first = at.plane * each * windows.grid.volume;
     const T* taps = weight + group * each * windows.kernel.volume;
-    Sum<T> sum = biased ? Sum<T>(bias[group]) : Sum<T>(0);
+    Wide<T> sum = biased ? Wide<T>(bias[group]) : Wide<T>(0);
     each_window_over(windows, place, [&](const Place& window, int position) {
         const int element = element_at(windows, window, place);
         for (int output = 0; element >= 0 && output < each; ++output) {
             const int from = first + output * windows.grid.volume + position;
-            const Sum<T> tap = taps[output * windows.kernel.volume + element];
-            sum += tap * Sum<T>(passed(g, y, rectified, from));
+            const Wide<T> tap = taps[output * windows.kernel.volume + element];
+            sum += tap * Wide<T>(passed(g, y, rectified, from));
         }
     });
     out[number] = T(sum);
@@ -121,15 +121,15 @@ __global__ void __launch_bounds__(BLOCK, 2) correlate_input(
 template <typename T>
 __global__ void __launch_bounds__(BLOCK, 2) weight_parts(
         const T* __restrict__ g, const T* __restrict__ y, const T* __restrict__ input,
-        Sum<T>* __restrict__ parts, int rectified, int each, int samples, int slice,
+        Wide<T>* __restrict__ parts, int rectified, int each, int samples, int slice,
         Windows windows) {
-    __shared__ Sum<T> shared[TAPS + 1][SLOTS<BLOCK>];
+    __shared__ Wide<T> shared[TAPS + 1][SLOTS<BLOCK>];
     const int output = blockIdx.x, outputs = gridDim.x, first_tap = blockIdx.y * TAPS;
     const int begin = blockIdx.z * slice;
     const int end = begin + slice < samples ? begin + slice : samples;
     const int positions = windows.grid.volume;
     Place elements[TAPS];
-    Sum<T> sums[TAPS + 1];
+    Wide<T> sums[TAPS + 1];
 #pragma unroll
     for (int t = 0; t < TAPS; ++t) {
         elements[t] = windows.kernel.place(first_tap + t);
@@ -140,21 +140,21 @@ __global__ void __launch_bounds__(BLOCK, 2) weight_parts(
         const Spot at = windows.grid.spot(number);
         const int sample = begin + at.plane;
         const int from = (sample * outputs + output) * positions + at.inside;
-        const Sum<T> gradient = passed(g, y, rectified, from);
+        const Wide<T> gradient = passed(g, y, rectified, from);
         const int row = sample * (outputs / each) + output / each;
         const T* plane = input + row * windows.plane.volume;
         const Place start = start_of(windows, at.inside);
 #pragma unroll
         for (int t = 0; t < TAPS; ++t) {
-            sums[t] += gradient * Sum<T>(at_element(plane, windows, start, elements[t]));
+            sums[t] += gradient * Wide<T>(at_element(plane, windows, start, elements[t]));
         }
         sums[TAPS] += gradient;
     }
     const int numbers = windows.kernel.volume + 1;
-    Sum<T>* results = parts + (int(blockIdx.z) * outputs + output) * numbers;
+    Wide<T>* results = parts + (int(blockIdx.z) * outputs + output) * numbers;
 #pragma unroll
     for (int t = 0; t <= TAPS; ++t) {
-        const Sum<T> sum = group_sum<BLOCK>(sums[t], shared[t]);
+        const Wide<T> sum = group_sum<BLOCK>(sums[t], shared[t]);
         const bool of_bias = t == TAPS;
         const bool mine = of_bias ? first_tap == 0 : first_tap + t < numbers - 1;
         if (threadIdx.x == 0 && mine) results[of_bias ? numbers - 1 : first_tap + t] = sum;
@@ -163,11 +163,11 @@ __global__ void __launch_bounds__(BLOCK, 2) weight_parts(
 
 template <typename T>
 __global__ void __launch_bounds__(BLOCK) total(
-        const Sum<T>* __restrict__ parts, T* __restrict__ weight, T* __restrict__ bias, int slices,
+        const Wide<T>* __restrict__ parts, T* __restrict__ weight, T* __restrict__ bias, int slices,
         Divisor numbers, int count) {
     const int number = number_of_thread();
     if (number >= count) return;
-    Sum<T> sum = 0;
+    Wide<T> sum = 0;
     for (int slice = 0; slice < slices; ++slice) sum += parts[slice * count + number];
     const int output = numbers.quotient(number), tap = numbers.remainder(number, output);
     const int last = int(numbers.by) - 1;

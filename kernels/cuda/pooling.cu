@@ -41,9 +41,9 @@ __device__ __forceinline__ T come_back(
         const T* g, const int* places, const Geometry& windows, int number) {
     const Spot mine = windows.plane.spot(number);
     const int first = mine.plane * windows.grid.volume;
-    Sum<T> sum = 0;
+    Wide<T> sum = 0;
     each_window_over(windows, windows.plane.place(mine.inside), [&](const Place&, int window) {
-        if (places[first + window] == mine.inside) sum += Sum<T>(g[first + window]);
+        if (places[first + window] == mine.inside) sum += Wide<T>(g[first + window]);
     });
     return T(sum);
 }
@@ -101,9 +101,9 @@ __global__ void __launch_bounds__(BLOCK, 2) sums(
     if (number >= count) return;
     const Spot at = windows.grid.spot(number);
     const T* elements = input + at.plane * windows.plane.volume;
-    Sum<T> sum = 0;
+    Wide<T> sum = 0;
     each_place_of(windows, windows.grid.place(at.inside), [&](int place) {
-        sum += Sum<T>(elements[place]);
+        sum += Wide<T>(elements[place]);
     });
     out[number] = T(sum);
 }
@@ -115,9 +115,9 @@ __global__ void __launch_bounds__(BLOCK, 2) sums_vjp(
     if (number >= count) return;
     const Spot at = windows.plane.spot(number);
     const T* elements = g + at.plane * windows.grid.volume;
-    Sum<T> sum = 0;
+    Wide<T> sum = 0;
     each_window_over(windows, windows.plane.place(at.inside), [&](const Place&, int window) {
-        sum += Sum<T>(elements[window]);
+        sum += Wide<T>(elements[window]);
     });
     out[number] = T(sum);
 }

@@ -8,15 +8,6 @@
 
 constexpr int DIMENSIONS = 3;
 
-// What elements of T are added up in.
-template <typename T>
-struct SumOf {
-    using type = T;
-};
-
-template <typename T>
-using Sum = typename SumOf<T>::type;
-
 struct Divisor {
     unsigned by, factor, shift;
 

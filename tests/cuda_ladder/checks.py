@@ -30,6 +30,7 @@ from tests.cuda_ladder import (
     pooling_checks,
     random_checks,
     softmax_checks,
+    winograd_checks,
 )
 from tests.cuda_ladder.checking import CHECKS
 
@@ -41,6 +42,7 @@ __all__ = [
     "pooling_checks",
     "random_checks",
     "softmax_checks",
+    "winograd_checks",
 ]
 
 

@@ -59,6 +59,19 @@ CHANGES = {
     "the same key": (r"k[01] \+= 0x\w+", ""),
     "another word": (r"words\.of\[(half \+ i|i|2 \* i)\]", "words.of[0]"),
     "the least goes": (r">= least", "> least"),
+    "no padding": (r" - padding\[k\]", ""),
+    "no dilation": (r" \* (windows\.)?step\((k|\d)\)", ""),
+    "wrong quotient": (r"\(high \+ number\)", "high"),
+    "a later one": (r"value > found\.value", "value >= found.value"),
+    "no place for NaN": (r" \|\| value != value", ""),
+    "every window": (r"places\[first \+ window\] == mine\.inside", "true"),
+    "no bias": (r"\bbiased(?= \?|\) part)", "false"),
+    "what is below": (r"\brectified(?= &&|\) (part|\{))", "false"),
+    "all together": (r"positions\.by % VECTOR<T> == 0", "true"),
+    "another point": (r"\bT\((A2|B2)\)", "T(1)"),
+    "not turned": (r"WINDOW \* WINDOW - 1 - k", "k"),
+    "always finite": (r"\bfinite\(\w+\)", "true"),
+    "of each part": (r"first_tap == 0", "true"),
     "wrong choice": (r"condition \? a : b", "condition ? b : a"),
 }
 
@@ -71,6 +84,7 @@ EQUIVALENT = {
     "norms.cu: one more, 1": "at CHUNK both choices are CHUNK",
     "norms.cu: one more, 2": "past the end there is nothing to load, and zeros are added",
     "norms.cu: one more, 3": "at VECTOR both choices are VECTOR",
+    "windows.cuh: one more, 2": "at the end both choices are the end",
     "steps.cu: one more, 5": "of no array past the last is it said that it is written",
     "steps.cu: one more, 7": "at CHUNK both choices are CHUNK",
 }
