@@ -47,6 +47,7 @@ from tensorgrad.kernels.cuda import (
     pooling,
     products,
     random,
+    recurrent,
     softmax,
     winograd,
 )
@@ -106,6 +107,7 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
         pooling,
         products,
         random,
+        recurrent,
         softmax,
         winograd,
     )

@@ -30,13 +30,6 @@ __device__ __forceinline__ void over_elements(
     }
 }
 
-// Without overflow on either side.
-template <typename T>
-__device__ __forceinline__ T sigmoid_of(T x) {
-    const T small = exp(-abs(x));
-    return (x >= T(0) ? T(1) : small) / (T(1) + small);
-}
-
 // The probability that a standard normal number is smaller.
 template <typename T>
 __device__ __forceinline__ T normal_below(T x) {

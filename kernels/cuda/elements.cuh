@@ -32,6 +32,13 @@ struct Computed {
 template <typename T>
 using Wide = typename Computed<T>::Type;
 
+// Without overflow on either side.
+template <typename T>
+__device__ __forceinline__ T sigmoid_of(T x) {
+    const T small = exp(-abs(x));
+    return (x >= T(0) ? T(1) : small) / (T(1) + small);
+}
+
 template <typename T, int WIDTH>
 struct alignas(WIDTH * sizeof(T)) Part {
     T of[WIDTH];

@@ -218,7 +218,8 @@ class RNNBase(Module):
         sizes, count = self._sizes(), len(self._all_weights)
         if hx is None:
             options: Any = {"dtype": input.dtype, "device": input.device}
-            return [tuple([zeros(batch, size, **options) for size in sizes.values()])] * count
+            nothing = {size: zeros(batch, size, **options) for size in set(sizes.values())}
+            return [tuple([nothing[size] for size in sizes.values()])] * count
         parts = []
         for part, (name, size) in zip(hx, sizes.items(), strict=True):
             shape = [count, size] if single else [count, batch, size]

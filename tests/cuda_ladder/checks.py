@@ -29,6 +29,7 @@ from tests.cuda_ladder import (
     optimizer_checks,
     pooling_checks,
     random_checks,
+    recurrent_checks,
     softmax_checks,
     winograd_checks,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "optimizer_checks",
     "pooling_checks",
     "random_checks",
+    "recurrent_checks",
     "softmax_checks",
     "winograd_checks",
 ]

@@ -72,6 +72,14 @@ CHANGES = {
     "not turned": (r"WINDOW \* WINDOW - 1 - k", "k"),
     "always finite": (r"\bfinite\(\w+\)", "true"),
     "of each part": (r"first_tap == 0", "true"),
+    "one row more": (r"row >= step\.(rows|next_rows)", r"row > step.\1"),
+    "another place": (r"step\.next_first \+ row", "step.next_first"),
+    "no beginning": (r"if \(step\.earliest\)", "if (false)"),
+    "swapped gates": (r"parts\[1\]\.of", "parts[0].of"),
+    "another gate": (r"gate == 2", "gate == 1"),
+    "no gradient": (r"given & \d", "false"),
+    "any gradient": (r"given \?", "true ?"),
+    "flat": (r"\(A\(1\) - (\w) \* \1\)", "A(1)"),
     "wrong choice": (r"condition \? a : b", "condition ? b : a"),
 }
 
@@ -84,6 +92,7 @@ EQUIVALENT = {
     "norms.cu: one more, 1": "at CHUNK both choices are CHUNK",
     "norms.cu: one more, 2": "past the end there is nothing to load, and zeros are added",
     "norms.cu: one more, 3": "at VECTOR both choices are VECTOR",
+    "recurrent.cu: one fewer, 1": "what becomes of zero is zero",
     "windows.cuh: one more, 2": "at the end both choices are the end",
     "steps.cu: one more, 5": "of no array past the last is it said that it is written",
     "steps.cu: one more, 7": "at CHUNK both choices are CHUNK",
@@ -107,7 +116,7 @@ def mutants() -> Iterator[Mutant]:
                 if "//" in line:
                     continue
                 count += 1
-                changed = text[: found.start()] + replacement + text[found.end() :]
+                changed = text[: found.start()] + found.expand(replacement) + text[found.end() :]
                 yield Mutant(f"{path.name}: {change}, {count}", path.name, changed)
 
 

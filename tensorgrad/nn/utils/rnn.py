@@ -156,7 +156,7 @@ def pack_padded_sequence(
             f"set, got {known}"
         )
     steps = max(known)
-    present = unsqueeze(arange(steps), 1) < lengths
+    present = unsqueeze(arange(steps, device="cpu"), 1) < lengths
     data = input[:steps][present.to(input.device)]
     return PackedSequence(data, present.sum(1), order)
 
@@ -181,7 +181,7 @@ def pad_packed_sequence(
         steps = total_length
         sizes = constant_pad_nd(sizes, (0, steps - sizes.shape[0]))
     batch = int(sizes[0])
-    column = arange(batch)
+    column = arange(batch, device="cpu")
     present = column < unsqueeze(sizes, 1)
     lengths = present.sum(0)
     if unsorted is not None:
