@@ -182,24 +182,28 @@ __global__ void __launch_bounds__(BLOCK) gru_step(
         place.write(starts, step.next_first + row, place.read(hidden, row));
         return;
     }
-    Units<T, WIDTH> parts[3], input[3];
+    Units<T, WIDTH> parts[3];
 #pragma unroll
     for (int gate = 0; gate < 3; ++gate) {
-        input[gate] = place.read(projected, at, 3, gate);
         parts[gate] = place.read(gates, at, 3, gate);
         const auto added = biased ? place.read(bias, 0, 3, gate) : Units<T, WIDTH>{};
 #pragma unroll
-        for (int k = 0; k < WIDTH; ++k) {
-            parts[gate].of[k] += added.of[k];
-            if (gate < 2) parts[gate].of[k] = sigmoid_of(parts[gate].of[k] + input[gate].of[k]);
-        }
-        place.write(gates, at, parts[gate], 3, gate);
+        for (int k = 0; k < WIDTH; ++k) parts[gate].of[k] += added.of[k];
     }
+#pragma unroll
+    for (int gate = 0; gate < 2; ++gate) {
+        const auto x = place.read(projected, at, 3, gate);
+#pragma unroll
+        for (int k = 0; k < WIDTH; ++k) parts[gate].of[k] = sigmoid_of(parts[gate].of[k] + x.of[k]);
+    }
+#pragma unroll
+    for (int gate = 0; gate < 3; ++gate) place.write(gates, at, parts[gate], 3, gate);
+    const auto x = place.read(projected, at, 3, 2);
     auto h = place.start(starts, hidden, step);
     Units<T, WIDTH> candidate;
 #pragma unroll
     for (int k = 0; k < WIDTH; ++k) {
-        candidate.of[k] = tanh(input[2].of[k] + parts[0].of[k] * parts[2].of[k]);
+        candidate.of[k] = tanh(x.of[k] + parts[0].of[k] * parts[2].of[k]);
         h.of[k] = candidate.of[k] + parts[1].of[k] * (h.of[k] - candidate.of[k]);
     }
     place.write(candidates, at, candidate);
