@@ -49,16 +49,27 @@ def test_a_step_of_a_model_is_one_launch(cuda: Any) -> None:
         assert execution.launches - before == {"step_elements": 1, "squares": 1, "root": 1}
 
 
+@pytest.mark.parametrize("dtype", [tg.float16, tg.bfloat16])
+def test_a_step_in_half_precision_is_one_launch(dtype: Any, cuda: Any) -> None:
+    """In which eps of Adam, too small for float16, keeps 0 / 0 away."""
+    params = [tg.ones(3, dtype=dtype, requires_grad=True) for _ in range(5)]
+    for param in params:
+        param.grad = tg.tensor([1.0, 0.0, -1.0], dtype=dtype)
+    before = execution.launches.copy()
+    optim.Adam(params, 0.5).step()
+    nn.utils.clip_grad_norm_(params, 100.0)
+    assert execution.launches - before == {"step_elements": 1, "squares": 1, "root": 1}
+    assert params[4].tolist() == [0.5, 1.0, 1.5]
+
+
 TRACE = "t0 = x0 - x1\ny0 = t0"
 
 
-@pytest.mark.parametrize("fault", ["dtype", "half", "gradient", "layout", "shape", "rank", "host"])
+@pytest.mark.parametrize("fault", ["dtype", "gradient", "layout", "shape", "rank", "host"])
 def test_nothing_is_written_when_one_array_is_not_served(fault: str, cuda: Any) -> None:
     params, grads = ([np.ones(3, "f4"), np.ones((2, 3), "f4")] for _ in range(2))
     if fault == "dtype":
         params[1], grads[1] = params[1].astype("f8"), grads[1].astype("f8")
-    elif fault == "half":
-        params, grads = ([a.astype("f2") for a in arrays] for arrays in (params, grads))
     elif fault == "gradient":
         grads[1] = grads[1].astype("f8")
     elif fault == "shape":
@@ -130,4 +141,3 @@ def test_clipping_is_that_of_the_reference(cuda: Any) -> None:
 def test_norms_of_several_dtypes_are_composed(cuda: Any) -> None:
     arrays = [cuda.xp.ones(2, "f4"), cuda.xp.ones(2, "f8")]
     assert cuda.total_norm(arrays) is NotImplemented
-    assert cuda.total_norm([cuda.xp.ones(2, "f2")]) is NotImplemented

@@ -112,7 +112,7 @@ __global__ void __launch_bounds__(BLOCK) by_sample(
 #pragma unroll
     for (int v = 0; v < VECTOR<T>; ++v) {
         if (first + v < count) {
-            if (biased) part.of[v] += bias[channel[v]];
+            if (biased) part.of[v] = T(Wide<T>(part.of[v]) + Wide<T>(bias[channel[v]]));
             if (rectified) part.of[v] = part.of[v] <= T(0) ? T(0) : part.of[v];
         }
     }

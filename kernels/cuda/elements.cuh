@@ -1,6 +1,8 @@
 // Functions of elements, by the names that traces of elementwise rules use, and 16-byte parts of
 // arrays. NaN goes where NumPy sends it.
 
+#include "storage.cuh"
+
 template <typename T>
 __device__ __forceinline__ T where(bool condition, T a, T b) {
     return condition ? a : b;
@@ -23,14 +25,6 @@ template <typename T>
 __device__ __forceinline__ T maximum(T a, T b) {
     return a > b || a != a ? a : b;
 }
-
-// What numbers of T are computed in.
-template <typename T>
-struct Computed {
-    using Type = T;
-};
-template <typename T>
-using Wide = typename Computed<T>::Type;
 
 // Without overflow on either side.
 template <typename T>

@@ -22,7 +22,7 @@ from tensorgrad.errors import BackendError
 
 FOLDER = Path(__file__).parent
 OPTIONS = ("-std=c++17", "--fmad=false")
-C_TYPES = {"f": "float", "d": "double"}
+C_TYPES = {"f": "float", "d": "double", "e": "Half", "E": "BFloat16"}  # storage.cuh has the last
 
 _INCLUDE = re.compile(r'^#include "(\w+(?:\.cuh)?)".*$', re.MULTILINE)
 
@@ -81,6 +81,11 @@ def served(arrays: Sequence[Any]) -> bool:
 def structure(values: Sequence[Any], dtype: str) -> Any:
     """Numbers that a kernel takes as one structure, by value."""
     return np.array(values, dtype).view(np.dtype([("of", dtype, (len(values),))]))
+
+
+def wide(dtype: Any) -> Any:
+    """The dtype that numbers of another are computed in: float32 for those of 16 bits."""
+    return np.dtype("f4") if dtype.itemsize == 2 else dtype
 
 
 def _fault(error: Any) -> str:

@@ -1,7 +1,7 @@
 """Steps of optimizers and norms over lists of arrays: what `steps.cu` and `norms.cu` are given.
 
 A trace (`tensorgrad.elementwise`) is text of assignments that C++ reads as it is; each becomes a
-kernel of its own once. Arrays that are served are float32 or float64. The addresses of all arrays
+kernel of its own once, and computes numbers of 16 bits in float. The addresses of all arrays
 go to the GPU as one small table, by a copy that nothing waits for.
 """
 

@@ -27,7 +27,7 @@ __device__ __forceinline__ Largest<T> largest_of(
         const T* input, const Geometry& windows, int number) {
     const Spot at = windows.grid.spot(number);
     const T* elements = input + at.plane * windows.plane.volume;
-    Largest<T> found{T(-1) / T(0), -1};
+    Largest<T> found{T(__int_as_float(0xff800000)), -1};
     each_place_of(windows, windows.grid.place(at.inside), [&](int place) {
         const T value = elements[place];
         if (value > found.value || value != value || found.place < 0) found = {value, place};

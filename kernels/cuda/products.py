@@ -29,16 +29,17 @@ def _kinds(char: str) -> tuple[Any, Any, Any, Any]:
 
     cublas, runtime = cupy.cuda.cublas, cupy.cuda.runtime
     if char == "d":
-        kind, compute = runtime.CUDA_R_64F, cublas.CUBLAS_COMPUTE_64F
+        kind, compute, sums = runtime.CUDA_R_64F, cublas.CUBLAS_COMPUTE_64F, "f8"
     else:
-        kind, compute = runtime.CUDA_R_32F, cublas.CUBLAS_COMPUTE_32F
-    return kind, compute, np.zeros(1, char), np.ones(1, char)
+        kinds = {"f": runtime.CUDA_R_32F, "e": runtime.CUDA_R_16F, "E": runtime.CUDA_R_16BF}
+        kind, compute, sums = kinds[char], cublas.CUBLAS_COMPUTE_32F, "f4"
+    return kind, compute, np.zeros(1, sums), np.ones(1, sums)
 
 
 def multiply(a: Array, b: Array, out: Array, add: bool = False) -> None:
-    """out[i] = a[i] @ b[i], or that added to it: (B, m, k), (B, k, n), (B, m, n) of one dtype,
-    float32 or float64; rows or columns are dense, rows in `out`, and a step of 0 between matrices
-    takes one for all.
+    """out[i] = a[i] @ b[i], or that added to it: (B, m, k), (B, k, n), (B, m, n) of one dtype;
+    of numbers of 16 bits the sums are float32. Rows or columns are dense, rows in `out`, and a step
+    of 0 between matrices takes one for all.
     """
     import cupy
 

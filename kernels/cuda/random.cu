@@ -3,8 +3,8 @@
 //
 // Traffic: uniform writes its array and reads none, drop reads one and writes one; which elements
 // stay is computed, and nothing is kept for the gradient.
-// Launch: one thread for each four words, that is for 16 bytes of uniform numbers and for four
-// elements of drop, in accesses of up to 16 bytes; blocks of BLOCK.
+// Launch: one thread for 16 bytes of uniform numbers, which are float32 or float64, and for four
+// elements of drop or 16 bytes of them, in accesses of 16 bytes; blocks of BLOCK.
 
 #include "elements.cuh"
 
@@ -49,17 +49,17 @@ __device__ __forceinline__ void to_uniform(const Words& words, Part<double, 2>& 
     }
 }
 
-template <typename T>
+template <typename F>
 __global__ void __launch_bounds__(BLOCK) uniform(
-        T* __restrict__ out, long long count, unsigned long long key, unsigned long long offset) {
-    const long long number = thread_number(), first = number * VECTOR<T>;
+        F* __restrict__ out, long long count, unsigned long long key, unsigned long long offset) {
+    const long long number = thread_number(), first = number * VECTOR<F>;
     if (first >= count) return;
-    Part<T, VECTOR<T>> part;
+    Part<F, VECTOR<F>> part;
     to_uniform(words_of(offset + number, key), part);
-    if (first + VECTOR<T> <= count) {  // a fresh array begins at a multiple of 16
-        *reinterpret_cast<Part<T, VECTOR<T>>*>(out + first) = part;
+    if (first + VECTOR<F> <= count) {  // a fresh array begins at a multiple of 16
+        *reinterpret_cast<Part<F, VECTOR<F>>*>(out + first) = part;
     } else {
-        for (int i = 0; i < VECTOR<T>; ++i) {
+        for (int i = 0; i < VECTOR<F>; ++i) {
             if (first + i < count) out[first + i] = part.of[i];
         }
     }
@@ -70,27 +70,34 @@ template <typename T>
 __global__ void __launch_bounds__(BLOCK) drop(
         const T* __restrict__ input, T* __restrict__ out, long long count, unsigned least,
         double scale, unsigned long long key, unsigned long long offset) {
-    const long long number = thread_number(), first = number * 4;
+    using A = Wide<T>;
+    constexpr int SHARE = VECTOR<T> > 4 ? VECTOR<T> : 4;
+    const long long number = thread_number(), first = number * SHARE;
     if (first >= count) return;
-    const Words words = words_of(offset + number, key);
-    const T gain = T(scale);
-    if (first + 4 <= count && is_vector_aligned(input)) {
+    A factor[SHARE];
 #pragma unroll
-        for (int half = 0; half < 4; half += VECTOR<T>) {
+    for (int part = 0; part < SHARE / 4; ++part) {
+        const Words words = words_of(offset + number * (SHARE / 4) + part, key);
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            factor[4 * part + i] = words.of[i] >> 8 >= least ? A(scale) : A(0);
+        }
+    }
+    if (first + SHARE <= count && is_vector_aligned(input)) {
+#pragma unroll
+        for (int start = 0; start < SHARE; start += VECTOR<T>) {
             Part<T, VECTOR<T>> part = *reinterpret_cast<const Part<T, VECTOR<T>>*>(
-                input + first + half);
+                input + first + start);
 #pragma unroll
             for (int i = 0; i < VECTOR<T>; ++i) {
-                part.of[i] *= words.of[half + i] >> 8 >= least ? gain : T(0);
+                part.of[i] = T(A(part.of[i]) * factor[start + i]);
             }
-            *reinterpret_cast<Part<T, VECTOR<T>>*>(out + first + half) = part;
+            *reinterpret_cast<Part<T, VECTOR<T>>*>(out + first + start) = part;
         }
     } else {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-            if (first + i < count) {
-                out[first + i] = input[first + i] * (words.of[i] >> 8 >= least ? gain : T(0));
-            }
+        for (int i = 0; i < SHARE; ++i) {
+            if (first + i < count) out[first + i] = T(A(input[first + i]) * factor[i]);
         }
     }
 }

@@ -23,7 +23,7 @@ def uniform(shape: tuple[int, ...], dtype: Any, key: int, offset: int) -> Any:
     """Uniform in [0, 1): 24 bits of one word for float32, 53 bits of two for float64."""
     import cupy
 
-    if dtype.char not in C_TYPES:
+    if dtype.itemsize == 2 or dtype.char not in C_TYPES:
         return NotImplemented
     out = cupy.empty(shape, dtype)
     given = out, np.int64(out.size), np.uint64(key), np.uint64(offset)
@@ -42,5 +42,6 @@ def drop(input: Array, p: float, key: int, offset: int) -> Any:
     ready = cupy.ascontiguousarray(input)
     out = cupy.empty(ready.shape, ready.dtype)
     how = np.uint32(least), 1 / (1 - p), np.uint64(key), np.uint64(offset)
-    launch("drop", -(-out.size // 4), ready.dtype.char, ready, out, np.int64(out.size), *how)
+    share = max(4, 16 // out.dtype.itemsize)  # of elements, a thread's
+    launch("drop", -(-out.size // share), ready.dtype.char, ready, out, np.int64(out.size), *how)
     return out

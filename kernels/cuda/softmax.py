@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.kernels.cuda.lines import launch, ready
-from tensorgrad.kernels.cuda.loader import served
+from tensorgrad.kernels.cuda.loader import served, wide
 
 Array = Any
 
@@ -38,7 +38,7 @@ def cross_entropy(input: Array, target: Array, ignored: int, smoothing: float) -
     if bool(cupy.any(outside & (target != ignored))):
         return NotImplemented
     loss = cupy.empty(target.shape, input.dtype)
-    state = cupy.empty((target.size, 2), input.dtype)
+    state = cupy.empty((target.size, 2), wide(input.dtype))
     given = *ready([input, target]), loss, state
     launch("softmax.cu", "cross_entropy", input.shape, 1, given, np.int64(ignored), smoothing)
     return loss, state

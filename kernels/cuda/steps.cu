@@ -5,7 +5,7 @@
 // Accesses are of 16 bytes where all arrays of a row begin at a multiple of 16.
 // Launch: step_elements one block of THREADS for each chunk of CHUNK elements of each array,
 // step_rows one thread for each VECTOR of elements of the rows that are stepped.
-// Arithmetic: the rule's own, every operation rounded to T.
+// Arithmetic: the rule's own, every operation rounded to Wide<T>.
 
 #include "lists.cuh"
 #include "generated"  // ARRAYS, WRITTEN (a bit for each array), Numbers, rule
@@ -22,12 +22,12 @@ __device__ __forceinline__ void step_part(T* const (&places)[ARRAYS], const Numb
     for (int k = 0; k < ARRAYS; ++k) parts[k] = *reinterpret_cast<Part<T, WIDTH>*>(places[k]);
 #pragma unroll
     for (int i = 0; i < WIDTH; ++i) {
-        T x[ARRAYS];
+        Wide<T> x[ARRAYS];
 #pragma unroll
         for (int k = 0; k < ARRAYS; ++k) x[k] = parts[k].of[i];
         rule(x, numbers);
 #pragma unroll
-        for (int k = 0; k < ARRAYS; ++k) parts[k].of[i] = x[k];
+        for (int k = 0; k < ARRAYS; ++k) parts[k].of[i] = T(x[k]);
     }
 #pragma unroll
     for (int k = 0; k < ARRAYS; ++k) {

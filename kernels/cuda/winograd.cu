@@ -27,25 +27,25 @@ __device__ __forceinline__ int number_of_thread() {
 
 // B' d
 struct OfInput {
-    template <typename T>
-    __device__ __forceinline__ void operator()(const T (&d)[SIDE], T (&out)[SIDE]) const {
-        const T near = d[4] - T(B2) * d[2], far = d[4] - T(A2) * d[2];
-        const T odd_near = T(A) * (d[3] - T(B2) * d[1]), odd_far = T(B) * (d[3] - T(A2) * d[1]);
-        out[0] = d[0] - T(A2 + B2) * d[2] + d[4];
+    template <typename F>
+    __device__ __forceinline__ void operator()(const F (&d)[SIDE], F (&out)[SIDE]) const {
+        const F near = d[4] - F(B2) * d[2], far = d[4] - F(A2) * d[2];
+        const F odd_near = F(A) * (d[3] - F(B2) * d[1]), odd_far = F(B) * (d[3] - F(A2) * d[1]);
+        out[0] = d[0] - F(A2 + B2) * d[2] + d[4];
         out[1] = near + odd_near;
         out[2] = near - odd_near;
         out[3] = far + odd_far;
         out[4] = far - odd_far;
-        out[5] = d[1] - T(A2 + B2) * d[3] + d[5];
+        out[5] = d[1] - F(A2 + B2) * d[3] + d[5];
     }
 };
 
 // G of a window
 struct OfWindow {
-    template <typename T>
-    __device__ __forceinline__ void operator()(const T (&of)[WINDOW], T (&out)[SIDE]) const {
-        const T near = T(NEAR_SCALE) * (of[0] + T(A2) * of[2]), odd_near = T(NEAR_SCALE * A) * of[1];
-        const T far = T(FAR_SCALE) * (of[0] + T(B2) * of[2]), odd_far = T(FAR_SCALE * B) * of[1];
+    template <typename F>
+    __device__ __forceinline__ void operator()(const F (&of)[WINDOW], F (&out)[SIDE]) const {
+        const F near = F(NEAR_SCALE) * (of[0] + F(A2) * of[2]), odd_near = F(NEAR_SCALE * A) * of[1];
+        const F far = F(FAR_SCALE) * (of[0] + F(B2) * of[2]), odd_far = F(FAR_SCALE * B) * of[1];
         out[0] = of[0];
         out[1] = near + odd_near;
         out[2] = near - odd_near;
@@ -57,10 +57,10 @@ struct OfWindow {
 
 // A of the gradient of outputs
 struct OfGradient {
-    template <typename T>
-    __device__ __forceinline__ void operator()(const T (&of)[OUTPUTS], T (&out)[SIDE]) const {
-        const T near = of[0] + T(A2) * of[2], odd_near = T(A) * (of[1] + T(A2) * of[3]);
-        const T far = of[0] + T(B2) * of[2], odd_far = T(B) * (of[1] + T(B2) * of[3]);
+    template <typename F>
+    __device__ __forceinline__ void operator()(const F (&of)[OUTPUTS], F (&out)[SIDE]) const {
+        const F near = of[0] + F(A2) * of[2], odd_near = F(A) * (of[1] + F(A2) * of[3]);
+        const F far = of[0] + F(B2) * of[2], odd_far = F(B) * (of[1] + F(B2) * of[3]);
         out[0] = of[0];
         out[1] = near + odd_near;
         out[2] = near - odd_near;
@@ -72,37 +72,37 @@ struct OfGradient {
 
 // A' of products
 struct OfProducts {
-    template <typename T>
-    __device__ __forceinline__ void operator()(const T (&of)[SIDE], T (&out)[OUTPUTS]) const {
-        const T near = of[1] + of[2], odd_near = of[1] - of[2];
-        const T far = of[3] + of[4], odd_far = of[3] - of[4];
+    template <typename F>
+    __device__ __forceinline__ void operator()(const F (&of)[SIDE], F (&out)[OUTPUTS]) const {
+        const F near = of[1] + of[2], odd_near = of[1] - of[2];
+        const F far = of[3] + of[4], odd_far = of[3] - of[4];
         out[0] = of[0] + (near + far);
-        out[1] = T(A) * odd_near + T(B) * odd_far;
-        out[2] = T(A2) * near + T(B2) * far;
-        out[3] = T(A2 * A) * odd_near + T(B2 * B) * odd_far + of[5];
+        out[1] = F(A) * odd_near + F(B) * odd_far;
+        out[2] = F(A2) * near + F(B2) * far;
+        out[3] = F(A2 * A) * odd_near + F(B2 * B) * odd_far + of[5];
     }
 };
 
 // G' of products
 struct OfWindowProducts {
-    template <typename T>
-    __device__ __forceinline__ void operator()(const T (&of)[SIDE], T (&out)[WINDOW]) const {
-        const T near = T(NEAR_SCALE) * (of[1] + of[2]), odd_near = T(NEAR_SCALE) * (of[1] - of[2]);
-        const T far = T(FAR_SCALE) * (of[3] + of[4]), odd_far = T(FAR_SCALE) * (of[3] - of[4]);
+    template <typename F>
+    __device__ __forceinline__ void operator()(const F (&of)[SIDE], F (&out)[WINDOW]) const {
+        const F near = F(NEAR_SCALE) * (of[1] + of[2]), odd_near = F(NEAR_SCALE) * (of[1] - of[2]);
+        const F far = F(FAR_SCALE) * (of[3] + of[4]), odd_far = F(FAR_SCALE) * (of[3] - of[4]);
         out[0] = of[0] + (near + far);
-        out[1] = T(A) * odd_near + T(B) * odd_far;
-        out[2] = T(A2) * near + T(B2) * far + of[5];
+        out[1] = F(A) * odd_near + F(B) * odd_far;
+        out[2] = F(A2) * near + F(B2) * far + of[5];
     }
 };
 
 // A transform of the columns of a square, then of the rows.
-template <typename Transform, typename T, int FROM, int TO>
-__device__ __forceinline__ void transform(const T (&in)[FROM][FROM], T (&out)[TO][TO]) {
+template <typename Transform, typename F, int FROM, int TO>
+__device__ __forceinline__ void transform(const F (&in)[FROM][FROM], F (&out)[TO][TO]) {
     const Transform along;
-    T half[TO][FROM];
+    F half[TO][FROM];
 #pragma unroll
     for (int j = 0; j < FROM; ++j) {
-        T column[FROM], found[TO];
+        F column[FROM], found[TO];
 #pragma unroll
         for (int i = 0; i < FROM; ++i) column[i] = in[i][j];
         along(column, found);
@@ -114,8 +114,8 @@ __device__ __forceinline__ void transform(const T (&in)[FROM][FROM], T (&out)[TO
 }
 
 // A square from, or to, matrices that are `apart` from each other.
-template <typename T>
-__device__ __forceinline__ void gather(const T* from, long long apart, T (&square)[SIDE][SIDE]) {
+template <typename F>
+__device__ __forceinline__ void gather(const F* from, long long apart, F (&square)[SIDE][SIDE]) {
 #pragma unroll
     for (int i = 0; i < SIDE; ++i) {
 #pragma unroll
@@ -126,8 +126,8 @@ __device__ __forceinline__ void gather(const T* from, long long apart, T (&squar
     }
 }
 
-template <typename T>
-__device__ __forceinline__ void spread(const T (&square)[SIDE][SIDE], T* to, long long apart) {
+template <typename F>
+__device__ __forceinline__ void spread(const F (&square)[SIDE][SIDE], F* to, long long apart) {
 #pragma unroll
     for (int i = 0; i < SIDE; ++i) {
 #pragma unroll
@@ -138,13 +138,13 @@ __device__ __forceinline__ void spread(const T (&square)[SIDE][SIDE], T* to, lon
     }
 }
 
-template <typename T, int COUNT>
-__device__ __forceinline__ bool finite(const T (&square)[COUNT][COUNT]) {
+template <typename F, int COUNT>
+__device__ __forceinline__ bool finite(const F (&square)[COUNT][COUNT]) {
     bool all = true;
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
 #pragma unroll
-        for (int j = 0; j < COUNT; ++j) all = all && square[i][j] - square[i][j] == T(0);
+        for (int j = 0; j < COUNT; ++j) all = all && square[i][j] - square[i][j] == F(0);
     }
     return all;
 }
@@ -175,27 +175,27 @@ struct Corner {
 };
 
 // What is at a place of a padded picture, none in its padding, or where a rectified y is not above 0.
-template <typename T>
-__device__ __forceinline__ T at_place(
-        const T* picture, const T* y, int rectified, const Tiling& tiling, int h, int w) {
+template <typename F>
+__device__ __forceinline__ F at_place(
+        const F* picture, const F* y, int rectified, const Tiling& tiling, int h, int w) {
     h -= tiling.padding[0];
     w -= tiling.padding[1];
-    if (!tiling.has(h, w)) return T(0);
+    if (!tiling.has(h, w)) return F(0);
     const int place = h * tiling.width + w;
-    return rectified && y[place] <= T(0) ? T(0) : picture[place];
+    return rectified && y[place] <= F(0) ? F(0) : picture[place];
 }
 
 // windows (rows, depth, 3, 3), or (depth, rows, 3, 3) and turned round, to (36, rows, depth).
-template <typename T>
+template <typename F>
 __global__ void __launch_bounds__(BLOCK, 2) transform_windows(
-        const T* __restrict__ windows, T* __restrict__ out, int turned, int rows, Divisor depth,
+        const F* __restrict__ windows, F* __restrict__ out, int turned, int rows, Divisor depth,
         int count) {
     const int number = number_of_thread();
     if (number >= count) return;
     const int row = depth.quotient(number), column = depth.remainder(number, row);
     const int at = turned ? column * rows + row : number;
-    const T* window = windows + at * WINDOW * WINDOW;
-    T taps[WINDOW][WINDOW], square[SIDE][SIDE];
+    const F* window = windows + at * WINDOW * WINDOW;
+    F taps[WINDOW][WINDOW], square[SIDE][SIDE];
 #pragma unroll
     for (int i = 0; i < WINDOW; ++i) {
 #pragma unroll
@@ -211,57 +211,57 @@ __global__ void __launch_bounds__(BLOCK, 2) transform_windows(
 // pictures (samples, channels, height, width) to (36, channels, pitch): a square of COUNT places
 // from each tile's corner on; y: see at_place. Lines of places have an address each, not places:
 // those would take more registers than there are.
-template <typename Transform, int COUNT, typename T>
+template <typename Transform, int COUNT, typename F>
 __device__ __forceinline__ void transform_pictures(
-        const T* pictures, const T* y, T* out, int rectified, int channels, int count, int pitch,
+        const F* pictures, const F* y, F* out, int rectified, int channels, int count, int pitch,
         const Tiling& tiling) {
     const int tile = number_of_thread(), channel = blockIdx.y;
     if (tile >= count) return;
     const Corner corner(tiling, tile);
     const int top = corner.top - tiling.padding[0], left = corner.left - tiling.padding[1];
     const int first = (corner.sample * channels + channel) * tiling.height * tiling.width;
-    T places[COUNT][COUNT], square[SIDE][SIDE];
+    F places[COUNT][COUNT], square[SIDE][SIDE];
 #pragma unroll
     for (int i = 0; i < COUNT; ++i) {
         const long long line = first + (top + i) * tiling.width + left;
 #pragma unroll
         for (int j = 0; j < COUNT; ++j) {
             const bool inside = tiling.has(top + i, left + j);
-            const bool passes = inside && !(rectified && y[line + j] <= T(0));
-            places[i][j] = passes ? pictures[line + j] : T(0);
+            const bool passes = inside && !(rectified && y[line + j] <= F(0));
+            places[i][j] = passes ? pictures[line + j] : F(0);
         }
     }
     transform<Transform>(places, square);
     spread(square, out + channel * pitch + tile, (long long)channels * pitch);
 }
 
-template <typename T>
+template <typename F>
 __global__ void __launch_bounds__(BLOCK, 2) transform_tiles(
-        const T* __restrict__ pictures, const T* __restrict__ y, T* __restrict__ out,
+        const F* __restrict__ pictures, const F* __restrict__ y, F* __restrict__ out,
         int rectified, int channels, int count, int pitch, Tiling tiling) {
     transform_pictures<OfInput, SIDE>(
         pictures, y, out, rectified, channels, count, pitch, tiling);
 }
 
-template <typename T>
+template <typename F>
 __global__ void __launch_bounds__(BLOCK, 2) transform_gradient(
-        const T* __restrict__ g, const T* __restrict__ y, T* __restrict__ out, int rectified,
+        const F* __restrict__ g, const F* __restrict__ y, F* __restrict__ out, int rectified,
         int channels, int count, int pitch, Tiling tiling) {
     transform_pictures<OfGradient, OUTPUTS>(g, y, out, rectified, channels, count, pitch, tiling);
 }
 
 // The first `count` of a tile's line, together if it begins at a multiple of 16 bytes.
-template <typename T>
+template <typename F>
 __device__ __forceinline__ void store_line(
-        const T (&line)[OUTPUTS], T* to, int count, bool vectors) {
+        const F (&line)[OUTPUTS], F* to, int count, bool vectors) {
 #pragma unroll
-    for (int j = 0; j < OUTPUTS; j += VECTOR<T>) {
-        Part<T, VECTOR<T>> part;
+    for (int j = 0; j < OUTPUTS; j += VECTOR<F>) {
+        Part<F, VECTOR<F>> part;
 #pragma unroll
-        for (int v = 0; v < VECTOR<T>; ++v) part.of[v] = line[j + v];
-        if (vectors) *reinterpret_cast<Part<T, VECTOR<T>>*>(to + j) = part;
+        for (int v = 0; v < VECTOR<F>; ++v) part.of[v] = line[j + v];
+        if (vectors) *reinterpret_cast<Part<F, VECTOR<F>>*>(to + j) = part;
 #pragma unroll
-        for (int v = 0; v < VECTOR<T>; ++v) {
+        for (int v = 0; v < VECTOR<F>; ++v) {
             if (!vectors && j + v < count) to[j + v] = part.of[v];
         }
     }
@@ -270,25 +270,25 @@ __device__ __forceinline__ void store_line(
 // products (36, rows, pitch) to out (samples, rows, out_height, out_width), plus bias, and 0 in
 // place of what is below if they are rectified. pictures, y (if masked) and windows: what was
 // transformed.
-template <typename T>
+template <typename F>
 __global__ void __launch_bounds__(BLOCK, 2) transform_products(
-        const T* __restrict__ products, const T* __restrict__ bias,
-        const T* __restrict__ pictures, const T* __restrict__ y, const T* __restrict__ windows,
-        T* __restrict__ out, int biased, int rectified, int masked, int turned, int rows,
+        const F* __restrict__ products, const F* __restrict__ bias,
+        const F* __restrict__ pictures, const F* __restrict__ y, const F* __restrict__ windows,
+        F* __restrict__ out, int biased, int rectified, int masked, int turned, int rows,
         int depth, int count, int pitch, Tiling tiling) {
     const int tile = number_of_thread(), row = blockIdx.y;
     if (tile >= count) return;
     const Corner corner(tiling, tile);
     const int places = tiling.height * tiling.width;
-    T square[SIDE][SIDE], outputs[OUTPUTS][OUTPUTS];
+    F square[SIDE][SIDE], outputs[OUTPUTS][OUTPUTS];
     gather(products + row * pitch + tile, (long long)rows * pitch, square);
     transform<OfProducts>(square, outputs);
     const int first = (corner.sample * rows + row) * tiling.out_height * tiling.out_width;
     const int down = tiling.out_height - corner.top, across = tiling.out_width - corner.left;
-    T* place = out + first + corner.top * tiling.out_width + corner.left;
-    const auto ended = [&](T sum) {
+    F* place = out + first + corner.top * tiling.out_width + corner.left;
+    const auto ended = [&](F sum) {
         if (biased) sum += bias[row];
-        return rectified && sum <= T(0) ? T(0) : sum;
+        return rectified && sum <= F(0) ? F(0) : sum;
     };
     if (finite(outputs)) {
         const bool vectors = tiling.out_width % OUTPUTS == 0 && is_vector_aligned(out);
@@ -305,7 +305,7 @@ __global__ void __launch_bounds__(BLOCK, 2) transform_products(
     for (int number = 0; number < OUTPUTS * OUTPUTS; ++number) {
         const int i = number / OUTPUTS, j = number % OUTPUTS;
         if (i >= down || j >= across) continue;
-        T sum = 0;
+        F sum = 0;
 #pragma unroll 1
         for (int term = 0; term < depth * WINDOW * WINDOW; ++term) {
             const int column = term / (WINDOW * WINDOW), k = term % (WINDOW * WINDOW);
@@ -323,18 +323,18 @@ __global__ void __launch_bounds__(BLOCK, 2) transform_products(
 // products (36, rows, depth) to the gradient of windows (rows, depth, 3, 3), added to it if it is
 // not the first. pictures (samples, depth, height, width), g and y (samples, rows, out_height,
 // out_width), this if rectified: what was transformed.
-template <typename T>
+template <typename F>
 __global__ void __launch_bounds__(BLOCK, 2) transform_window_products(
-        const T* __restrict__ products, const T* __restrict__ pictures, const T* __restrict__ g,
-        const T* __restrict__ y, T* __restrict__ out, int rectified, int add, int samples,
+        const F* __restrict__ products, const F* __restrict__ pictures, const F* __restrict__ g,
+        const F* __restrict__ y, F* __restrict__ out, int rectified, int add, int samples,
         int rows, Divisor depth, int count, Tiling tiling) {
     const int number = number_of_thread();
     if (number >= count) return;
     const int row = depth.quotient(number), column = depth.remainder(number, row);
-    T square[SIDE][SIDE], taps[WINDOW][WINDOW];
+    F square[SIDE][SIDE], taps[WINDOW][WINDOW];
     gather(products + number, count, square);
     transform<OfWindowProducts>(square, taps);
-    T* window = out + number * WINDOW * WINDOW;
+    F* window = out + number * WINDOW * WINDOW;
     if (finite(taps)) {
 #pragma unroll
         for (int i = 0; i < WINDOW; ++i) {
@@ -350,7 +350,7 @@ __global__ void __launch_bounds__(BLOCK, 2) transform_window_products(
     const int positions = tiling.out_height * tiling.out_width;
 #pragma unroll 1
     for (int k = 0; k < WINDOW * WINDOW; ++k) {
-        T sum = 0;
+        F sum = 0;
 #pragma unroll 1
         for (int term = 0; term < samples * positions; ++term) {
             const int sample = term / positions, position = term % positions;
@@ -358,7 +358,7 @@ __global__ void __launch_bounds__(BLOCK, 2) transform_window_products(
             const int w = position % tiling.out_width + k % WINDOW;
             const int plane = (sample * int(depth.by) + column) * tiling.height * tiling.width;
             const int from = (sample * rows + row) * positions + position;
-            const T gradient = rectified && y[from] <= T(0) ? T(0) : g[from];
+            const F gradient = rectified && y[from] <= F(0) ? F(0) : g[from];
             sum += gradient * at_place(pictures + plane, pictures + plane, 0, tiling, h, w);
         }
         window[k] = add ? window[k] + sum : sum;

@@ -295,6 +295,8 @@ def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-input)), without overflow on either side."""
     if is_complex(input):
         return 1 / (1 + exp(-input))
+    if input.dtype.itemsize == 2 and dtypes.is_floating_point(input.dtype):
+        return cast(sigmoid(cast(input, dtypes.float32)), input.dtype)
     if not dtypes.is_differentiable(input.dtype):
         input = cast(input, dtypes.get_default_dtype())
     small = exp(-abs(input))

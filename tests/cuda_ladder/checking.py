@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
 
-CHECKS: dict[str, Callable[[Any, Any, bool], None]] = {}
+FULL = (np.dtype("float32"), np.dtype("float64"))
+DTYPES = (*FULL, np.dtype("float16"), np.dtype(ml_dtypes.bfloat16))
 
 
-def check(source: str) -> Callable[[Any], Any]:
-    """A check of kernels of this source."""
+class Check(NamedTuple):
+    run: Callable[[Any, Any, bool], None]
+    dtypes: tuple[Any, ...]
+
+
+CHECKS: dict[str, Check] = {}
+
+
+def check(source: str, dtypes: tuple[Any, ...] = DTYPES) -> Callable[[Any], Any]:
+    """A check of kernels of this source, which have instances for these dtypes."""
 
     def register(function: Callable[[Any, Any, bool], None]) -> Any:
-        CHECKS[f"{source}: {function.__name__.replace('_', ' ')}"] = function
+        CHECKS[f"{source}: {function.__name__.replace('_', ' ')}"] = Check(function, dtypes)
         return function
 
     return register

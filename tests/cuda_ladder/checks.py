@@ -16,8 +16,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-
 import tensorgrad as tg
 from tensorgrad import backend as choice
 from tensorgrad.kernels.cuda import loader
@@ -51,17 +49,16 @@ __all__ = [
 def run(names: list[str], once: bool = False, small: bool = False) -> None:
     """The checks of these names, or of these sources, or all."""
     orders = execution.ORDERS[-1:] if once else execution.ORDERS
-    dtypes = ["float32"] if small else ["float32", "float64"]
     sys.modules.update(cupy_stand_in.MODULES)
     choice._loaded.clear()
     with tg.use_backend("cupy"):
         backend = tg.get_backend()
-        for name, function in CHECKS.items():
+        for name, check in CHECKS.items():
             if names and name not in names and name.split(":")[0] not in names:
                 continue
             for execution.order in orders:
-                for dtype in dtypes:
-                    function(backend, np.dtype(dtype), small)
+                for dtype in check.dtypes[:1] if small else check.dtypes:
+                    check.run(backend, dtype, small)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,28 @@ static inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 template <typename T>
 static inline T __ldg(const T* place) { return *place; }
 
+// ---- numbers of 16 bits
+
+struct Half;  // storage.cuh has it
+
+// Numbers between two powers of two, and those below the least one, are multiples of one.
+static inline unsigned short half_bits(float value) {
+    const unsigned short sign = std::signbit(value) ? 0x8000 : 0;
+    const float size = std::abs(value);
+    if (std::isnan(value)) return 0x7fff;
+    if (size >= 65520) return sign | 0x7c00;
+    const int power = size < 0x1p-14f ? -14 : std::ilogb(size);
+    return sign | ((power + 14) * 1024 + int(std::nearbyint(std::ldexp(size, 10 - power))));
+}
+
+static inline float half_value(unsigned short bits) {
+    const int power = bits >> 10 & 31, digits = bits & 1023;
+    const float size = power == 31 ? (digits ? NAN : INFINITY)
+                       : power     ? std::ldexp(float(1024 + digits), power - 25)
+                                   : std::ldexp(float(digits), -24);
+    return bits & 0x8000 ? -size : size;
+}
+
 namespace runtime {
 
 template <typename To, typename From>
@@ -106,6 +128,7 @@ static char* describe(char* out) {
     }
     *out++ = std::is_same_v<Element, bool>      ? 'b'
              : std::is_floating_point_v<Element> ? 'f'
+             : std::is_same_v<Element, Half>     ? 'f'
              : !std::is_integral_v<Element>      ? 'V'
              : std::is_signed_v<Element>         ? 'i'
                                                  : 'u';

@@ -42,16 +42,18 @@ NUMBERS = {"GROUP": (4, 32, 256), "WIDE": (0, 1)}
 
 
 def kernels(text: str) -> list[str]:
-    """The instances of a text's kernels, as C++ names them."""
+    """The instances of a text's kernels, as C++ names them: of all dtypes for `typename T`, of
+    float32 and float64 for `typename F`.
+    """
     found = re.findall(
-        r"template <typename T((?:, int \w+)*)>\n"
+        r"template <typename (T|F)((?:, int \w+)*)>\n"
         r"__global__ void (?:__launch_bounds__\([^)]*\) )?(\w+)\(",
         text,
     )
     assert len(found) == text.count("__global__ void")
     return [
         f"{name}<{', '.join([kind, *map(str, numbers)])}>"
-        for parameters, name in found
-        for kind in loader.C_TYPES.values()
+        for element, parameters, name in found
+        for kind in (loader.C_TYPES.values() if element == "T" else ("float", "double"))
         for numbers in product(*[NUMBERS[p] for p in re.findall(r"int (\w+)", parameters)])
     ]

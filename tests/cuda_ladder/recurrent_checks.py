@@ -10,7 +10,7 @@ import numpy as np
 
 import tensorgrad as tg
 from tensorgrad.ops import recurrent
-from tests.cuda_ladder.checking import check
+from tests.cuda_ladder.checking import FULL, check
 from tests.kernel_samples import close, sample
 
 # A kind, its preactivations for each unit, and the shapes of what it takes beside them, by the
@@ -65,14 +65,14 @@ def agree(function: Any, inputs: Any, dtype: Any, given: Sequence[bool] = (True,
         close(got, want, 60)
 
 
-@check("recurrent.cu")
+@check("recurrent.cu", FULL)
 def layers_over_steps(backend: Any, dtype: Any, small: bool) -> None:
     for kind, units in product(KINDS, (3,) if small else UNITS):
         for sizes, backwards in product((None, PACKED), (False, True)):
             agree(layer(kind, sizes, backwards), inputs_of(kind, units, sizes), dtype)
 
 
-@check("recurrent.cu")
+@check("recurrent.cu", FULL)
 def layers_with_some_gradients(backend: Any, dtype: Any, small: bool) -> None:
     for kind in KINDS if not small else ():
         for given in product((False, True), repeat=3 if kind == "lstm" else 2):
@@ -80,7 +80,7 @@ def layers_with_some_gradients(backend: Any, dtype: Any, small: bool) -> None:
                 agree(layer(kind, PACKED, True), inputs_of(kind, 4, PACKED), dtype, given)
 
 
-@check("recurrent.cu")
+@check("recurrent.cu", FULL)
 def gates_of_one_step(backend: Any, dtype: Any, small: bool) -> None:
     for units, rows in ((3, 2),) if small else ((1, 1), (3, 5), (8, 5), (64, 33)):
         inputs = sample((rows, 4 * units), "f8"), sample((rows, units), "f8", 1)
@@ -88,7 +88,7 @@ def gates_of_one_step(backend: Any, dtype: Any, small: bool) -> None:
             agree(recurrent.lstm_gates, inputs, dtype, given)
 
 
-@check("recurrent.cu")
+@check("recurrent.cu", FULL)
 def numbers_that_saturate(backend: Any, dtype: Any, small: bool) -> None:
     for kind in KINDS if not small else ():
         inputs = inputs_of(kind, 4, None)

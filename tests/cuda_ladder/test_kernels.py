@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tensorgrad.kernels.cuda import loader
@@ -20,12 +19,16 @@ def test_every_source_is_checked() -> None:
     assert {name.split(":")[0] for name in CHECKS} == sources
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [(name, dtype) for name, check in CHECKS.items() for dtype in check.dtypes],
+    ids=str,
+)
 def test_values(name: str, dtype: Any, cuda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     before = execution.launches.total()
     for order in execution.ORDERS:
         monkeypatch.setattr(execution, "order", order)
-        CHECKS[name](cuda, np.dtype(dtype), False)
+        CHECKS[name].run(cuda, dtype, False)
     assert execution.launches.total() >= before + 3
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.kernels.cuda import winograd
-from tests.cuda_ladder.checking import check
+from tests.cuda_ladder.checking import FULL, check
 from tests.cuda_ladder.convolution_checks import EVERYTHING, composed
 from tests.kernel_samples import close, sample
 
@@ -44,7 +44,7 @@ def near(got: Any, want: Any, of_sizes: Any) -> None:
     assert error.max() <= 12 * eps * of_sizes.max()
 
 
-@check("winograd.cu")
+@check("winograd.cu", FULL)
 def convolution_by_transforms(backend: Any, dtype: Any, small: bool) -> None:
     for shape, outputs, padding in SMALL if small else CASES:
         how = (1, 1), padding, (1, 1), 1
@@ -76,7 +76,7 @@ def convolution_by_transforms(backend: Any, dtype: Any, small: bool) -> None:
             near(got, want, of_sizes)
 
 
-@check("winograd.cu")
+@check("winograd.cu", FULL)
 def what_is_not_finite_reaches_its_own_windows_only(backend: Any, dtype: Any, small: bool) -> None:
     x, weight = sample((2, 2, 8, 12), dtype), sample((3, 2, 3, 3), dtype, 1)
     bias, how = sample(3, dtype, 2), ((1, 1), (1, 1), (1, 1), 1)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from tests.cuda_ladder import execution
 
 HANDLE = 4711
-DTYPES = {(0, 68): np.dtype("f4"), (1, 70): np.dtype("f8")}  # by kind and that of the sums
+DTYPES = {  # by kind and that of the sums, and the dtype of these
+    (0, 68): (np.dtype("f4"), np.dtype("f4")),
+    (1, 70): (np.dtype("f8"), np.dtype("f8")),
+    (2, 68): (np.dtype("f2"), np.dtype("f4")),
+    (14, 68): (np.dtype(ml_dtypes.bfloat16), np.dtype("f4")),
+}
 
 
 def at(address: int, shape: tuple[int, ...], steps: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -30,7 +36,7 @@ def gemmStridedBatchedEx(
     if handle != HANDLE or not kinds <= DTYPES.keys() or not dense or min(m, n, k) < 1:
         raise RuntimeError("CUBLAS_STATUS_INVALID_VALUE")
     (kind,) = kinds
-    dtype = DTYPES[kind]
+    dtype, wide = DTYPES[kind]
     execution.launches["gemm"] += 1
     factors = []
     for address, turned, rows, columns, step, batch in (
@@ -38,9 +44,9 @@ def gemmStridedBatchedEx(
         (B, transb, k, n, ldb, strideB),
     ):
         steps = (batch, step, 1) if turned else (batch, 1, step)
-        factors.append(at(address, (batchCount, rows, columns), steps, dtype))
+        factors.append(at(address, (batchCount, rows, columns), steps, dtype).astype(wide))
     out = at(C, (batchCount, m, n), (strideC, 1, ldc), dtype)
-    scale, kept = [at(address, (), (), dtype) for address in (alpha, beta)]
+    scale, kept = [at(address, (), (), wide) for address in (alpha, beta)]
     with np.errstate(all="ignore"):
         product = scale * (factors[0] @ factors[1])
         out[...] = product + kept * out if kept else product

@@ -89,6 +89,8 @@ runtime = SimpleNamespace(
     driverGetVersion=lambda: Driver.version,
     runtimeGetVersion=lambda: 13020,
     CUDA_R_32F=0,
+    CUDA_R_16F=2,
+    CUDA_R_16BF=14,
     CUDA_R_64F=1,
 )
 cuda = SimpleNamespace(
