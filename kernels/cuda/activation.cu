@@ -22,7 +22,7 @@ __device__ __forceinline__ void over_elements(
 #pragma unroll
             for (int i = 0; i < VECTOR<T>; ++i) result.of[i] = T(f(Wide<T>(parts.of[i])...));
         };
-        combine(*reinterpret_cast<const Vector*>(inputs + first)...);
+        combine(vector_at(inputs + first)...);
         *reinterpret_cast<Vector*>(out + first) = result;
     } else {
         for (int i = 0; i < VECTOR<T>; ++i) {

@@ -45,3 +45,9 @@ constexpr int VECTOR = 16 / sizeof(T);
 __device__ __forceinline__ bool is_vector_aligned(const void* address) {
     return (reinterpret_cast<unsigned long long>(address) & 15) == 0;
 }
+
+// The elements from an aligned address on, in one access.
+template <typename T>
+__device__ __forceinline__ Part<T, VECTOR<T>> vector_at(const T* address) {
+    return *reinterpret_cast<const Part<T, VECTOR<T>>*>(address);
+}

@@ -7,7 +7,7 @@
 
 #include "runtime.h"
 
-#define __global__
+#define __global__ __attribute__((noinline))  // who calls it is not instrumented
 #define __device__
 #define __host__
 #define __constant__ static
@@ -70,9 +70,12 @@ static inline To same_bits(From from) {
     return to;
 }
 
+// What lanes bring to a meeting lies in no memory of the device.
+#define OF_THE_HOST __attribute__((no_sanitize("thread")))
+
 // Of a lane outside the mask, or that is not there, a GPU gives what it will: here all ones, NaN.
 template <typename T>
-static inline T shuffle(uint32_t mask, T value, unsigned source, int line) {
+OF_THE_HOST static inline T shuffle(uint32_t mask, T value, unsigned source, int line) {
     static_assert(sizeof(T) <= 8, "a shuffle moves at most 8 bytes");
     const uint64_t* brought = warp_meeting(mask, same_bits<uint64_t>(value), line);
     if (source == lane()) return value;
@@ -84,7 +87,7 @@ static inline T shuffle(uint32_t mask, T value, unsigned source, int line) {
     return value;
 }
 
-static inline unsigned ballot(uint32_t mask, bool vote, int line) {
+OF_THE_HOST static inline unsigned ballot(uint32_t mask, bool vote, int line) {
     const uint64_t* brought = warp_meeting(mask, vote, line);
     unsigned votes = 0;
     for (unsigned i = 0; i < 32; ++i) {
@@ -146,7 +149,7 @@ struct Entry;
 template <typename... Parameters, void (*kernel)(Parameters...)>
 struct Entry<kernel> {
     template <size_t... Numbers>
-    static void call(void** arguments, std::index_sequence<Numbers...>) {
+    OF_THE_HOST static void call(void** arguments, std::index_sequence<Numbers...>) {
         kernel(*static_cast<std::remove_cv_t<Parameters>*>(arguments[Numbers])...);
     }
     static void body(void** arguments) {

@@ -24,10 +24,12 @@ from typing import Any
 
 import numpy as np
 
+from tests.cuda_ladder.counting import Counts, counted
+
 FOLDER = Path(__file__).parent
 COMPILER = shutil.which("g++") if platform.machine() == "x86_64" and os.name == "posix" else None
 MISSING = "kernels on the CPU: expected g++ on Linux x86-64, got none"
-SANITIZER = os.environ.get("KERNEL_SANITIZER", "")  # "address", "thread" or none
+SANITIZER = os.environ.get("KERNEL_SANITIZER", "")  # "address", "thread", "counts" or none
 ORDERS = ("ascending", "descending", "shuffled")
 BINARIES = Path(tempfile.gettempdir()) / f"tensorgrad-kernels-{os.getuid() if COMPILER else 0}"
 
@@ -36,11 +38,22 @@ SANITIZER_FLAGS = {
     "": "",
     "address": "-fsanitize=address,undefined -fno-sanitize=vptr -fno-omit-frame-pointer",
     "thread": "-fsanitize=thread",
+    # Not optimized, so that an access of 16 bytes stays one.
+    "counts": "-fsanitize=thread -fsanitize-coverage=trace-pc -O0",
 }
-DEFINITIONS = {"": [], "address": ["-DADDRESS_SANITIZER"], "thread": ["-DTHREAD_SANITIZER"]}
+LIBRARIES = {"address": ["libasan.so", "libstdc++.so"], "thread": ["libtsan.so"], "counts": []}
+DEFINITIONS = {
+    "": [],
+    "address": ["-DADDRESS_SANITIZER"],
+    "thread": ["-DTHREAD_SANITIZER"],
+    "counts": ["-DCOUNTS"],
+}
 
 order = ORDERS[0]  # in which threads and blocks run; tests change it
 launches: Counter[str] = Counter()  # of each kernel, by its name
+
+
+counts: list[tuple[str, Counts]] = []  # of each launch, by the kernel's name, if they are counted
 
 
 class CompileException(Exception):
@@ -110,12 +123,13 @@ def run_compiler(arguments: Sequence[str], source: str | None = None) -> None:
         raise CompileException(done.stderr)
 
 
-def scheduler() -> Path:
-    source = (FOLDER / "scheduler.cpp").read_text() + (FOLDER / "runtime.h").read_text()
+def of_the_host(name: str) -> Path:
+    """An object of code that is no kernel's, and not instrumented."""
+    source = (FOLDER / name).read_text() + (FOLDER / "runtime.h").read_text()
     flags = ["-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", *DEFINITIONS[SANITIZER]]
 
     def compile(target: Path) -> None:
-        run_compiler([*flags, "-c", str(FOLDER / "scheduler.cpp"), "-o", str(target)])
+        run_compiler([*flags, "-c", str(FOLDER / name), "-o", str(target)])
 
     return made([source, *flags], ".o", compile)
 
@@ -127,14 +141,19 @@ def library(source: str, names: Sequence[str]) -> ctypes.CDLL:
         pytest.skip(MISSING)
     text = f'#include "device.h"\n{for_the_cpu(source)}\n{entries(names)}\n'
     headers = [(FOLDER / name).read_text() for name in ("device.h", "runtime.h")]
-    flags = [*FLAGS.split(), *SANITIZER_FLAGS[SANITIZER].split(), "-shared"]
-    other = scheduler()
+    flags = [*FLAGS.split(), *SANITIZER_FLAGS[SANITIZER].split()]
+    others = [str(of_the_host("scheduler.cpp"))]
+    if SANITIZER == "counts":
+        others.append(str(of_the_host("counting.cpp")))
 
     def compile(target: Path) -> None:
-        places = [f"-I{FOLDER}", "-x", "c++", "-", "-x", "none", str(other), "-o", str(target)]
-        run_compiler([*flags, *places], text)
+        # In two steps: linked with its flags, ThreadSanitizer would come with it.
+        part = str(target.with_suffix(".o"))
+        run_compiler([*flags, f"-I{FOLDER}", "-x", "c++", "-c", "-", "-o", part], text)
+        linked = SANITIZER_FLAGS[SANITIZER].split() if SANITIZER != "counts" else []
+        run_compiler([*linked, "-shared", part, *others, "-o", str(target)])
 
-    return ctypes.CDLL(str(made([text, *headers, *flags, str(other)], ".so", compile)))
+    return ctypes.CDLL(str(made([text, *headers, *flags, *others], ".so", compile)))
 
 
 # ---- launches
@@ -150,6 +169,7 @@ class Function:
         signature = getattr(module, f"signature_{number}")
         signature.restype = ctypes.c_char_p
         self.parameters = signature().decode().split()
+        self.module = module
 
     def __call__(
         self, grid: tuple[int, ...], block: tuple[int, ...], args: Any, *, shared_mem: int = 0
@@ -162,11 +182,14 @@ class Function:
         keep = [self._argument(k, arg, self.parameters[k]) for k, arg in enumerate(args)]
         places = (ctypes.c_void_p * max(1, len(keep)))(*map(ctypes.addressof, keep))
         threes = [(ctypes.c_uint * 3)(*size) for size in sizes]
-        launches[self.name.split("<")[0]] += 1
+        name = self.name.split("<")[0]
+        launches[name] += 1
         how = ctypes.c_size_t(shared_mem), ORDERS.index(order), ctypes.c_uint64(1)
         fault = self.launch(places, *threes, *how)
         if fault:
             raise RuntimeError(f"{self.name}: {fault.decode()}")
+        if SANITIZER == "counts":
+            counts.append((name, counted(self.module)))
 
     def _check(self, grid: Sequence[int], block: Sequence[int], shared_mem: int) -> None:
         if min(*grid, *block) < 1:  # CuPy would run one in silence
@@ -232,13 +255,11 @@ def preload(*names: str) -> str:
 
 
 def sanitized(sanitizer: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """Run Python with these arguments, its kernels under a sanitizer."""
+    """Run Python with these arguments, its kernels under a sanitizer or counted."""
     environment = {
         **os.environ,
         "KERNEL_SANITIZER": sanitizer,
-        "LD_PRELOAD": preload(
-            *(["libasan.so", "libstdc++.so"] if sanitizer == "address" else ["libtsan.so"])
-        ),
+        "LD_PRELOAD": preload(*LIBRARIES[sanitizer]),
         "ASAN_OPTIONS": "detect_leaks=0:detect_odr_violation=0",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=0",
         "TSAN_OPTIONS": "halt_on_error=1:report_bugs=1",

@@ -35,4 +35,11 @@ unsigned lane();
 void* shared_memory(unsigned number, size_t bytes);
 void* dynamic_shared_memory();
 
+// For those who count: whether a kernel's thread runs, and its number in its block; whether a place
+// is neither the block's own memory nor the host's; and what is called when a block has ended.
+bool is_running();
+unsigned thread_number();
+bool is_of_the_device(const void* place);
+void block_is_over();
+
 }  // namespace runtime

@@ -329,6 +329,9 @@ void run_block(std::mt19937_64& random) {
         }
         if (!progress && alive) fault = deadlock();
     }
+#ifdef COUNTS
+    block_is_over();
+#endif
     for (Fiber& fiber : fibers) {
         if (fiber.stack) munmap(fiber.stack, STACK);
 #ifdef THREAD_SANITIZER
@@ -362,6 +365,26 @@ void block_barrier(int line) {
 }
 
 unsigned lane() { return current->number % 32; }
+
+#ifdef COUNTS
+extern "C" __attribute__((visibility("hidden"))) const char __ehdr_start, _end;  // the linker's
+
+bool is_running() { return current != nullptr; }
+unsigned thread_number() { return current->number; }
+
+bool is_of_the_device(const void* place) {
+    if (!is_running()) return false;  // a signature is asked for
+    const auto inside = [place](const void* start, size_t bytes) {
+        const char* from = static_cast<const char*>(start);
+        return from <= place && place < from + bytes;
+    };
+    for (const Shared& object : shared) {
+        if (inside(object.memory, object.bytes)) return false;
+    }
+    return !inside(current->stack, STACK) && !inside(dynamic.memory, dynamic.bytes) &&
+           !inside(&__ehdr_start, size_t(&_end - &__ehdr_start));
+}
+#endif
 
 uint32_t lanes_that_exist() {
     const size_t after = (current->number / 32 + 1) * 32;
@@ -434,6 +457,7 @@ const char* run(const Launch& wanted) {
     free(dynamic.memory);
     dynamic = {};
     fibers.clear();
+    current = nullptr;
     return fault.empty() ? nullptr : fault.c_str();
 }
 
