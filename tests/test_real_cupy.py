@@ -39,8 +39,10 @@ from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.backends.cupy_backend import CupyBackend
 from tensorgrad.kernels.cuda import (
     activation,
+    batch_norm,
     convolution,
     direct,
+    layer_norm,
     lines,
     loader,
     optimizers,
@@ -99,8 +101,10 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
     )
     kernels = (
         activation,
+        batch_norm,
         convolution,
         direct,
+        layer_norm,
         lines,
         loader,
         optimizers,

@@ -11,10 +11,6 @@
 template <typename T>
 constexpr int KEPT = 32 / sizeof(Wide<T>);
 
-// Elements that it reads at a time of those past them.
-template <typename T, int GROUP>
-constexpr int UNIT = GROUP >= 32 ? VECTOR<T> : 1;
-
 template <typename T, int COUNT>
 struct Piece {
     Wide<T> of[COUNT];
@@ -27,10 +23,16 @@ struct Share {
     Piece<T, KEPT<T>> kept;
 };
 
+template <int GROUP>
+__device__ __forceinline__ long long lines_before() {
+    return (long long)blockIdx.x * (BLOCK / GROUP);
+}
+
 template <typename T, int GROUP>
 struct Line {
+    static constexpr int LINES = BLOCK / GROUP;  // of a block
     static constexpr int SPAN = KEPT<T> * GROUP;  // what a group keeps
-    static constexpr int STEP = UNIT<T, GROUP> * GROUP;
+    static constexpr int STEP = VECTOR<T> * GROUP;
     long long number;
     long long start;
     long long inner;
@@ -38,12 +40,11 @@ struct Line {
     int first;    // the thread's number in its group
     bool vectors;
 
+    // Of the block's lines, that begin with number `before`; there are `lines` in all.
     template <typename... Arrays>
     __device__ __forceinline__ Line(
-            long long lines, int size, long long inner, const Arrays*... arrays)
+            long long before, long long lines, int size, long long inner, const Arrays*... arrays)
         : inner(inner) {
-        constexpr int LINES = BLOCK / GROUP;
-        const long long before = (long long)blockIdx.x * LINES;
         if constexpr (GROUP >= 32) {
             first = threadIdx.x % GROUP;
             number = before + threadIdx.x / GROUP;
@@ -119,7 +120,7 @@ struct Line {
 
     // f(place, elements of the pieces) for each place from `from` on.
     template <int COUNT, typename Function, typename... Pieces>
-    __device__ __forceinline__ void visit(int from, Function f, const Pieces&... pieces) const {
+    __device__ __forceinline__ void visit(int from, Function&& f, const Pieces&... pieces) const {
 #pragma unroll
         for (int k = 0; k < COUNT; ++k) {
             const int j = from + place(k);
@@ -141,11 +142,17 @@ struct Line {
 
     // f(place, elements of the shares) for each of the thread's places.
     template <typename Function, typename... Shares>
-    __device__ __forceinline__ void each(Function f, const Shares&... shares) const {
+    __device__ __forceinline__ void each(Function&& f, const Shares&... shares) const {
         visit<KEPT<T>>(0, f, shares.kept...);
+        each_beyond(f, shares...);
+    }
+
+    // Likewise for the places past those that are kept.
+    template <typename Function, typename... Shares>
+    __device__ __forceinline__ void each_beyond(Function&& f, const Shares&... shares) const {
 #pragma unroll 1
         for (int from = SPAN; from < size; from += STEP) {
-            visit<UNIT<T, GROUP>>(from, f, read<UNIT<T, GROUP>>(shares.line, from)...);
+            visit<VECTOR<T>>(from, f, read<VECTOR<T>>(shares.line, from)...);
         }
     }
 
@@ -155,8 +162,8 @@ struct Line {
         put<KEPT<T>>(out + start, 0, f, shares.kept...);
 #pragma unroll 1
         for (int from = SPAN; from < size; from += STEP) {
-            put<UNIT<T, GROUP>>(
-                out + start, from, f, read<UNIT<T, GROUP>>(shares.line, from)...);
+            put<VECTOR<T>>(
+                out + start, from, f, read<VECTOR<T>>(shares.line, from)...);
         }
     }
 

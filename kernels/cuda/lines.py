@@ -31,6 +31,10 @@ def group_of(size: int, inner: int, itemsize: int) -> int:
     return 32 if size * itemsize <= WARP else BLOCK
 
 
+def lines_a_block(group: int) -> int:
+    return BLOCK // group
+
+
 def launch(
     source: str,
     name: str,
@@ -46,4 +50,4 @@ def launch(
     group = group_of(size, inner, arrays[0].dtype.itemsize)
     sizes = np.int64(lines), np.int32(size), np.int64(inner)
     run = kernel(source, name, arrays[0].dtype.char, group)
-    run((-(-lines // (BLOCK // group)),), (BLOCK,), (*arrays, *sizes, *numbers))
+    run((-(-lines // lines_a_block(group)),), (BLOCK,), (*arrays, *sizes, *numbers))

@@ -13,7 +13,7 @@ __global__ void __launch_bounds__(BLOCK, 2) softmax(
         long long inner) {
     __shared__ Wide<T> largest[SLOTS<GROUP>];
     __shared__ Wide<T> sums[SLOTS<GROUP>];
-    const Line<T, GROUP> line(lines, size, inner, input, out);
+    const Line<T, GROUP> line(lines_before<GROUP>(), lines, size, inner, input, out);
     const auto share = line.share(input);
     const Wide<T> peak = line.largest(share, largest);
     const Wide<T> total = line.sum(sums, [&](int, Wide<T> x) { return exp(x - peak); }, share);
@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(BLOCK, 2) log_softmax(
         long long inner) {
     __shared__ Wide<T> largest[SLOTS<GROUP>];
     __shared__ Wide<T> sums[SLOTS<GROUP>];
-    const Line<T, GROUP> line(lines, size, inner, input, out);
+    const Line<T, GROUP> line(lines_before<GROUP>(), lines, size, inner, input, out);
     const auto share = line.share(input);
     const Wide<T> peak = line.largest(share, largest);
     const Wide<T> total = line.sum(sums, [&](int, Wide<T> x) { return exp(x - peak); }, share);
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(BLOCK, 2) softmax_vjp(
         const T* __restrict__ g, const T* __restrict__ y, T* __restrict__ out, long long lines,
         int size, long long inner) {
     __shared__ Wide<T> sums[SLOTS<GROUP>];
-    const Line<T, GROUP> line(lines, size, inner, g, y, out);
+    const Line<T, GROUP> line(lines_before<GROUP>(), lines, size, inner, g, y, out);
     const auto gradient = line.share(g), probabilities = line.share(y);
     const auto product = [](int, Wide<T> g, Wide<T> p) { return g * p; };
     const Wide<T> total = line.sum(sums, product, gradient, probabilities);
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(BLOCK, 2) log_softmax_vjp(
         const T* __restrict__ g, const T* __restrict__ y, T* __restrict__ out, long long lines,
         int size, long long inner) {
     __shared__ Wide<T> sums[SLOTS<GROUP>];
-    const Line<T, GROUP> line(lines, size, inner, g, y, out);
+    const Line<T, GROUP> line(lines_before<GROUP>(), lines, size, inner, g, y, out);
     const auto gradient = line.share(g), logs = line.share(y);
     const Wide<T> total = line.sum(sums, [](int, Wide<T> g) { return g; }, gradient);
     const auto slope = [&](int, Wide<T> g, Wide<T> l) { return g - exp(l) * total; };
@@ -69,7 +69,7 @@ __global__ void __launch_bounds__(BLOCK, 2) cross_entropy(
     __shared__ Wide<T> largest[SLOTS<GROUP>];
     __shared__ Wide<T> sums[SLOTS<GROUP>];
     __shared__ Wide<T> levels[SLOTS<GROUP>];
-    const Line<T, GROUP> line(lines, size, inner, input);
+    const Line<T, GROUP> line(lines_before<GROUP>(), lines, size, inner, input);
     const auto share = line.share(input);
     const Wide<T> peak = line.largest(share, largest);
     const Wide<T> total = line.sum(sums, [&](int, Wide<T> x) { return exp(x - peak); }, share);
@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(BLOCK, 2) cross_entropy_vjp(
         const T* __restrict__ g, const T* __restrict__ input, const long long* __restrict__ target,
         const Wide<T>* __restrict__ state, T* __restrict__ out, long long lines, int size,
         long long inner, long long ignored, double smoothing) {
-    const Line<T, GROUP> line(lines, size, inner, input, out);
+    const Line<T, GROUP> line(lines_before<GROUP>(), lines, size, inner, input, out);
     if (line.size == 0) return;
     const long long named = target[line.number];
     const Wide<T> peak = state[2 * line.number], total = state[2 * line.number + 1];

@@ -38,7 +38,7 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 # The numbers that kernels are made for, by the names of their parameters.
-NUMBERS = {"GROUP": (4, 32, 256), "WIDE": (0, 1)}
+NUMBERS = {"GROUP": (4, 32, 256), "ROW_GROUP": (32, 256), "WIDE": (0, 1)}
 
 
 def kernels(text: str) -> list[str]:

@@ -1,0 +1,210 @@
+// Standardising rows by their mean and variance, or by the mean of their squares, and the gradients:
+// layer, root-mean-square, group and instance norm.
+//
+// Traffic, in arrays of the input's size: forward reads 1 and writes 1, backward reads 2 and writes
+// 1. What a thread does not keep in registers is read again, from the cache. Gradients of weights
+// take two stages: each block adds up its rows', in their order, and the sums of all blocks are
+// added up in theirs; they are 256 rows at most, or one for each sample of group norm.
+// Launch: ROW_GROUP threads for a row, as `lines.cuh` has them; blocks of BLOCK.
+
+#include "lines.cuh"
+
+// Weights of a row's places: one for each place, or for each of its channels of `places` places.
+template <typename T>
+struct Affine {
+    const T* weight;
+    const T* bias;
+    bool weighted;
+    bool biased;
+    int places;
+    long long first;  // the row's first channel
+
+    __device__ __forceinline__ long long channel(int j) const {
+        return first + (places == 1 ? j : j / places);
+    }
+    __device__ __forceinline__ Wide<T> gain(int j) const {
+        return weighted ? Wide<T>(weight[channel(j)]) : Wide<T>(1);
+    }
+    __device__ __forceinline__ Wide<T> shift(int j) const {
+        return biased ? Wide<T>(bias[channel(j)]) : Wide<T>(0);
+    }
+};
+
+template <typename T, int ROW_GROUP>
+__global__ void __launch_bounds__(BLOCK, 2) standardize(
+        const T* __restrict__ input, const T* __restrict__ weight, const T* __restrict__ bias,
+        T* __restrict__ out, Wide<T>* __restrict__ mean, Wide<T>* __restrict__ variance,
+        long long rows, int size, int places, int groups, double eps, bool weighted, bool biased,
+        bool centred) {
+    __shared__ Wide<T> sums[SLOTS<ROW_GROUP>];
+    __shared__ Wide<T> squares[SLOTS<ROW_GROUP>];
+    const Line<T, ROW_GROUP> row(lines_before<ROW_GROUP>(), rows, size, 1, input, out);
+    const auto share = row.share(input);
+    Wide<T> middle = 0;
+    if (centred) middle = row.sum(sums, [](int, Wide<T> x) { return x; }, share) / size;
+    const auto square = [&](int, Wide<T> x) { return (x - middle) * (x - middle); };
+    const Wide<T> spread = row.sum(squares, square, share) / size;
+    if (row.leads()) {
+        mean[row.number] = middle;
+        variance[row.number] = spread;
+    }
+    const Wide<T> scale = Wide<T>(1) / sqrt(spread + Wide<T>(eps));
+    const long long first = row.number % groups * (size / places);
+    const Affine<T> affine{weight, bias, weighted, biased, places, first};
+    const auto standard = [&](int j, Wide<T> x) {
+        return (x - middle) * scale * affine.gain(j) + affine.shift(j);
+    };
+    row.map(out, standard, share);
+}
+
+// What a row's gradient is made of: its standardised elements, and its scale.
+template <typename T>
+struct Standard {
+    Wide<T> middle, scale;
+
+    __device__ __forceinline__ Standard(
+            const Wide<T>* mean, const Wide<T>* variance, long long row, double eps)
+        : middle(mean[row]), scale(Wide<T>(1) / sqrt(variance[row] + Wide<T>(eps))) {}
+
+    __device__ __forceinline__ Wide<T> operator()(Wide<T> x) const { return (x - middle) * scale; }
+};
+
+// With a weight for each place. Each block has the sums of its rows' gradients of weight and bias,
+// (2, size), in `partial`.
+template <typename T, int ROW_GROUP>
+__global__ void __launch_bounds__(BLOCK, 2) standardize_vjp(
+        const T* __restrict__ g, const T* __restrict__ input, const T* __restrict__ weight,
+        const Wide<T>* __restrict__ mean, const Wide<T>* __restrict__ variance,
+        T* __restrict__ out, Wide<T>* __restrict__ partial, long long rows, int size, double eps,
+        bool weighted, bool centred, bool summed) {
+    using Row = Line<T, ROW_GROUP>;
+    __shared__ Wide<T> firsts[SLOTS<ROW_GROUP>];
+    __shared__ Wide<T> seconds[SLOTS<ROW_GROUP>];
+    __shared__ Wide<T> held[2 * Row::SPAN];
+    Piece<T, KEPT<T>> of_weight{}, of_bias{};
+    Wide<T>* sums = partial + (long long)blockIdx.x * 2 * size;
+    const Affine<T> affine{weight, weight, weighted, false, 1, 0};
+    const long long begin = lines_before<ROW_GROUP>(), step = (long long)gridDim.x * Row::LINES;
+    for (long long before = begin; before < rows; before += step) {
+        const Row row(before, rows, size, 1, g, input, out);
+        const auto gradient = row.share(g), share = row.share(input);
+        const Standard<T> standard(mean, variance, row.size ? row.number : 0, eps);
+        Wide<T> first = 0, second = 0;
+        const auto add = [&](int j, Wide<T> g, Wide<T> x) {
+            first += g * affine.gain(j);
+            second += g * affine.gain(j) * standard(x);
+        };
+        row.each(add, gradient, share);
+        first = centred ? group_sum<ROW_GROUP>(first, firsts) / size : Wide<T>(0);
+        second = group_sum<ROW_GROUP>(second, seconds) / size;
+        const auto slope = [&](int j, Wide<T> g, Wide<T> x) {
+            return (g * affine.gain(j) - first - standard(x) * second) * standard.scale;
+        };
+        row.map(out, slope, gradient, share);
+        if (summed && row.size > 0) {
+#pragma unroll
+            for (int k = 0; k < KEPT<T>; ++k) {
+                of_weight.of[k] += gradient.kept.of[k] * standard(share.kept.of[k]);
+                of_bias.of[k] += gradient.kept.of[k];
+            }
+            const auto add_beyond = [&](int j, Wide<T> g, Wide<T> x) {
+                sums[j] = g * standard(x) + (before == begin ? Wide<T>(0) : sums[j]);
+                sums[size + j] = g + (before == begin ? Wide<T>(0) : sums[size + j]);
+            };
+            row.each_beyond(add_beyond, gradient, share);
+        }
+        if constexpr (ROW_GROUP > 32) __syncthreads();
+    }
+    if (!summed) return;
+    const Row row(begin, rows, size, 1, g, input, out);
+    for (int turn = 0; turn < Row::LINES; ++turn) {
+        const auto add = [&](int j, Wide<T> by_weight, Wide<T> by_bias) {
+            held[j] = by_weight + (turn > 0 ? held[j] : Wide<T>(0));
+            held[Row::SPAN + j] = by_bias + (turn > 0 ? held[Row::SPAN + j] : Wide<T>(0));
+        };
+        if (threadIdx.x / ROW_GROUP == turn) row.template visit<KEPT<T>>(0, add, of_weight, of_bias);
+        __syncthreads();
+    }
+    for (int j = threadIdx.x; j < size && j < Row::SPAN; j += BLOCK) {
+        sums[j] = held[j];
+        sums[size + j] = held[Row::SPAN + j];
+    }
+}
+
+// With a weight for each channel; a row has `channels` of `places` places. A block goes over a row's
+// channels, LINES at a time, once for its sums and once for its gradient. For each sample `partial`
+// has the sums of the gradients of weight and bias, (2, groups * channels).
+template <typename T, int ROW_GROUP>
+__global__ void __launch_bounds__(BLOCK, 2) standardize_channels_vjp(
+        const T* __restrict__ g, const T* __restrict__ input, const T* __restrict__ weight,
+        const Wide<T>* __restrict__ mean, const Wide<T>* __restrict__ variance,
+        T* __restrict__ out, Wide<T>* __restrict__ partial, int channels, int places, int groups,
+        double eps, bool weighted) {
+    using Channel = Line<T, ROW_GROUP>;
+    __shared__ Wide<T> firsts[SLOTS<ROW_GROUP>];
+    __shared__ Wide<T> seconds[SLOTS<ROW_GROUP>];
+    __shared__ Wide<T> held[2 * Channel::LINES];
+    const long long row = blockIdx.x, begin = row * channels, end = begin + channels;
+    const Standard<T> standard(mean, variance, row, eps);
+    const int all = groups * channels;
+    Wide<T>* sums = partial + row / groups * 2 * all;
+    const long long earlier = row / groups * all;  // channels of the samples before
+    const auto gain_of = [&](const Channel& channel) {
+        const bool one = !weighted || channel.size == 0;
+        return one ? Wide<T>(1) : Wide<T>(weight[channel.number - earlier]);
+    };
+    Wide<T> first = 0, second = 0;
+    for (long long before = begin; before < end; before += Channel::LINES) {
+        const Channel channel(before, end, places, 1, g, input, out);
+        Wide<T> one = 0, two = 0;
+        const auto add = [&](int, Wide<T> g, Wide<T> x) {
+            one += g;
+            two += g * standard(x);
+        };
+        channel.each(add, channel.share(g), channel.share(input));
+        one = group_sum<ROW_GROUP>(one, firsts);
+        two = group_sum<ROW_GROUP>(two, seconds);
+        if (channel.size > 0) {
+            first += gain_of(channel) * one;
+            second += gain_of(channel) * two;
+        }
+        if (channel.leads()) {
+            sums[channel.number - earlier] = two;
+            sums[all + channel.number - earlier] = one;
+        }
+        if constexpr (ROW_GROUP > 32) __syncthreads();
+    }
+    const int own = threadIdx.x / ROW_GROUP;
+    if (threadIdx.x % ROW_GROUP == 0) {
+        held[own] = first;
+        held[Channel::LINES + own] = second;
+    }
+    __syncthreads();
+    first = second = 0;
+    for (int other = 0; other < Channel::LINES; ++other) {
+        first += held[other];
+        second += held[Channel::LINES + other];
+    }
+    const Wide<T> size = Wide<T>(channels) * Wide<T>(places);
+    first /= size;
+    second /= size;
+    for (long long before = begin; before < end; before += Channel::LINES) {
+        const Channel channel(before, end, places, 1, g, input, out);
+        const Wide<T> gain = gain_of(channel);
+        const auto slope = [&](int, Wide<T> g, Wide<T> x) {
+            return (g * gain - first - standard(x) * second) * standard.scale;
+        };
+        channel.map(out, slope, channel.share(g), channel.share(input));
+    }
+}
+
+// Sums over the first dimension of (count, columns).
+template <typename T>
+__global__ void __launch_bounds__(BLOCK, 2) column_sums(
+        const T* __restrict__ input, T* __restrict__ out, int count, int columns) {
+    constexpr int GROUP = 4;
+    __shared__ Wide<T> sums[SLOTS<GROUP>];
+    const Line<T, GROUP> column(lines_before<GROUP>(), columns, count, columns, input);
+    const Wide<T> total = column.sum(sums, [](int, Wide<T> x) { return x; }, column.share(input));
+    if (column.leads()) out[column.number] = T(total);
+}
