@@ -1,11 +1,12 @@
-"""Windows of the CuPy backend: convolution and pooling."""
+"""Windows of the CuPy backend: convolution, pooling, and sums of neighbours."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tensorgrad.backends.array_backend import Array, ArrayBackend
-from tensorgrad.kernels.cuda import convolution, pooling
+from tensorgrad.kernels.cuda import convolution, folding, pooling
+from tensorgrad.kernels.cuda import taps as weighted
 
 Tuple = tuple[int, ...]
 
@@ -16,6 +17,18 @@ class CupyWindows(ArrayBackend):
     def windows(self, input: Array, kernel: Tuple, stride: Tuple, dilation: Tuple) -> Array:
         # CuPy's as_strided forgets whose memory it shows; `own` must see that it is a view.
         return super().windows(input, kernel, stride, dilation).view()
+
+    def fold_windows(
+        self, input: Array, size: Tuple, kernel: Tuple, stride: Tuple, dilation: Tuple
+    ) -> Array:
+        found = folding.fold_windows(input, size, kernel, stride, dilation)
+        if found is NotImplemented:
+            return super().fold_windows(input, size, kernel, stride, dilation)
+        return found
+
+    def combine(self, input: Array, dim: int, taps: Any) -> Array:
+        found = weighted.combine(input, dim % input.ndim, taps)
+        return super().combine(input, dim, taps) if found is NotImplemented else found
 
     def max_windows(
         self,

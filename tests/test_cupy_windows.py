@@ -56,6 +56,10 @@ FORWARD_AND_BACK = {
         lambda x, b: tg.adaptive_max_pool1d(x[0], 4),
         {"largest_of_target": 1, "largest_of_target_vjp": 1},
     ),
+    "folded": (lambda x, b: functional.fold(x.reshape(2, 9, 14), (2, 9), (1, 3)), {"folded": 1}),
+    "interpolated": (
+        lambda x, b: functional.interpolate(x, scale_factor=2, mode="bilinear"), {"combine": 4},
+    ),
     "sums": (lambda x, b: functional.avg_pool2d(x, 3, 2, 1), {"sums": 1, "sums_vjp": 1}),
 }  # fmt: skip
 

@@ -37,22 +37,7 @@ from tensorgrad.backends import (
 )
 from tensorgrad.backends.array_backend import ArrayBackend
 from tensorgrad.backends.cupy_backend import CupyBackend
-from tensorgrad.kernels.cuda import (
-    activation,
-    batch_norm,
-    convolution,
-    direct,
-    layer_norm,
-    lines,
-    loader,
-    optimizers,
-    pooling,
-    products,
-    random,
-    recurrent,
-    softmax,
-    winograd,
-)
+from tensorgrad.kernels.cuda import loader
 from tests import cupy_stand_in
 from tests.cupy_stand_in.cublas import CUBLAS
 
@@ -99,22 +84,10 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
         view_primitives,
         window_primitives,
     )
-    kernels = (
-        activation,
-        batch_norm,
-        convolution,
-        direct,
-        layer_norm,
-        lines,
-        loader,
-        optimizers,
-        pooling,
-        products,
-        random,
-        recurrent,
-        softmax,
-        winograd,
-    )
+    kernels = [
+        importlib.import_module(f"tensorgrad.kernels.cuda.{path.stem}")
+        for path in sorted(loader.FOLDER.glob("[!_]*.py"))
+    ]
     for module in (*reference, cupy_backend, cupy_windows, *kernels):
         cls = ArrayBackend if module in reference else CupyBackend
         source = inspect.getsource(module)

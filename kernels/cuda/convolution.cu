@@ -1,11 +1,12 @@
 // What convolution and its gradients need around products of matrices: windows as columns, columns
 // added where they came from, results and gradients between samples and channels, sums by channel.
 //
-// A matrix has a row for each channel, or each element of a channel's windows, and a column for each
-// position of each sample; rows begin `pitch` elements apart, a multiple of 16 bytes.
-// Traffic: columns reads the input once and writes the matrix, which is a kernel's elements times as
-// large; folded reads it once and writes the input's gradient. by_sample and by_channel read each
-// array they are given once and write one, in accesses of 16 bytes where a plane is so many.
+// A matrix has a row for each channel, or each element of a channel's windows, and a column for
+// each position of each sample; rows begin `pitch` elements apart, a multiple of 16 bytes.
+// Traffic: columns reads the input once and writes the matrix, as many times as large as a kernel
+// has elements; folded reads that once and writes the input's gradient. by_sample and by_channel
+// read each array they are given once and write one, in accesses of 16 bytes where a plane is so
+// many; channel_sums reads an array once.
 // Launch: columns, by_channel: blockIdx.x some columns, blockIdx.y a channel, one thread for VECTOR
 // columns; by_sample one thread for VECTOR elements, folded for an element, channel_sums a block
 // for a channel. Blocks of BLOCK. Where several products meet in one element a thread adds them up
@@ -57,23 +58,29 @@ __global__ void __launch_bounds__(BLOCK, 2) columns(
     }
 }
 
-// The adjoint of `columns`, plus a channel's bias if there is one.
+// How far apart elements of windows lie, and positions, channels, samples.
+struct Steps {
+    long long element, position, channel, sample;
+};
+
+// Elements of windows added where they came from, the adjoint of `columns`, plus a channel's bias
+// if there is one.
 template <typename T>
 __global__ void __launch_bounds__(BLOCK, 2) folded(
-        const T* __restrict__ matrix, const T* __restrict__ bias, T* __restrict__ out,
-        int biased, Divisor channels, int count, int pitch, Windows windows) {
+        const T* __restrict__ elements, const T* __restrict__ bias, T* __restrict__ out,
+        int biased, Steps steps, Divisor channels, int count, Windows windows) {
     const int number = number_of_thread();
     if (number >= count) return;
     const Spot at = windows.plane.spot(number);
     const Place place = windows.plane.place(at.inside);
     const int sample = channels.quotient(at.plane);
     const int channel = channels.remainder(at.plane, sample);
-    const T* rows = matrix + channel * windows.kernel.volume * (long long)pitch
-        + sample * windows.grid.volume;
+    const T* first = elements + channel * steps.channel + sample * steps.sample;
     Wide<T> sum = biased ? Wide<T>(bias[channel]) : Wide<T>(0);
     each_window_over(windows, place, [&](const Place& window, int position) {
         const int element = element_at(windows, window, place);
-        if (element >= 0) sum += Wide<T>(rows[element * (long long)pitch + position]);
+        const long long at = element * steps.element + position * steps.position;
+        if (element >= 0) sum += Wide<T>(first[at]);
     });
     out[number] = T(sum);
 }
@@ -83,7 +90,7 @@ template <typename T, typename Places>
 __device__ __forceinline__ Part<T, VECTOR<T>> elements_at(
         const T* from, const Places& places, bool together, int count) {
     Part<T, VECTOR<T>> part;
-    if (together) return *reinterpret_cast<const Part<T, VECTOR<T>>*>(from + places[0]);
+    if (together) return vector_at(from + places[0]);
 #pragma unroll
     for (int v = 0; v < VECTOR<T>; ++v) part.of[v] = v < count ? from[places[v]] : T(0);
     return part;

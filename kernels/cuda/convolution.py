@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.kernels.cuda import direct, winograd
+from tensorgrad.kernels.cuda.folding import fold
 from tensorgrad.kernels.cuda.geometry import (
     Array,
     Sizes,
@@ -89,10 +90,9 @@ class Matrices:
         return out
 
     def folded(self, matrix: Array, bias: Array | None, out: Array) -> None:
-        channels = structure(divisor(out.shape[1]), "u4")
-        counts = np.int32(bias is not None), channels, np.int32(out.size), np.int32(self.pitch)
-        arrays = matrix, matrix if bias is None else bias, out
-        launch("folded", out.size, 1, *arrays, *counts, self.windows.given)
+        positions, elements = self.windows.positions, self.windows.elements
+        steps = self.pitch, 1, elements * self.pitch, positions
+        fold(matrix, steps, self.windows, bias, out)
 
     def by_channel(self, array: Array, y: Array | None) -> Array:
         channels = array.shape[1]

@@ -1,5 +1,5 @@
-// Windows over planes of up to three dimensions: which places a window has, and which windows have a
-// place. A plane is one channel of one sample; dimensions that are not there have one place.
+// Windows over planes of up to three dimensions: which places a window has, and which windows have
+// a place. A plane is one channel of one sample; dimensions that are not there have one place.
 //
 // Places and windows are numbered within 31 bits. Divisions are by numbers that a launch shares, so
 // each is a product and a shift (Granlund and Montgomery 1994), a fifth of what a division takes.
@@ -161,7 +161,9 @@ __device__ __forceinline__ void each_window_over(
     const int top = windows.first_over(1, place.of[1]), left = windows.first_over(2, place.of[2]);
     for (int d = windows.first_over(0, place.of[0]); d <= depth_last; ++d) {
         for (int h = top; h <= height_last; ++h) {
-            for (int w = left; w <= width_last; ++w) f(Place{{d, h, w}}, windows.grid.number(d, h, w));
+            for (int w = left; w <= width_last; ++w) {
+                f(Place{{d, h, w}}, windows.grid.number(d, h, w));
+            }
         }
     }
 }

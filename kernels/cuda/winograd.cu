@@ -44,8 +44,9 @@ struct OfInput {
 struct OfWindow {
     template <typename F>
     __device__ __forceinline__ void operator()(const F (&of)[WINDOW], F (&out)[SIDE]) const {
-        const F near = F(NEAR_SCALE) * (of[0] + F(A2) * of[2]), odd_near = F(NEAR_SCALE * A) * of[1];
-        const F far = F(FAR_SCALE) * (of[0] + F(B2) * of[2]), odd_far = F(FAR_SCALE * B) * of[1];
+        const F near = F(NEAR_SCALE) * (of[0] + F(A2) * of[2]);
+        const F far = F(FAR_SCALE) * (of[0] + F(B2) * of[2]);
+        const F odd_near = F(NEAR_SCALE * A) * of[1], odd_far = F(FAR_SCALE * B) * of[1];
         out[0] = of[0];
         out[1] = near + odd_near;
         out[2] = near - odd_near;
@@ -149,8 +150,8 @@ __device__ __forceinline__ bool finite(const F (&square)[COUNT][COUNT]) {
     return all;
 }
 
-// Pictures of some height and width, widened by padding, and their outputs, which are cut into tiles:
-// so many a sample, `across` to a row.
+// Pictures of some height and width, widened by padding, and their outputs, which are cut into
+// tiles: so many a sample, `across` to a row.
 struct Tiling {
     int height, width;
     int out_height, out_width;
@@ -168,13 +169,15 @@ struct Corner {
 
     __device__ __forceinline__ Corner(const Tiling& tiling, int tile) {
         sample = tiling.tiles.quotient(tile);
-        const int inside = tiling.tiles.remainder(tile, sample), row = tiling.across.quotient(inside);
+        const int inside = tiling.tiles.remainder(tile, sample);
+        const int row = tiling.across.quotient(inside);
         top = row * OUTPUTS;
         left = tiling.across.remainder(inside, row) * OUTPUTS;
     }
 };
 
-// What is at a place of a padded picture, none in its padding, or where a rectified y is not above 0.
+// What is at a place of a padded picture: none in its padding, or where a rectified y is not above
+// 0.
 template <typename F>
 __device__ __forceinline__ F at_place(
         const F* picture, const F* y, int rectified, const Tiling& tiling, int h, int w) {

@@ -30,6 +30,7 @@ from tests.cuda_ladder import (
     random_checks,
     recurrent_checks,
     softmax_checks,
+    taps_checks,
     winograd_checks,
 )
 from tests.cuda_ladder.checking import CHECKS
@@ -44,6 +45,7 @@ __all__ = [
     "random_checks",
     "recurrent_checks",
     "softmax_checks",
+    "taps_checks",
     "winograd_checks",
 ]
 

@@ -9,6 +9,7 @@ import numpy as np
 import tensorgrad as tg
 from tensorgrad.kernels.cuda import convolution
 from tensorgrad.op import OPS
+from tensorgrad.ops.windows import fold_windows
 from tests.cuda_ladder.checking import check
 from tests.kernel_samples import close, sample
 from tests.optimizer_samples import same
@@ -116,3 +117,16 @@ def convolution_of_one_channel_a_group(backend: Any, dtype: Any, small: bool) ->
         compare(backend, dtype, case, number == 2, not small)
         if not small:
             compare_transposed(backend, dtype, case)
+
+
+@check("convolution.cu")
+def windows_folded_as_they_lie(backend: Any, dtype: Any, small: bool) -> None:
+    size, kernel, stride, dilation = (7, 9), (2, 3), (2, 1), (3, 2)
+    x = sample((2, 3, 2, 5, 2, 3), dtype)  # (*lead, *positions, *kernel)
+    how = size, kernel, stride, dilation
+    with tg.use_backend("numpy"):
+        want = fold_windows(tg.tensor(x.astype("f8")), *how).numpy()
+    for order in () if small else ((0, 1, 2, 3, 4, 5), (0, 1, 4, 5, 2, 3), (3, 0, 1, 4, 2, 5)):
+        lying = backend.xp.asarray(np.ascontiguousarray(x.transpose(order)))
+        found = backend.fold_windows(lying.transpose(*np.argsort(order).tolist()), *how)
+        close(found.get(), want)
