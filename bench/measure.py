@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from bench.clocks import clock_of
 from bench.models import Array, Task
 from bench.table import PEERS
 from bench.workloads import ALL
@@ -116,6 +117,7 @@ def serve(pipe: Any, name: str, column: str) -> None:
             "times": training.times,
             "held_out": training.held_out,
             "memory": peak_memory(),
+            **training.of_the_device(),
         }
         pipe.send(("result", result))
     except Unavailable as reason:
@@ -146,7 +148,9 @@ class Training:
 
     def __init__(self, task: Task, column: str) -> None:
         self.task = task
+        self.column = column
         self.learner = learner(task, column)
+        self.clock = clock_of(column)
         self.batches = self.endless_batches()
         self.count = 0
         self.spent = 0.0
@@ -157,9 +161,9 @@ class Training:
     def step(self) -> Any:
         """One step, timed from the batch at hand to the updated weights; the loss."""
         batch = next(self.batches)
-        start = time.perf_counter()
+        self.clock.start()
         loss = self.learner.step(*batch)
-        self.latest = time.perf_counter() - start
+        self.latest = self.clock.stop()
         self.count += 1
         if self.count == 1:
             self.first_step = self.latest
@@ -193,6 +197,23 @@ class Training:
         dataset = tg.data.TensorDataset(*map(tg.tensor, self.task.data(train)))
         return tg.data.DataLoader(dataset, self.task.batch_size, drop_last=train, **options)
 
+    def of_the_device(self) -> dict[str, Any]:
+        """On a GPU the most bytes that its arrays have held, and the least seconds in which a
+        batch came to it from the host, which no step's time holds.
+        """
+        if self.column != "cupy":
+            return {"device_memory": None, "transfer": None}
+        import tensorgrad as tg
+
+        batch = [tensor.cpu().numpy() for tensor in next(self.batches)]
+        times = []
+        for _ in range(10):
+            self.clock.start()
+            for array in batch:
+                tg.tensor(array)
+            times.append(self.clock.stop())
+        return {"device_memory": tg.cuda.max_memory_allocated(), "transfer": min(times)}
+
     def evaluate(self) -> float:
         """The held-out figure, the mean over all items."""
         total = items = 0.0
@@ -212,13 +233,11 @@ class Eager:
         lib: Any,
         model: Any,
         convert: Callable[[Any], Any] = lambda tensor: tensor,
-        synchronize: Callable[[], None] = lambda: None,
     ) -> None:
         self.task = task
         self.lib = lib
         self.model = model
         self.convert = convert
-        self.synchronize = synchronize
         self.optimizer = task.optimizer(lib, model.parameters())
 
     def step(self, *batch: Any) -> Any:
@@ -226,7 +245,6 @@ class Eager:
         loss = self.task.loss(self.lib, self.model, *batch)
         loss.backward()
         self.optimizer.step()
-        self.synchronize()
         return loss
 
     def evaluate(self, *batch: Any) -> float:
@@ -248,8 +266,7 @@ def learner(task: Task, column: str) -> Learner:
 def in_tensorgrad(task: Task, backend: str) -> Learner:
     import tensorgrad as tg
 
-    model = initial(task, backend)
-    return Eager(task, tg, model, synchronize=tg.get_backend().synchronize)
+    return Eager(task, tg, initial(task, backend))
 
 
 def in_torch(task: Task) -> Learner:

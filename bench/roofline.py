@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.clocks import DeviceClock
+
 Array = Any
 
 # Bytes a second and operations a second in float32 without tensor cores, by NVIDIA's data sheets:
@@ -146,13 +148,11 @@ def measured(case: Case, count: int) -> float:
         arrays = [backend.xp.asarray(array) for array in case.arrays(rng, count)]
         for _ in range(3):
             case.call(backend, *arrays)
-        begin, end = (tg.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
+        clock = DeviceClock()
+        clock.start()
         for _ in range(CALLS):
             case.call(backend, *arrays)
-        end.record()
-        end.synchronize()
-        return float(begin.elapsed_time(end)) / 1e3 / CALLS
+        return clock.stop() / CALLS
 
 
 def report(rows: list[dict[str, Any]]) -> str:

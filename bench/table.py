@@ -35,6 +35,8 @@ def row(task: Task, column: str, result: dict[str, Any], steps: int) -> Row:
         "unit": task.unit,
         "units_per_second": task.units(task.batch_size) / median,
         "peak_memory": result["memory"],
+        "device_memory": result["device_memory"],
+        "transfer": result["transfer"],
         "figure": task.figure,
         "held_out": result["held_out"].get(steps),
         "steps_before_held_out": steps,
@@ -63,7 +65,9 @@ def cells(r: Row) -> list[tuple[str, str]]:
         ("step, minimum", milliseconds(r["step_min"])),
         ("first step", milliseconds(r["first_step"])),
         (f"{r['unit']}/s", f"{r['units_per_second']:,.0f}"),
-        ("peak memory", megabytes(r)),
+        ("batch to the GPU", "-" if r["transfer"] is None else milliseconds(r["transfer"])),
+        ("peak memory", megabytes(r["peak_memory"])),
+        ("peak on the GPU", megabytes(r["device_memory"])),
         (
             f"{r['figure']} after {r['steps_before_held_out']} steps",
             "-" if held_out is None else f"{held_out:.3f}",
@@ -80,7 +84,8 @@ def table(rows: list[Row], unavailable: dict[str, str]) -> str:
         found = {r["backend"]: cells(r) for r in rows if r["model"] == model}
         for i, (label, _) in enumerate(next(iter(found.values()))):
             values = [found[c][i][1] if c in found else "" for c in columns]
-            lines.append([model if i == 0 else "", label, *values])
+            if not label.endswith("GPU") or set(values) - {"-", ""}:
+                lines.append([model if i == 0 else "", label, *values])
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     text = []
     for line in lines:
@@ -109,11 +114,12 @@ def against(rows: list[Row], peer: str) -> str:
             continue
         our, their = min(mine, key=lambda r: r["step_min"]), theirs[0]
         ratios.append(their["step_min"] / our["step_min"])
+        our_memory, their_memory = megabytes(our["peak_memory"]), megabytes(their["peak_memory"])
         lines.append(
             (
                 *(model, our["backend"], milliseconds(our["step_min"])),
-                *(milliseconds(our["first_step"]), megabytes(our), ""),
-                *(milliseconds(their["step_min"]), megabytes(their), f"{ratios[-1]:.2f}"),
+                *(milliseconds(our["first_step"]), our_memory, ""),
+                *(milliseconds(their["step_min"]), their_memory, f"{ratios[-1]:.2f}"),
                 f"{their['step_median'] / our['step_median']:.2f}",
             )
         )
@@ -128,8 +134,8 @@ def against(rows: list[Row], peer: str) -> str:
     return "\n".join(text)
 
 
-def megabytes(r: Row) -> str:
-    return "unknown" if r["peak_memory"] is None else f"{r['peak_memory'] / 2**20:.0f} MiB"
+def megabytes(count: int | None) -> str:
+    return "-" if count is None else f"{count / 2**20:.0f} MiB"
 
 
 def plot(rows: list[Row], title: str, path: Path) -> None:

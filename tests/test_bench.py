@@ -54,6 +54,8 @@ RESULT_TYPES = {
     "unit": str,
     "units_per_second": float,
     "peak_memory": int,
+    "device_memory": type(None),  # of GPUs
+    "transfer": type(None),
     "figure": str,
     "held_out": float,
     "steps_before_held_out": int,
@@ -111,7 +113,8 @@ def test_held_out_figures_are_of_the_same_step():
     """A column that was too slow for all its steps is compared where it is."""
     fast = {"times": [0.5, 0.25, 1.0], "held_out": {100: 0.5, 200: 0.6, 400: 0.7}, "memory": None}
     slow = {"times": [8.0], "held_out": {100: 0.4, 200: 0.55}, "memory": 2**20}
-    fast["first_step"], slow["first_step"] = 2.0, 9.0
+    fast |= {"first_step": 2.0, "device_memory": None, "transfer": None}
+    slow |= {"first_step": 9.0, "device_memory": 5 * 2**20, "transfer": 0.003}
     rows = rows_of(TASKS["mlp"], {"numpy": fast, "slow": slow})
     add_speed_ups(rows)
     assert [row["steps_before_held_out"] for row in rows] == [200, 200]
@@ -122,13 +125,18 @@ def test_held_out_figures_are_of_the_same_step():
     assert "accuracy after 200 steps" in text
     assert "8000.0 ms" in text
     assert "1 MiB" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["batch", "to", "the", "GPU", "-", "3.00", "ms"] in lines
+    assert ["peak", "on", "the", "GPU", "-", "5", "MiB"] in lines
+    assert "GPU" not in table(rows[:1], {})
     nothing = rows_of(TASKS["mlp"], {"numpy": fast, "slower": slow | {"held_out": {}}})
     assert [row["held_out"] for row in nothing] == [None, None]
 
 
 def test_the_peer_is_compared_with_our_fastest_backend():
     def result(*times):
-        return {"first_step": 3.0, "times": times, "held_out": {}, "memory": 3 * 2**20}
+        found = {"first_step": 3.0, "times": times, "held_out": {}, "memory": 3 * 2**20}
+        return found | {"device_memory": None, "transfer": None}
 
     rows = rows_of(TASKS["mlp"], {"numpy": result(2.0), "numba": result(0.5, 1.0, 9.0)})
     assert against(rows, "torch") == "torch: nothing to compare with"
@@ -138,6 +146,16 @@ def test_the_peer_is_compared_with_our_fastest_backend():
     assert line.split()[:2] == ["mlp", "numba"]
     assert line.split()[-2:] == ["3.00", "3.00"]
     assert "geometric mean 3.00, least 3.00" in mean
+
+
+def test_steps_and_transfers_on_a_gpu_are_timed_by_events(cuda, monkeypatch):
+    elapsed = []
+    monkeypatch.setattr(tg.cuda.Event, "elapsed_time", lambda *_: elapsed.append(0) or 4.0)
+    training = Training(TASKS["mlp"], "cupy")
+    training.step()
+    assert training.latest == training.first_step == 0.004
+    assert training.of_the_device()["transfer"] == 0.004
+    assert len(elapsed) == 11
 
 
 @pytest.mark.parametrize("task", ALL.values(), ids=ALL)
