@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorgrad.kernels.cuda.layer_norm import column_sums
 from tensorgrad.kernels.cuda.lines import APART, BLOCK, group_of, lines_a_block, ready
-from tensorgrad.kernels.cuda.loader import kernel, served
+from tensorgrad.kernels.cuda.loader import kernel, served_in_full
 
 Array = Any
 
@@ -66,7 +66,11 @@ def standardize(
     given = [array for array in (weight, bias) if array is not None]
     batch = batch_of(input.shape, [array.shape for array in given])
     others = [d for d in range(input.ndim) if d != 1]
-    if batch is None or [d % input.ndim for d in dim] != others or not served([input, *given]):
+    if (
+        batch is None
+        or [d % input.ndim for d in dim] != others
+        or not served_in_full([input, *given])
+    ):
         return NotImplemented
     if batch.places == 1 and batch.samples > TALL:
         return NotImplemented
@@ -101,7 +105,7 @@ def standardize_vjp(g: Array, input: Array, state: State) -> Any:
     import cupy
 
     known, batch, affine = state
-    if not served([g, input]):
+    if not served_in_full([g, input]):
         return NotImplemented
     out = cupy.empty(input.shape, input.dtype)
     g, input = ready([g, input])
@@ -142,7 +146,7 @@ def shift_and_scale(input: Array, mean: Array | None, gain: Array, bias: Array |
 
     given = [array for array in (mean, gain, bias) if array is not None]
     batch = batch_of(input.shape, [array.shape for array in given])
-    if batch is None or not served([input, *given]):
+    if batch is None or not served_in_full([input, *given]):
         return NotImplemented
     out = cupy.empty(input.shape, input.dtype)
     numbers = [gain if array is None else array for array in (mean, gain, bias)]
@@ -162,7 +166,7 @@ def shift_and_scale_vjp(
     """Gradients of the input, and of the numbers of channels if any of them is needed."""
     out = shift_and_scale(g, None, gain, None)
     batch = batch_of(input.shape, [mean.shape])
-    if out is NotImplemented or batch is None or not served([g, input, mean, gain]):
+    if out is NotImplemented or batch is None or not served_in_full([g, input, mean, gain]):
         return NotImplemented
     if not any(needs[1:]):
         return out, None, None, None

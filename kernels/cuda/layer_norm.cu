@@ -10,10 +10,10 @@
 #include "lines.cuh"
 
 // Weights of a row's places: one for each place, or for each of its channels of `places` places.
-template <typename T>
+template <typename F>
 struct Affine {
-    const T* weight;
-    const T* bias;
+    const F* weight;
+    const F* bias;
     bool weighted;
     bool biased;
     int places;
@@ -22,94 +22,94 @@ struct Affine {
     __device__ __forceinline__ long long channel(int j) const {
         return first + (places == 1 ? j : j / places);
     }
-    __device__ __forceinline__ Wide<T> gain(int j) const {
-        return weighted ? Wide<T>(weight[channel(j)]) : Wide<T>(1);
+    __device__ __forceinline__ Wide<F> gain(int j) const {
+        return weighted ? Wide<F>(weight[channel(j)]) : Wide<F>(1);
     }
-    __device__ __forceinline__ Wide<T> shift(int j) const {
-        return biased ? Wide<T>(bias[channel(j)]) : Wide<T>(0);
+    __device__ __forceinline__ Wide<F> shift(int j) const {
+        return biased ? Wide<F>(bias[channel(j)]) : Wide<F>(0);
     }
 };
 
-template <typename T, int ROW_GROUP>
+template <typename F, int ROW_GROUP>
 __global__ void __launch_bounds__(BLOCK, 2) standardize(
-        const T* __restrict__ input, const T* __restrict__ weight, const T* __restrict__ bias,
-        T* __restrict__ out, Wide<T>* __restrict__ mean, Wide<T>* __restrict__ variance,
+        const F* __restrict__ input, const F* __restrict__ weight, const F* __restrict__ bias,
+        F* __restrict__ out, Wide<F>* __restrict__ mean, Wide<F>* __restrict__ variance,
         long long rows, int size, int places, int groups, double eps, bool weighted, bool biased,
         bool centred) {
-    __shared__ Wide<T> sums[SLOTS<ROW_GROUP>];
-    __shared__ Wide<T> squares[SLOTS<ROW_GROUP>];
-    const Line<T, ROW_GROUP> row(lines_before<ROW_GROUP>(), rows, size, 1, input, out);
+    __shared__ Wide<F> sums[SLOTS<ROW_GROUP>];
+    __shared__ Wide<F> squares[SLOTS<ROW_GROUP>];
+    const Line<F, ROW_GROUP> row(lines_before<ROW_GROUP>(), rows, size, 1, input, out);
     const auto share = row.share(input);
-    Wide<T> middle = 0;
-    if (centred) middle = row.sum(sums, [](int, Wide<T> x) { return x; }, share) / size;
-    const auto square = [&](int, Wide<T> x) { return (x - middle) * (x - middle); };
-    const Wide<T> spread = row.sum(squares, square, share) / size;
+    Wide<F> middle = 0;
+    if (centred) middle = row.sum(sums, [](int, Wide<F> x) { return x; }, share) / size;
+    const auto square = [&](int, Wide<F> x) { return (x - middle) * (x - middle); };
+    const Wide<F> spread = row.sum(squares, square, share) / size;
     if (row.leads()) {
         mean[row.number] = middle;
         variance[row.number] = spread;
     }
-    const Wide<T> scale = Wide<T>(1) / sqrt(spread + Wide<T>(eps));
+    const Wide<F> scale = Wide<F>(1) / sqrt(spread + Wide<F>(eps));
     const long long first = row.number % groups * (size / places);
-    const Affine<T> affine{weight, bias, weighted, biased, places, first};
-    const auto standard = [&](int j, Wide<T> x) {
+    const Affine<F> affine{weight, bias, weighted, biased, places, first};
+    const auto standard = [&](int j, Wide<F> x) {
         return (x - middle) * scale * affine.gain(j) + affine.shift(j);
     };
     row.map(out, standard, share);
 }
 
 // What a row's gradient is made of: its standardised elements, and its scale.
-template <typename T>
+template <typename F>
 struct Standard {
-    Wide<T> middle, scale;
+    Wide<F> middle, scale;
 
     __device__ __forceinline__ Standard(
-            const Wide<T>* mean, const Wide<T>* variance, long long row, double eps)
-        : middle(mean[row]), scale(Wide<T>(1) / sqrt(variance[row] + Wide<T>(eps))) {}
+            const Wide<F>* mean, const Wide<F>* variance, long long row, double eps)
+        : middle(mean[row]), scale(Wide<F>(1) / sqrt(variance[row] + Wide<F>(eps))) {}
 
-    __device__ __forceinline__ Wide<T> operator()(Wide<T> x) const { return (x - middle) * scale; }
+    __device__ __forceinline__ Wide<F> operator()(Wide<F> x) const { return (x - middle) * scale; }
 };
 
 // With a weight for each place. Each block has the sums of its rows' gradients of weight and bias,
 // (2, size), in `partial`.
-template <typename T, int ROW_GROUP>
+template <typename F, int ROW_GROUP>
 __global__ void __launch_bounds__(BLOCK, 2) standardize_vjp(
-        const T* __restrict__ g, const T* __restrict__ input, const T* __restrict__ weight,
-        const Wide<T>* __restrict__ mean, const Wide<T>* __restrict__ variance,
-        T* __restrict__ out, Wide<T>* __restrict__ partial, long long rows, int size, double eps,
+        const F* __restrict__ g, const F* __restrict__ input, const F* __restrict__ weight,
+        const Wide<F>* __restrict__ mean, const Wide<F>* __restrict__ variance,
+        F* __restrict__ out, Wide<F>* __restrict__ partial, long long rows, int size, double eps,
         bool weighted, bool centred, bool summed) {
-    using Row = Line<T, ROW_GROUP>;
-    __shared__ Wide<T> firsts[SLOTS<ROW_GROUP>];
-    __shared__ Wide<T> seconds[SLOTS<ROW_GROUP>];
-    __shared__ Wide<T> held[2 * Row::SPAN];
-    Piece<T, KEPT<T>> of_weight{}, of_bias{};
-    Wide<T>* sums = partial + (long long)blockIdx.x * 2 * size;
-    const Affine<T> affine{weight, weight, weighted, false, 1, 0};
+    using Row = Line<F, ROW_GROUP>;
+    __shared__ Wide<F> firsts[SLOTS<ROW_GROUP>];
+    __shared__ Wide<F> seconds[SLOTS<ROW_GROUP>];
+    __shared__ Wide<F> held[2 * Row::SPAN];
+    Piece<F, KEPT<F>> of_weight{}, of_bias{};
+    Wide<F>* sums = partial + (long long)blockIdx.x * 2 * size;
+    const Affine<F> affine{weight, weight, weighted, false, 1, 0};
     const long long begin = lines_before<ROW_GROUP>(), step = (long long)gridDim.x * Row::LINES;
     for (long long before = begin; before < rows; before += step) {
         const Row row(before, rows, size, 1, g, input, out);
         const auto gradient = row.share(g), share = row.share(input);
-        const Standard<T> standard(mean, variance, row.size ? row.number : 0, eps);
-        Wide<T> first = 0, second = 0;
-        const auto add = [&](int j, Wide<T> g, Wide<T> x) {
+        const Standard<F> standard(mean, variance, row.size ? row.number : 0, eps);
+        Wide<F> first = 0, second = 0;
+        const auto add = [&](int j, Wide<F> g, Wide<F> x) {
             first += g * affine.gain(j);
             second += g * affine.gain(j) * standard(x);
         };
         row.each(add, gradient, share);
-        first = centred ? group_sum<ROW_GROUP>(first, firsts) / size : Wide<T>(0);
+        first = centred ? group_sum<ROW_GROUP>(first, firsts) / size : Wide<F>(0);
         second = group_sum<ROW_GROUP>(second, seconds) / size;
-        const auto slope = [&](int j, Wide<T> g, Wide<T> x) {
+        const auto slope = [&](int j, Wide<F> g, Wide<F> x) {
             return (g * affine.gain(j) - first - standard(x) * second) * standard.scale;
         };
         row.map(out, slope, gradient, share);
         if (summed && row.size > 0) {
 #pragma unroll
-            for (int k = 0; k < KEPT<T>; ++k) {
+            for (int k = 0; k < KEPT<F>; ++k) {
                 of_weight.of[k] += gradient.kept.of[k] * standard(share.kept.of[k]);
                 of_bias.of[k] += gradient.kept.of[k];
             }
-            const auto add_beyond = [&](int j, Wide<T> g, Wide<T> x) {
-                sums[j] = g * standard(x) + (before == begin ? Wide<T>(0) : sums[j]);
-                sums[size + j] = g + (before == begin ? Wide<T>(0) : sums[size + j]);
+            const auto add_beyond = [&](int j, Wide<F> g, Wide<F> x) {
+                sums[j] = g * standard(x) + (before == begin ? Wide<F>(0) : sums[j]);
+                sums[size + j] = g + (before == begin ? Wide<F>(0) : sums[size + j]);
             };
             row.each_beyond(add_beyond, gradient, share);
         }
@@ -118,11 +118,11 @@ __global__ void __launch_bounds__(BLOCK, 2) standardize_vjp(
     if (!summed) return;
     const Row row(begin, rows, size, 1, g, input, out);
     for (int turn = 0; turn < Row::LINES; ++turn) {
-        const auto add = [&](int j, Wide<T> by_weight, Wide<T> by_bias) {
-            held[j] = by_weight + (turn > 0 ? held[j] : Wide<T>(0));
-            held[Row::SPAN + j] = by_bias + (turn > 0 ? held[Row::SPAN + j] : Wide<T>(0));
+        const auto add = [&](int j, Wide<F> by_weight, Wide<F> by_bias) {
+            held[j] = by_weight + (turn > 0 ? held[j] : Wide<F>(0));
+            held[Row::SPAN + j] = by_bias + (turn > 0 ? held[Row::SPAN + j] : Wide<F>(0));
         };
-        if (threadIdx.x / ROW_GROUP == turn) row.template visit<KEPT<T>>(0, add, of_weight, of_bias);
+        if (threadIdx.x / ROW_GROUP == turn) row.template visit<KEPT<F>>(0, add, of_weight, of_bias);
         __syncthreads();
     }
     for (int j = threadIdx.x; j < size && j < Row::SPAN; j += BLOCK) {
@@ -134,30 +134,30 @@ __global__ void __launch_bounds__(BLOCK, 2) standardize_vjp(
 // With a weight for each channel; a row has `channels` of `places` places. A block goes over a row's
 // channels, LINES at a time, once for its sums and once for its gradient. For each sample `partial`
 // has the sums of the gradients of weight and bias, (2, groups * channels).
-template <typename T, int ROW_GROUP>
+template <typename F, int ROW_GROUP>
 __global__ void __launch_bounds__(BLOCK, 2) standardize_channels_vjp(
-        const T* __restrict__ g, const T* __restrict__ input, const T* __restrict__ weight,
-        const Wide<T>* __restrict__ mean, const Wide<T>* __restrict__ variance,
-        T* __restrict__ out, Wide<T>* __restrict__ partial, int channels, int places, int groups,
+        const F* __restrict__ g, const F* __restrict__ input, const F* __restrict__ weight,
+        const Wide<F>* __restrict__ mean, const Wide<F>* __restrict__ variance,
+        F* __restrict__ out, Wide<F>* __restrict__ partial, int channels, int places, int groups,
         double eps, bool weighted) {
-    using Channel = Line<T, ROW_GROUP>;
-    __shared__ Wide<T> firsts[SLOTS<ROW_GROUP>];
-    __shared__ Wide<T> seconds[SLOTS<ROW_GROUP>];
-    __shared__ Wide<T> held[2 * Channel::LINES];
+    using Channel = Line<F, ROW_GROUP>;
+    __shared__ Wide<F> firsts[SLOTS<ROW_GROUP>];
+    __shared__ Wide<F> seconds[SLOTS<ROW_GROUP>];
+    __shared__ Wide<F> held[2 * Channel::LINES];
     const long long row = blockIdx.x, begin = row * channels, end = begin + channels;
-    const Standard<T> standard(mean, variance, row, eps);
+    const Standard<F> standard(mean, variance, row, eps);
     const int all = groups * channels;
-    Wide<T>* sums = partial + row / groups * 2 * all;
+    Wide<F>* sums = partial + row / groups * 2 * all;
     const long long earlier = row / groups * all;  // channels of the samples before
     const auto gain_of = [&](const Channel& channel) {
         const bool one = !weighted || channel.size == 0;
-        return one ? Wide<T>(1) : Wide<T>(weight[channel.number - earlier]);
+        return one ? Wide<F>(1) : Wide<F>(weight[channel.number - earlier]);
     };
-    Wide<T> first = 0, second = 0;
+    Wide<F> first = 0, second = 0;
     for (long long before = begin; before < end; before += Channel::LINES) {
         const Channel channel(before, end, places, 1, g, input, out);
-        Wide<T> one = 0, two = 0;
-        const auto add = [&](int, Wide<T> g, Wide<T> x) {
+        Wide<F> one = 0, two = 0;
+        const auto add = [&](int, Wide<F> g, Wide<F> x) {
             one += g;
             two += g * standard(x);
         };
@@ -185,13 +185,13 @@ __global__ void __launch_bounds__(BLOCK, 2) standardize_channels_vjp(
         first += held[other];
         second += held[Channel::LINES + other];
     }
-    const Wide<T> size = Wide<T>(channels) * Wide<T>(places);
+    const Wide<F> size = Wide<F>(channels) * Wide<F>(places);
     first /= size;
     second /= size;
     for (long long before = begin; before < end; before += Channel::LINES) {
         const Channel channel(before, end, places, 1, g, input, out);
-        const Wide<T> gain = gain_of(channel);
-        const auto slope = [&](int, Wide<T> g, Wide<T> x) {
+        const Wide<F> gain = gain_of(channel);
+        const auto slope = [&](int, Wide<F> g, Wide<F> x) {
             return (g * gain - first - standard(x) * second) * standard.scale;
         };
         channel.map(out, slope, channel.share(g), channel.share(input));
@@ -199,12 +199,12 @@ __global__ void __launch_bounds__(BLOCK, 2) standardize_channels_vjp(
 }
 
 // Sums over the first dimension of (count, columns).
-template <typename T>
+template <typename F>
 __global__ void __launch_bounds__(BLOCK, 2) column_sums(
-        const T* __restrict__ input, T* __restrict__ out, int count, int columns) {
+        const F* __restrict__ input, F* __restrict__ out, int count, int columns) {
     constexpr int GROUP = 4;
-    __shared__ Wide<T> sums[SLOTS<GROUP>];
-    const Line<T, GROUP> column(lines_before<GROUP>(), columns, count, columns, input);
-    const Wide<T> total = column.sum(sums, [](int, Wide<T> x) { return x; }, column.share(input));
-    if (column.leads()) out[column.number] = T(total);
+    __shared__ Wide<F> sums[SLOTS<GROUP>];
+    const Line<F, GROUP> column(lines_before<GROUP>(), columns, count, columns, input);
+    const Wide<F> total = column.sum(sums, [](int, Wide<F> x) { return x; }, column.share(input));
+    if (column.leads()) out[column.number] = F(total);
 }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.kernels.cuda.lines import APART, BLOCK, group_of, lines_a_block, ready
-from tensorgrad.kernels.cuda.loader import kernel, served
+from tensorgrad.kernels.cuda.loader import kernel, served_in_full
 
 Array = Any
 
@@ -77,7 +77,7 @@ def standardize(
     given = [array for array in (weight, bias) if array is not None]
     affine = given[0].shape if given else None
     rows = rows_of(input.shape, dim, affine)
-    if rows is None or not served([input, *given]) or any(w.shape != affine for w in given):
+    if rows is None or not served_in_full([input, *given]) or any(w.shape != affine for w in given):
         return NotImplemented
     out = cupy.empty(input.shape, input.dtype)
     mean, variance = (cupy.empty(rows.number, input.dtype) for _ in range(2))
@@ -108,7 +108,7 @@ def standardize_vjp(
     import cupy
 
     mean, variance, rows, affine = state
-    if not served([g, input]):
+    if not served_in_full([g, input]):
         return NotImplemented
     out = cupy.empty(input.shape, input.dtype)
     arrays = ready([g, input, input if weight is None else weight])

@@ -78,6 +78,11 @@ def served(arrays: Sequence[Any]) -> bool:
     )
 
 
+def served_in_full(arrays: Sequence[Any]) -> bool:
+    """Likewise, of those that know float32 and float64 alone."""
+    return served(arrays) and arrays[0].dtype.itemsize > 2
+
+
 def structure(values: Sequence[Any], dtype: str) -> Any:
     """Numbers that a kernel takes as one structure, by value."""
     return np.array(values, dtype).view(np.dtype([("of", dtype, (len(values),))]))

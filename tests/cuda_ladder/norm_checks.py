@@ -8,7 +8,7 @@ import numpy as np
 
 import tensorgrad as tg
 from tensorgrad.op import OPS
-from tests.cuda_ladder.checking import check, shifted
+from tests.cuda_ladder.checking import FULL, check, shifted
 from tests.kernel_samples import close, sample
 
 CHOICES = [(True, True), (False, True), (True, False), (False, False)]  # of weight and bias
@@ -64,7 +64,7 @@ SMALL_ROWS = [((9, 5), 1), ((2, 260), 1)]
 FEW = 100  # elements up to which every choice of weights is tried
 
 
-@check("layer_norm.cu")
+@check("layer_norm.cu", FULL)
 def norms_of_rows(backend: Any, dtype: Any, small: bool) -> None:
     for shape, first in SMALL_ROWS if small else ROWS:
         dim = tuple(range(first - len(shape), 0))
@@ -85,7 +85,7 @@ GROUPS = [
 SMALL_GROUPS = [(2, 2, 9, 3), (2, 1, 2, 260)]
 
 
-@check("layer_norm.cu")
+@check("layer_norm.cu", FULL)
 def norms_of_groups(backend: Any, dtype: Any, small: bool) -> None:
     for samples, groups, channels, places in SMALL_GROUPS if small else GROUPS:
         x = sample((samples, groups, channels, places), dtype) - dtype.type(1)
@@ -94,7 +94,7 @@ def norms_of_groups(backend: Any, dtype: Any, small: bool) -> None:
             compared(backend, "standardize", [x, *chosen(affine, weight, bias)], ((2, 3), 1e-5))
 
 
-@check("layer_norm.cu")
+@check("layer_norm.cu", FULL)
 def norms_of_strange_numbers(backend: Any, dtype: Any, small: bool) -> None:
     """Each stays in its row, and in the gradients of weights in its column."""
     x, g = (np.asarray(sample((20, 40), dtype, seed)) for seed in (0, 1))
@@ -119,7 +119,7 @@ BATCHES = [
 SMALL_BATCHES = [(3, 2, 5), (9, 3), (2, 1, 260)]
 
 
-@check("batch_norm.cu")
+@check("batch_norm.cu", FULL)
 def norms_of_batches(backend: Any, dtype: Any, small: bool) -> None:
     for shape in SMALL_BATCHES if small else BATCHES:
         x = sample(shape, dtype) + dtype.type(3)
@@ -144,7 +144,7 @@ def norms_of_batches(backend: Any, dtype: Any, small: bool) -> None:
                         close(one.get(), slope, 300)
 
 
-@check("batch_norm.cu")
+@check("batch_norm.cu", FULL)
 def channels_scaled(backend: Any, dtype: Any, small: bool) -> None:
     for shape in SMALL_BATCHES if small else BATCHES:
         x = sample(shape, dtype)
@@ -167,7 +167,7 @@ def channels_scaled(backend: Any, dtype: Any, small: bool) -> None:
                     close(one.get(), slope, 100)
 
 
-@check("batch_norm.cu")
+@check("batch_norm.cu", FULL)
 def batches_of_strange_numbers(backend: Any, dtype: Any, small: bool) -> None:
     """Each stays in its channel."""
     for shape in ((4, 6), (4, 6, 5)):
