@@ -151,10 +151,11 @@ def test_the_peer_is_compared_with_our_fastest_backend():
 def test_steps_and_transfers_on_a_gpu_are_timed_by_events(cuda, monkeypatch):
     elapsed = []
     monkeypatch.setattr(tg.cuda.Event, "elapsed_time", lambda *_: elapsed.append(0) or 4.0)
+    monkeypatch.setattr(tg.cuda, "max_memory_allocated", lambda: 2**20)
     training = Training(TASKS["mlp"], "cupy")
     training.step()
     assert training.latest == training.first_step == 0.004
-    assert training.of_the_device()["transfer"] == 0.004
+    assert training.of_the_device() == {"device_memory": 2**20, "transfer": 0.004}
     assert len(elapsed) == 11
 
 
