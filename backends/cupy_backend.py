@@ -1,9 +1,10 @@
 """The CuPy backend: the reference primitives on an NVIDIA GPU, overridden where CuPy is not NumPy.
 
 What differs: arrays live on a device and mix with NumPy's only through copies; indices outside
-their range wrap around in silence, so they are checked here (one small transfer a call); some of
-NumPy's functions are missing, or do not take what they take there. CuPy is imported when the
-backend is made. A process computes on one GPU, "cuda:0"; CUDA_VISIBLE_DEVICES says which one.
+their range wrap around in silence, so kernels look for them, and the exception comes when the host
+next waits for the GPU (`tensorgrad.kernels.cuda.faults`); some of NumPy's functions are missing, or
+do not take what they take there. CuPy is imported when the backend is made. A process computes on
+one GPU, "cuda:0"; CUDA_VISIBLE_DEVICES says which one.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from tensorgrad.backends.cupy_norms import CupyNorms
 from tensorgrad.backends.cupy_recurrent import CupyRecurrent
 from tensorgrad.backends.cupy_windows import CupyWindows
 from tensorgrad.backends.view_primitives import Shape
-from tensorgrad.errors import BackendError, IndexRangeError
-from tensorgrad.kernels.cuda import optimizers, random, softmax
+from tensorgrad.errors import BackendError
+from tensorgrad.kernels.cuda import faults, optimizers, random, softmax
 
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
@@ -49,10 +50,17 @@ class CupyBackend(CupyActivations, CupyNorms, CupyRecurrent, CupyWindows, ArrayB
         return self.default_device
 
     def to_numpy(self, input: Array) -> Any:
-        return self.xp.asnumpy(input)
+        found = self.xp.asnumpy(input)
+        self.faults.look()
+        return found
 
     def synchronize(self) -> None:
         self.xp.cuda.Device().synchronize()
+        self.faults.look()
+
+    @cached_property
+    def faults(self) -> faults.Faults:
+        return faults.Faults()
 
     # ---- memory
 
@@ -194,24 +202,30 @@ class CupyBackend(CupyActivations, CupyNorms, CupyRecurrent, CupyWindows, ArrayB
             np.broadcast_shapes(*[part.shape for part, _ in arrays])
         except ValueError as error:
             raise IndexError(str(error)) from error
-        checked = [(part, size) for part, size in arrays if part.size]
-        bounds = self._bounds([part for part, _ in checked])
-        for (_, size), low, high in zip(checked, bounds[0::2], bounds[1::2]):
-            if low < -size or high >= size:
-                wrong = low if low < -size else high
-                raise IndexRangeError(f"index: expected indices in [{-size}, {size}), got {wrong}")
+        for part, size in arrays:
+            self._check("index", part, size, -size)
 
     def check_range(self, op: str, index: Array, size: int, first: int = 0) -> None:
         if isinstance(index, np.ndarray):  # CuPy would copy it over in silence
             raise TypeError("indices are arrays of the device")
-        super().check_range(op, index, size, first)
+        self._check(op, index, size, first)
 
-    def _bounds(self, arrays: Sequence[Array]) -> list[int]:
-        """Smallest and largest element of each array, brought to the host together."""
-        if not arrays:
-            return []
-        ends = [end.astype("int64") for array in arrays for end in (array.min(), array.max())]
-        return self.xp.stack(ends).tolist()  # type: ignore[no-any-return]
+    def check_classes(self, op: str, target: Array, classes: int, ignored: int) -> None:
+        report = self._class_report(op, classes)
+        if self.faults.check(target, report, 0, classes, ignored) is NotImplemented:
+            super().check_classes(op, target, classes, ignored)
+
+    def _class_report(self, op: str, classes: int) -> Any:
+        return self.faults.report(op, "targets", 0, classes, "Target is out of bounds")
+
+    def _check(self, op: str, index: Array, size: int, first: int) -> None:
+        self.faults.look()
+        report = self._index_report(op, size, first)
+        if self.faults.check(index, report, first, size, first) is NotImplemented:
+            super().check_range(op, index, size, first)
+
+    def _index_report(self, op: str, size: int, first: int = 0) -> Any:
+        return self.faults.report(op, "indices", first, size, "index {} is out of bounds")
 
     # ---- lists of arrays, each by one launch
 
@@ -221,8 +235,8 @@ class CupyBackend(CupyActivations, CupyNorms, CupyRecurrent, CupyWindows, ArrayB
     def step_rows(
         self, rows: Array, trace: str, arrays: list[list[Array]], numbers: list[float]
     ) -> Any:
-        self.check_range("step_rows", rows, len(arrays[0][0]))
-        return optimizers.step_rows(rows, trace, arrays, numbers)
+        report = self._index_report("step_rows", len(arrays[0][0]))
+        return optimizers.step_rows(rows, trace, arrays, numbers, report)
 
     def total_norm(self, arrays: list[Array]) -> Any:
         return optimizers.total_norm(arrays)
@@ -244,7 +258,8 @@ class CupyBackend(CupyActivations, CupyNorms, CupyRecurrent, CupyWindows, ArrayB
     def softmax_cross_entropy(
         self, input: Array, target: Array, ignore_index: int, label_smoothing: float = 0.0
     ) -> Any:
-        return softmax.cross_entropy(input, target, ignore_index, label_smoothing)
+        report = self._class_report("cross_entropy", input.shape[1] if input.ndim > 1 else 0)
+        return softmax.cross_entropy(input, target, ignore_index, label_smoothing, report)
 
     def softmax_cross_entropy_vjp(
         self,

@@ -192,6 +192,15 @@ class IndexPrimitives:
                     f"(index {wrong} is out of bounds)"
                 )
 
+    def check_classes(self, op: str, target: Array, classes: int, ignored: int) -> None:
+        """IndexRangeError unless all of `target` lie in [0, classes) or are `ignored`."""
+        wrong = ((target < 0) | (target >= classes)) & (target != ignored)
+        if bool(wrong.any()):
+            raise IndexRangeError(
+                f"{op}: expected targets in [0, {classes}), got {int(target[wrong][0])} "
+                "(Target is out of bounds)"
+            )
+
     def _bounds(self, arrays: Sequence[Array]) -> list[int]:
         """Smallest and largest element of each array, on the host."""
         return [int(end) for array in arrays for end in (array.min(), array.max())]

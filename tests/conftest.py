@@ -65,8 +65,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> type[Driver]:
     for name in ("version", "devices", "libraries"):
         monkeypatch.setattr(Driver, name, getattr(Driver, name))
     if execution.COMPILER is None:  # no dtype is served by a kernel: ops are composed
-        for char in list(loader.C_TYPES):
-            monkeypatch.delitem(loader.C_TYPES, char)
+        for types in (loader.C_TYPES, loader.INDEX_TYPES):
+            for char in list(types):
+                monkeypatch.delitem(types, char)
     return Driver
 
 

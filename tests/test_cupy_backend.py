@@ -12,6 +12,7 @@ from tensorgrad import nn, optim
 from tensorgrad.graph import unwrap
 from tensorgrad.ops.windows import fold_windows
 from tests.cases import CASES, arrays, differentiable, draw, map_arrays
+from tests.cuda_ladder import execution
 
 # ---- every op
 
@@ -144,10 +145,49 @@ OUT_OF_RANGE = {
 
 @pytest.mark.parametrize("name", OUT_OF_RANGE)
 def test_indices_out_of_range_are_refused(name: str, cuda: Any) -> None:
-    x = tg.zeros(3, 2)
+    """When the host next waits for the GPU, if not at once."""
+
+    def computed() -> None:
+        OUT_OF_RANGE[name](tg.zeros(3, 2))
+        tg.cuda.synchronize()
+
     with pytest.raises(tg.IndexRangeError):
-        OUT_OF_RANGE[name](x)
+        computed()
+    tg.cuda.synchronize()  # it is said once
+
+
+WAITING = {
+    "item": lambda x: x.sum().item(),
+    "tolist": lambda x: x.tolist(),
+    "cpu": lambda x: x.cpu(),
+    "numpy": lambda x: x.numpy(force=True),
+    "bool": lambda x: bool(x[0, 0]),
+    "print": repr,
+    "stream": lambda x: tg.cuda.current_stream().synchronize(),
+    "event": lambda x: tg.cuda.current_stream().record_event().synchronize(),
+}
+
+
+@pytest.mark.skipif(execution.COMPILER is None, reason=execution.MISSING)
+@pytest.mark.parametrize("name", WAITING)
+def test_what_waits_for_the_gpu_tells_of_them(name: str, cuda: Any) -> None:
+    x = tg.zeros(3, 2)
+    y = tg.embedding(tg.tensor([1, -7, 2]), x)
+    assert y.shape == (3, 2)
+    with pytest.raises(
+        tg.IndexRangeError,
+        match=r"^embedding: expected indices in \[0, 3\), got -7 \(index -7 is out of bounds\)$",
+    ):
+        WAITING[name](x)
     assert x.sum().item() == 0
+
+
+@pytest.mark.skipif(execution.COMPILER is None, reason=execution.MISSING)
+def test_a_later_check_tells_of_an_earlier_index(cuda: Any) -> None:
+    x = tg.zeros(3, 2)
+    nn.functional.cross_entropy(x, tg.tensor([0, -(2**40), 1]))
+    with pytest.raises(tg.IndexRangeError, match=r"^cross_entropy: .* got -1099511627776 "):
+        tg.embedding(tg.tensor([1]), x)
 
 
 def test_index_arrays_that_do_not_broadcast(cuda: Any) -> None:

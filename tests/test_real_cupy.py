@@ -125,8 +125,8 @@ UFUNC_METHODS = {"reduce": ("axis", "dtype", "out", "keepdims"), "at": ()}
 
 
 WITHOUT_SIGNATURE = (
-    "Device", "RawModule", "driverGetVersion", "from_dlpack", "get_cublas_handle",
-    "getDeviceCount", "runtimeGetVersion",
+    "Device", "RawModule", "alloc_pinned_memory", "driverGetVersion", "from_dlpack",
+    "get_cublas_handle", "getDeviceCount", "runtimeGetVersion",
 )  # fmt: skip
 
 

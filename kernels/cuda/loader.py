@@ -23,6 +23,7 @@ from tensorgrad.errors import BackendError
 FOLDER = Path(__file__).parent
 OPTIONS = ("-std=c++17", "--fmad=false")
 C_TYPES = {"f": "float", "d": "double", "e": "Half", "E": "BFloat16"}  # storage.cuh has the last
+INDEX_TYPES = {"i": "int", "l": "long long", "q": "long long"}
 
 _INCLUDE = re.compile(r'^#include "(\w+(?:\.cuh)?)".*$', re.MULTILINE)
 
@@ -55,7 +56,8 @@ def kernel(
     """
     import cupy
 
-    named = [C_TYPES[p] if isinstance(p, str) else str(p) for p in parameters]
+    types = C_TYPES | INDEX_TYPES
+    named = [types[p] if isinstance(p, str) else str(p) for p in parameters]
     instance = f"{name}<{', '.join(named)}>"
     text = text_of(source, generated)
     module = cupy.RawModule(code=text, options=OPTIONS, name_expressions=(instance,))

@@ -84,9 +84,12 @@ def step_elements(text: str, lists: list[list[Array]], numbers: list[float]) -> 
     return None
 
 
-def step_rows(rows: Array, text: str, lists: list[list[Array]], numbers: list[float]) -> Any:
+def step_rows(
+    rows: Array, text: str, lists: list[list[Array]], numbers: list[float], report: Any
+) -> Any:
     """Run a trace over these rows, each named once and there, of a table and its states, each alone
-    in its list. The second list has the gradient, whose rows are those named.
+    in its list. The second list has the gradient, whose rows are those named. A row that is not
+    there is reported.
     """
     import cupy
 
@@ -105,8 +108,8 @@ def step_rows(rows: Array, text: str, lists: list[list[Array]], numbers: list[fl
         step = kernel("steps.cu", "step_rows", tables[0].dtype.char, generated=rule)
         places = structure([table.data.ptr for table in tables], "i8")
         values = structure(numbers or [0.0], "f8")
-        given = rows, np.int32(rows.size), np.int32(shape[1]), places, values
-        step((blocks,), (THREADS,), given)
+        sizes = [np.int32(size) for size in (rows.size, *shape)]
+        step((blocks,), (THREADS,), (rows, *sizes, places, values, report))
     return None
 
 

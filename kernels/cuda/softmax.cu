@@ -5,6 +5,7 @@
 // thread does not keep in registers is read again, from the cache.
 // Launch: GROUP threads for a line, as `lines.cuh` has them; blocks of BLOCK.
 
+#include "faults.cuh"
 #include "lines.cuh"
 
 template <typename T, int GROUP>
@@ -60,12 +61,12 @@ __global__ void __launch_bounds__(BLOCK, 2) log_softmax_vjp(
 }
 
 // The loss of each line, and for its gradient the line's largest element and the sum above it.
-// `smoothing` is the share of the mean over all classes.
+// `smoothing` is the share of the mean over all classes. A class that is not there is reported.
 template <typename T, int GROUP>
 __global__ void __launch_bounds__(BLOCK, 2) cross_entropy(
         const T* __restrict__ input, const long long* __restrict__ target, T* __restrict__ loss,
         Wide<T>* __restrict__ state, long long lines, int size, long long inner,
-        long long ignored, double smoothing) {
+        long long ignored, double smoothing, Report report) {
     __shared__ Wide<T> largest[SLOTS<GROUP>];
     __shared__ Wide<T> sums[SLOTS<GROUP>];
     __shared__ Wide<T> levels[SLOTS<GROUP>];
@@ -82,7 +83,7 @@ __global__ void __launch_bounds__(BLOCK, 2) cross_entropy(
     const long long named = target[line.number];
     state[2 * line.number] = peak;
     state[2 * line.number + 1] = total;
-    if (named == ignored) {
+    if (named == ignored || !within(named, 0, size, report)) {
         loss[line.number] = T(0);
     } else {
         const Wide<T> own = log(total) - (Wide<T>(share.line[line.step_to(named)]) - peak);

@@ -24,9 +24,9 @@ def over_lines(name: str, dim: int, *inputs: Array) -> Any:
     return out
 
 
-def cross_entropy(input: Array, target: Array, ignored: int, smoothing: float) -> Any:
+def cross_entropy(input: Array, target: Array, ignored: int, smoothing: float, report: Any) -> Any:
     """(loss of each line of input (N, C) or (N, C, S), state for the gradient). A target that is
-    out of range is left to the composition, which names it.
+    out of range is reported.
     """
     import cupy
 
@@ -34,13 +34,11 @@ def cross_entropy(input: Array, target: Array, ignored: int, smoothing: float) -
         return NotImplemented
     if target.shape != input.shape[:1] + input.shape[2:] or target.dtype != np.int64:
         return NotImplemented
-    outside = (target < 0) | (target >= input.shape[1])
-    if bool(cupy.any(outside & (target != ignored))):
-        return NotImplemented
     loss = cupy.empty(target.shape, input.dtype)
     state = cupy.empty((target.size, 2), wide(input.dtype))
     given = *ready([input, target]), loss, state
-    launch("softmax.cu", "cross_entropy", input.shape, 1, given, np.int64(ignored), smoothing)
+    how = np.int64(ignored), smoothing, report
+    launch("softmax.cu", "cross_entropy", input.shape, 1, given, *how)
     return loss, state
 
 

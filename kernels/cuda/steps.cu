@@ -7,6 +7,7 @@
 // step_rows one thread for each VECTOR of elements of the rows that are stepped.
 // Arithmetic: the rule's own, every operation rounded to Wide<T>.
 
+#include "faults.cuh"
 #include "lists.cuh"
 #include "generated"  // ARRAYS, WRITTEN (a bit for each array), Numbers, rule
 
@@ -62,11 +63,12 @@ __global__ void __launch_bounds__(THREADS, 2) step_elements(
     }
 }
 
-// Rows of tables `width` wide; array 1 has one row for each that is named. No row is named twice.
+// Rows of tables `width` wide; array 1 has one row for each that is named. No row is named twice, and
+// one that is not there is reported.
 template <typename T>
 __global__ void __launch_bounds__(THREADS, 2) step_rows(
-        const long long* __restrict__ rows, int count, int width, Addresses tables,
-        Numbers numbers) {
+        const long long* __restrict__ rows, int count, int height, int width, Addresses tables,
+        Numbers numbers, Report report) {
     bool vectors = width % VECTOR<T> == 0;
     for (int k = 0; k < ARRAYS; ++k) vectors = vectors && tables.of[k] % 16 == 0;
     const int step = vectors ? VECTOR<T> : 1;
@@ -76,6 +78,7 @@ __global__ void __launch_bounds__(THREADS, 2) step_rows(
     const long long i = number / in_a_row;
     const int column = int(number % in_a_row) * step;
     const long long row = rows[i];
+    if (!within(row, 0, height, report)) return;
     T* places[ARRAYS];
 #pragma unroll
     for (int k = 0; k < ARRAYS; ++k) {

@@ -43,6 +43,7 @@ class Stream:
     def synchronize(self) -> None:
         """Wait until all that was asked for is done."""
         self._stream.synchronize()
+        backends().on("cuda").faults.look()
 
     def record_event(self, event: Event | None = None) -> Event:
         """Put an event, a new one unless told, behind what was asked for so far."""
@@ -90,6 +91,7 @@ class Event:
     def synchronize(self) -> None:
         """Wait until all before it is done."""
         self._event.synchronize()
+        backends().on("cuda").faults.look()
 
     def elapsed_time(self, end_event: Event) -> float:
         """Milliseconds from this event to another; both with `enable_timing`."""

@@ -20,7 +20,7 @@ from tensorgrad.ops.creation import arange, zeros_of
 from tensorgrad.ops.indexing import gather_along, scatter_add_along
 from tensorgrad.ops.linear import linear
 from tensorgrad.ops.over_elements import reduced, way
-from tensorgrad.ops.picking import check_range, counted_mean, picked, picked_of
+from tensorgrad.ops.picking import check_classes, counted_mean, picked, picked_of
 from tensorgrad.ops.pointwise import relu
 from tensorgrad.ops.reduction import sum, total
 from tensorgrad.ops.scan import cumsum
@@ -58,7 +58,7 @@ def softmax_cross_entropy(
     (N, C, S); 0 where the target is ignore_index. label_smoothing mixes in the mean over classes.
     """
     _check_classes(input, target)
-    check_range("cross_entropy", target, input.shape[1], ignore_index)
+    check_classes("cross_entropy", target, input.shape[1], ignore_index)
     logs = log_of_normalized(input, 1)
     loss = picked_of(logs, target, ignore_index)
     if label_smoothing == 0:
@@ -348,7 +348,7 @@ def multi_margin_loss(
     rows, classes = _scores("multi_margin_loss", input, target, 1)
     count = rows.shape[1]
     _check_weight("multi_margin_loss", weight, rows, count)
-    check_range("multi_margin_loss", classes, count, 0)
+    check_classes("multi_margin_loss", classes, count, 0)
     own = unsqueeze(classes, 1)
     short = relu(rows - gather_along(rows, own, 1) + margin)
     short = short * short if p == 2 else short
@@ -374,7 +374,7 @@ def multilabel_margin_loss(
     count = rows.shape[1]
     named = cumsum(cast(names < 0, dtypes.int64), 1) == 0
     places = where(named, names, 0)
-    check_range("multilabel_margin_loss", reshape(places, -1), count, 0)
+    check_classes("multilabel_margin_loss", reshape(places, -1), count, 0)
     marks = scatter_add_along(zeros_of(rows, tuple(rows.shape)), places, cast(named, rows.dtype), 1)
     short = relu(unsqueeze(rows, 1) - unsqueeze(gather_along(rows, places, 1), 2) + 1)
     counted = unsqueeze(named, 2) & unsqueeze(marks == 0, 1)

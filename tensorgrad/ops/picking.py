@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.errors import IndexRangeError
+from tensorgrad import modes
 from tensorgrad.fused import fused
 from tensorgrad.graph import unwrap
 from tensorgrad.ops.choice import where
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.indexing import gather_along
-from tensorgrad.ops.reduction import some, sum
+from tensorgrad.ops.reduction import sum
 from tensorgrad.ops.shape import broadcast, reshape, unsqueeze
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 
-def check_range(op: str, target: Any, classes: int, ignore_index: int) -> None:
-    wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
-    if bool(some(wrong, None, False)):
-        values = unwrap(target)[unwrap(wrong)]
-        raise IndexRangeError(
-            f"{op}: expected targets in [0, {classes}), got {int(values[0])} "
-            "(Target is out of bounds)"
-        )
+def check_classes(op: str, target: Any, classes: int, ignore_index: int) -> None:
+    array = unwrap(target)
+    modes.current().backends[array.__class__].check_classes(op, array, classes, ignore_index)
 
 
 def picked_of(logs: Tensor, target: Tensor, ignore_index: int) -> Tensor:
@@ -39,7 +34,7 @@ def picked(input: Tensor, target: Tensor, ignore_index: int) -> Tensor:
     """-input[i, target[i]] for rows of input (N, C), or at each place of (N, C, S); 0 where that is
     ignored.
     """
-    check_range("nll_loss", target, input.shape[1], ignore_index)
+    check_classes("nll_loss", target, input.shape[1], ignore_index)
     return picked_of(input, target, ignore_index)
 
 

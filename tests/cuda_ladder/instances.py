@@ -42,11 +42,16 @@ NUMBERS = {"GROUP": (4, 32, 256), "ROW_GROUP": (32, 256), "WIDE": (0, 1)}
 
 
 def kernels(text: str) -> list[str]:
-    """The instances of a text's kernels, as C++ names them: of all dtypes for `typename T`, of
-    float32 and float64 for `typename F`.
+    """The instances of a text's kernels, as C++ names them: by the names of their first parameters
+    of all floats, those of 32 bits or more, or integers.
     """
+    types = {
+        "T": [*loader.C_TYPES.values()],
+        "F": ["float", "double"],
+        "I": ["int", "long long"],
+    }
     found = re.findall(
-        r"template <typename (T|F)((?:, int \w+)*)>\n"
+        r"template <typename (T|F|I)((?:, int \w+)*)>\n"
         r"__global__ void (?:__launch_bounds__\([^)]*\) )?(\w+)\(",
         text,
     )
@@ -54,6 +59,6 @@ def kernels(text: str) -> list[str]:
     return [
         f"{name}<{', '.join([kind, *map(str, numbers)])}>"
         for element, parameters, name in found
-        for kind in (loader.C_TYPES.values() if element == "T" else ("float", "double"))
+        for kind in types[element]
         for numbers in product(*[NUMBERS[p] for p in re.findall(r"int (\w+)", parameters)])
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -83,6 +84,12 @@ def _elapsed_time(start: Event, end: Event) -> float:
     return 0.5
 
 
+def _pinned_memory(size: int) -> Any:
+    """`cupy.cuda.alloc_pinned_memory`: a buffer with an address."""
+    kind = type("PinnedMemoryPointer", (ctypes.c_char * size,), {"ptr": property(ctypes.addressof)})
+    return kind()
+
+
 runtime = SimpleNamespace(
     CUDARuntimeError=CUDARuntimeError,
     getDeviceCount=_device_count,
@@ -101,6 +108,7 @@ cuda = SimpleNamespace(
     device=SimpleNamespace(get_cublas_handle=lambda: HANDLE),
     Stream=Stream,
     Event=Event,
+    alloc_pinned_memory=_pinned_memory,
     get_current_stream=lambda: (Stream.entered or [Stream.null])[-1],
     get_elapsed_time=_elapsed_time,
     Device=lambda device=None: SimpleNamespace(id=0, synchronize=lambda: None),
