@@ -94,6 +94,17 @@ def test_heads_lie_as_they_like():
     assert_close(run(OPS["attention"].call, one_head, g, None), wanted, np.float64)
 
 
+def test_single_rows_lie_as_they_like():
+    """NumPy calls an array contiguous whatever the stride of a dimension of size 1."""
+    given = [normal(3, 2, 40, 1, seed=n) for n in range(4)]
+    turned = [array.swapaxes(2, 3) for array in given]
+    assert all(array.flags.c_contiguous and array.strides[2] == 8 for array in turned)
+    plain = [array.copy().reshape(3, 2, 1, 40) for array in given]
+    wanted = run(OPS["attention"].composition, plain[:3], plain[3], None)
+    mine = run(OPS["attention"].call, turned[:3], turned[3], None, causal=True)
+    assert_close(mine, wanted, np.float64)
+
+
 @pytest.mark.parametrize("cut", ["split", "unbind"])
 def test_gradients_of_slices_of_one_projection_are_slices_of_its_gradient(cut):
     batch, length, wide, size = 2, 40, 3, 8

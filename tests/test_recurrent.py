@@ -95,6 +95,13 @@ def test_relu_layers(backend):
 
 
 @needs_torch
+def test_nan_reaches_the_gradients_of_relu_layers(backend):
+    x = normal(5, 2, 3)
+    x[2, 1, 0] = np.nan
+    agree_in_all(twins(lambda nn: nn.RNN(3, 4, nonlinearity="relu")), [x])
+
+
+@needs_torch
 @pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
 @pytest.mark.parametrize("bias", [False, True])
 def test_cells(kind, bias, backend):

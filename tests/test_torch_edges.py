@@ -44,6 +44,12 @@ AWKWARD = {
     "abs at 0": (lambda m, x: m.abs(x), [-1.0, 0.0, 1.0]),
     "abs of inf": (lambda m, x: m.abs(x), [INF, -INF]),
     "sign": (lambda m, x: m.sign(x), [-1.0, 0.0, INF]),
+    "smooth L1 at infinities": (
+        lambda m, x: F(m).smooth_l1_loss(x, m.zeros_like(x), reduction="none"), [INF, -INF, 1.0],
+    ),
+    "Huber at infinities": (
+        lambda m, x: F(m).huber_loss(x, m.zeros_like(x), reduction="none"), [INF, -INF, 1.0],
+    ),
     "relu at 0": (lambda m, x: m.relu(x), [-1.0, 0.0, 1.0]),
     "relu of NaN": (lambda m, x: m.relu(x), [NAN, INF]),
     "where with NaN not taken": (lambda m, x: m.where(x > 0, m.log(x), 0.0 * x), [-1.0, 2.0]),
@@ -142,6 +148,9 @@ AWKWARD = {
     "max_pool2d of NaN": (lambda m, x: m.max_pool2d(x, 2), [[[1.0, NAN], [2.0, 0.0]]]),
     "batch norm of equal": (
         lambda m, x: F(m).batch_norm(x, None, None, training=True), [[1.0], [1.0]],
+    ),
+    "batch norm of nothing": (
+        lambda m, x: F(m).batch_norm(m.zeros((0, 2), dtype=x.dtype), x * 0, x, None, x), [1.0, 2.0],
     ),
     "smooth_l1 at beta": (lambda m, x: F(m).smooth_l1_loss(x, m.zeros_like(x)), [1.0, -1.0, 0.0]),
     "bce at the ends": (

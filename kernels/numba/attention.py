@@ -47,10 +47,11 @@ def _heads(x):
 
 
 def _steps(x):
-    """Elements from one batch, head and row to the next."""
-    item = x.itemsize
-    batch, head, row, _ = x.strides
-    return batch // item, head // item, row // item
+    """Elements from one batch, head and row to the next. Of a single row NumPy keeps any stride,
+    where the tasks count on one that spans the row.
+    """
+    batch, head, row, _ = (step // x.itemsize for step in x.strides)
+    return batch, head, row if x.shape[2] > 1 else x.shape[3]
 
 
 def _like(x, size, parts=0):

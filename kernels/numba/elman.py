@@ -75,7 +75,7 @@ def _backward(
                 g = g_x[i, first:end]
                 if rectified:
                     for j in range(end - first):
-                        g[j] = gh[j] if h[j] > nothing else nothing
+                        g[j] = nothing if h[j] <= nothing else gh[j]
                 else:
                     for j in range(end - first):
                         g[j] = gh[j] * (one - h[j] * h[j])

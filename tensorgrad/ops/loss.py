@@ -114,7 +114,8 @@ def l1_loss(
 
 def _smooth_distance(input: Any, target: Any, beta: float) -> Any:
     d = abs(input - target)
-    return where(d < beta, d * d * (0.5 / beta), d - beta / 2)
+    small = where(d < beta, d, 0)  # the slope of an infinite square, not taken, would be nan
+    return where(d < beta, small * small * (0.5 / beta), d - beta / 2)
 
 
 @all_widened
@@ -139,7 +140,8 @@ def smooth_l1_loss(
 
 def _bounded_distance(input: Any, target: Any, weight: Any = None, *, delta: float) -> Any:
     d = abs(input - target)
-    return _times(where(d <= delta, d * d * 0.5, (d - 0.5 * delta) * delta), weight)
+    small = where(d <= delta, d, 0)
+    return _times(where(d <= delta, small * small * 0.5, (d - 0.5 * delta) * delta), weight)
 
 
 @all_widened

@@ -200,7 +200,8 @@ def batch_norm(
     Training moves the running mean and (unbiased) variance by `momentum` towards the batch's.
     """
     if not input.numel():
-        return input * 1 if weight is None else input * weight[0]
+        scaled = input * 1 if weight is None else input * weight.sum()
+        return scaled if bias is None else scaled + bias.sum()
     dim = (0, *range(2, input.ndim))
     if training and eps <= 0:
         raise ValueError(f"batch_norm: expected eps > 0 in training, got {eps}")
