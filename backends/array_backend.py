@@ -89,6 +89,10 @@ class ArrayBackend(
     def empty(self, shape: tuple[int, ...], dtype: Any, device: Device) -> Array:
         return self.xp.empty(shape, dtype)
 
+    def free_memory(self) -> str:
+        """What is to be said of the memory that is left, after a failed allocation's own words."""
+        return ""
+
     def arange(self, start: Any, step: Any, count: int, dtype: Any, device: Device) -> Array:
         """start + step * (0 .. count-1), computed in float64 for floating dtypes."""
         if not dtypes.is_floating_point(dtype):

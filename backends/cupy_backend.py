@@ -64,6 +64,10 @@ class CupyBackend(CupyActivations, CupyNorms, CupyRecurrent, CupyWindows, ArrayB
 
     # ---- memory
 
+    def free_memory(self) -> str:
+        free, total = self.xp.cuda.runtime.memGetInfo()
+        return f" {free:,} of the GPU's {total:,} bytes are free"
+
     def address(self, input: Array) -> int:
         return input.data.ptr  # type: ignore[no-any-return]
 

@@ -77,7 +77,12 @@ def out_of_memory(name: str, error: MemoryError) -> OutOfMemoryError:
     """What is said of memory that is not there; of an op inside of an op, by that one."""
     if isinstance(error, OutOfMemoryError):
         return error
-    return OutOfMemoryError(f"{name}: expected memory for the result, got out of memory ({error})")
+    whose = type(error).__module__.partition(".")[0]
+    backends = {b.xp.__name__: b for b in modes.current().backends.values()}
+    free = backends[whose].free_memory() if whose in backends else ""
+    return OutOfMemoryError(
+        f"{name}: expected memory for the result, got out of memory ({error}{free})"
+    )
 
 
 def _names_no_dimension(op: Any, statics: tuple[Any, ...], rank: int) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -151,6 +152,28 @@ def test_cuda_module(cuda: Any) -> None:
     assert tg.cuda.is_available()
     assert tg.cuda.device_count() == 1
     tg.cuda.synchronize()
+
+
+def test_memory_that_the_gpu_does_not_have(cuda: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = tg.ones(3, requires_grad=True)
+
+    def refuse(*args: Any) -> Any:
+        raise cuda.xp.cuda.memory.OutOfMemoryError(1 << 40, 79 << 30)
+
+    expected = re.escape(
+        "expected memory for the result, got out of memory (Out of memory allocating "
+        "1,099,511,627,776 bytes (allocated so far: 84,825,604,096 bytes). 1,073,741,824 of the "
+        "GPU's 85,899,345,920 bytes are free)"
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(cuda.xp, "empty", refuse)
+        with pytest.raises(tg.cuda.OutOfMemoryError, match=f"^sigmoid: {expected}"):
+            tg.sigmoid(x)
+        patch.setattr(cuda.xp, "full", refuse)
+        with pytest.raises(tg.cuda.OutOfMemoryError, match=f"^zeros: {expected}"):
+            tg.zeros(1 << 38)
+    tg.sigmoid(x).sum().backward()
+    assert x.grad.tolist() == pytest.approx([0.19661193] * 3)
 
 
 def test_streams_and_events(cuda: Any) -> None:

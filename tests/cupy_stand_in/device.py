@@ -14,6 +14,18 @@ class CUDARuntimeError(RuntimeError):
     """What the runtime raises."""
 
 
+class OutOfMemoryError(MemoryError):
+    """`cupy.cuda.memory.OutOfMemoryError`, of a request and of what the pool holds."""
+
+    def __init__(self, size: int, total: int) -> None:
+        super().__init__(
+            f"Out of memory allocating {size:,} bytes (allocated so far: {total:,} bytes)."
+        )
+
+
+OutOfMemoryError.__module__ = "cupy.cuda.memory"
+
+
 class Driver:
     """The machine behind the stand-in; tests change it to see what is said of a lacking one."""
 
@@ -95,6 +107,7 @@ runtime = SimpleNamespace(
     getDeviceCount=_device_count,
     driverGetVersion=lambda: Driver.version,
     runtimeGetVersion=lambda: 13020,
+    memGetInfo=lambda: (1 << 30, 80 << 30),
     CUDA_R_32F=0,
     CUDA_R_16F=2,
     CUDA_R_16BF=14,
@@ -104,6 +117,7 @@ cuda = SimpleNamespace(
     runtime=runtime,
     compiler=SimpleNamespace(CompileException=CompileException),
     nvrtc=SimpleNamespace(getVersion=_library_version),
+    memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     cublas=SimpleNamespace(getVersion=_library_version, **CUBLAS),
     device=SimpleNamespace(get_cublas_handle=lambda: HANDLE),
     Stream=Stream,
