@@ -126,7 +126,7 @@ UFUNC_METHODS = {"reduce": ("axis", "dtype", "out", "keepdims"), "at": ()}
 
 WITHOUT_SIGNATURE = (
     "Device", "RawModule", "alloc_pinned_memory", "driverGetVersion", "from_dlpack",
-    "get_cublas_handle", "getDeviceCount", "runtimeGetVersion",
+    "get_cublas_handle", "getDeviceCount", "memGetInfo", "runtimeGetVersion",
 )  # fmt: skip
 
 
