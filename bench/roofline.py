@@ -68,6 +68,19 @@ def planes(rng: Any, size: int) -> list[Any]:
     return [rng.standard_normal((size // 4, 4, 32, 32), dtype=np.float32)]
 
 
+def filtered(rng: Any, size: int) -> list[Any]:
+    """Planes, and a window for each channel."""
+    return [*planes(rng, size), rng.standard_normal((4, 1, 3, 3), dtype=np.float32)]
+
+
+def pooled(rng: Any, size: int) -> list[Any]:
+    """The gradient of pooled planes, and a place of each window of 2 x 2."""
+    shape = size // 4, 4, 16, 16
+    first = 64 * np.arange(16)[:, None] + 2 * np.arange(16)
+    places = first + rng.choice([0, 1, 32, 33], shape)
+    return [rng.standard_normal(shape, dtype=np.float32), places.astype(np.int32)]
+
+
 def moments(rng: Any, size: int) -> list[Any]:
     """A parameter, its gradient, and Adam's two means."""
     return [np.abs(x) for x in lines(4)(rng, size)]
@@ -107,6 +120,29 @@ CASES = [
         planes,
         lambda b, x: b.max_windows(x, (2, 2), (2, 2), (0, 0), (1, 1), False),
         0,
+        cached=True,
+    ),
+    Case(
+        "max pooling 2 x 2, gradient",
+        pooled,
+        lambda b, g, places: b.max_windows_vjp(
+            g, (*g.shape[:2], 32, 32), (2, 2), (2, 2), (0, 0), (1, 1), False, places
+        ),
+        0,
+        cached=True,
+    ),
+    Case(
+        "sums of windows 3 x 3",
+        planes,
+        lambda b, x: b.window_sum(x, (3, 3), (1, 1), (1, 1), (1, 1)),
+        8,
+        cached=True,
+    ),
+    Case(
+        "convolution 3 x 3 by channel",
+        filtered,
+        lambda b, x, w: b.convolution(x, w, None, (1, 1), (1, 1), (1, 1), 4),
+        17,
         cached=True,
     ),
     Case("norm of gradients", lines(2), lambda b, *arrays: b.total_norm(list(arrays)), 2),

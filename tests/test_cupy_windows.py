@@ -81,6 +81,9 @@ def test_a_result_without_bias_is_written_where_it_belongs(cuda: Any) -> None:
     assert launched(lambda: tg.conv2d(x, kernel[:, :, :1, :1])) == {"gemm": 1}
 
 
+PLACES = {"places_of_largest": 1, "check_indices": 1}  # these of what is gathered there
+
+
 @pytest.mark.parametrize(
     ("function", "kernels"),
     [
@@ -88,9 +91,9 @@ def test_a_result_without_bias_is_written_where_it_belongs(cuda: Any) -> None:
         (lambda x: tg.conv2d(x[:, :0], tg.ones(2, 0, 2, 2)).sum(), {}),
         (lambda x: tg.conv2d((x * 9).long(), tg.ones(2, 3, 2, 2).long()), {}),
         (lambda x: tg.conv2d(x.half(), tg.ones(3, 1, 2, 2).half(), groups=3), {"correlate": 1}),
-        (lambda x: tg.max_pool2d((x * 9).long(), 2), {}),
+        (lambda x: tg.max_pool2d((x * 9).long(), 2), {"check_indices": 1}),
         (lambda x: tg.max_pool2d(x[:0], 2).sum(), {}),
-        (lambda x: tg.max_pool2d(x, 2, return_indices=True)[1], {"places_of_largest": 1}),
+        (lambda x: tg.max_pool2d(x, 2, return_indices=True)[1], PLACES),
     ],
 )  # fmt: skip
 def test_what_no_kernel_serves_is_composed(function: Any, kernels: Any, cuda: Any) -> None:

@@ -25,7 +25,7 @@ from tensorgrad.kernels.cuda.geometry import (
     positions_along,
     windows_of,
 )
-from tensorgrad.kernels.cuda.loader import kernel, served, structure
+from tensorgrad.kernels.cuda.loader import kernel, served_in_full, structure
 from tensorgrad.kernels.cuda.products import multiply
 
 BLOCK = 256  # as in groups.cuh
@@ -43,7 +43,7 @@ def geometry(arrays: list[Array], size: Sizes, weight: Array, *how: Any) -> Wind
     """The windows of a weight over planes of a size; none where kernels do not serve."""
     stride, padding, dilation, groups = how
     kernel = weight.shape[2:]
-    if not served([*arrays, weight]) or len(kernel) > 3 or len(size) != len(kernel):
+    if not served_in_full([*arrays, weight]) or len(kernel) > 3 or len(size) != len(kernel):
         return None
     grid = tuple(map(positions_along, size, kernel, stride, padding, dilation))
     counts = [array.size for array in (*arrays, weight)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.kernels.cuda.geometry import Array, Sizes, Windows, divisor, numbered, windows_of
-from tensorgrad.kernels.cuda.loader import kernel, served, structure
+from tensorgrad.kernels.cuda.loader import kernel, served_in_full, structure
 
 BLOCK = 256  # as in groups.cuh
 
@@ -32,7 +32,7 @@ def fold_windows(input: Array, size: Sizes, window: Sizes, stride: Sizes, dilati
     first, last = input.ndim - 2 * len(window), input.ndim - len(window)
     lead, grid = input.shape[:first], input.shape[first:last]
     planes = math.prod(lead)
-    if not served([input]) or len(window) > 3:
+    if not served_in_full([input]) or len(window) > 3:
         return NotImplemented
     if not numbered(input.size, planes * math.prod(size)):
         return NotImplemented

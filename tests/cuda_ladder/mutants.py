@@ -104,6 +104,8 @@ EQUIVALENT = {
     "norms.cu: one more, 2": "past the end there is nothing to load, and zeros are added",
     "norms.cu: one more, 3": "at VECTOR both choices are VECTOR",
     "recurrent.cu: one fewer, 1": "what becomes of zero is zero",
+    "direct.cu: one more, 9": "at the last sample both choices are the end",
+    "winograd.cu: one fewer, 1": "what becomes of zero is zero",
     "windows.cuh: one more, 2": "at the end both choices are the end",
     "steps.cu: one more, 5": "of no array past the last is it said that it is written",
     "steps.cu: one more, 7": "at CHUNK both choices are CHUNK",
