@@ -19,6 +19,7 @@ import numpy as np
 from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
 from tensorgrad.backends.cupy_activations import CupyActivations
+from tensorgrad.backends.cupy_attention import CupyAttention
 from tensorgrad.backends.cupy_norms import CupyNorms
 from tensorgrad.backends.cupy_recurrent import CupyRecurrent
 from tensorgrad.backends.cupy_windows import CupyWindows
@@ -29,7 +30,9 @@ from tensorgrad.kernels.cuda import faults, optimizers, random, softmax
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
 
-class CupyBackend(CupyActivations, CupyNorms, CupyRecurrent, CupyWindows, ArrayBackend):
+class CupyBackend(
+    CupyActivations, CupyAttention, CupyNorms, CupyRecurrent, CupyWindows, ArrayBackend
+):
     name = "cupy"
     device_type = "cuda"
     default_device = Device("cuda", 0)

@@ -90,14 +90,14 @@ __device__ __forceinline__ Units<T, WIDTH> coming_back(
 
 // starts: what each row begins with, of h and of c, (total, H). hidden, cell: the initial ones.
 // gates: the products of h, unless there are none; the gates take their place.
-template <typename T, int WIDE>
+template <typename F, int WIDE>
 __global__ void __launch_bounds__(BLOCK) lstm_step(
-        const T* __restrict__ projected, T* __restrict__ gates, const T* __restrict__ hidden,
-        const T* __restrict__ cell, T* starts, T* cell_starts, T* output, T* last_hidden,
-        T* last_cell, Step step, int units, int multiplied) {
-    using A = Wide<T>;
-    constexpr int WIDTH = WIDE ? VECTOR<T> : 1;
-    const Place<T, WIDTH> place(units);
+        const F* __restrict__ projected, F* __restrict__ gates, const F* __restrict__ hidden,
+        const F* __restrict__ cell, F* starts, F* cell_starts, F* output, F* last_hidden,
+        F* last_cell, Step step, int units, int multiplied) {
+    using A = Wide<F>;
+    constexpr int WIDTH = WIDE ? VECTOR<F> : 1;
+    const Place<F, WIDTH> place(units);
     const long long row = place.row, at = step.first + row;
     if (row >= step.rows) {  // a sequence that begins with the next step
         if (row >= step.next_rows) return;
@@ -105,11 +105,11 @@ __global__ void __launch_bounds__(BLOCK) lstm_step(
         place.write(cell_starts, step.next_first + row, place.read(cell, row));
         return;
     }
-    Units<T, WIDTH> parts[4];
+    Units<F, WIDTH> parts[4];
 #pragma unroll
     for (int gate = 0; gate < 4; ++gate) {
         parts[gate] = place.read(projected, at, 4, gate);
-        const auto product = multiplied ? place.read(gates, at, 4, gate) : Units<T, WIDTH>{};
+        const auto product = multiplied ? place.read(gates, at, 4, gate) : Units<F, WIDTH>{};
 #pragma unroll
         for (int k = 0; k < WIDTH; ++k) {
             const A x = parts[gate].of[k] + product.of[k];
@@ -119,7 +119,7 @@ __global__ void __launch_bounds__(BLOCK) lstm_step(
     }
     auto c = place.start(cell_starts, cell, step);
     if (step.earliest) place.start(starts, hidden, step);
-    Units<T, WIDTH> h;
+    Units<F, WIDTH> h;
 #pragma unroll
     for (int k = 0; k < WIDTH; ++k) {
         c.of[k] = parts[1].of[k] * c.of[k] + parts[0].of[k] * parts[2].of[k];
@@ -132,24 +132,24 @@ __global__ void __launch_bounds__(BLOCK) lstm_step(
 
 // g_hidden: what comes through the products. g_cell: of the cell after the step, then before it.
 // given: bits, whether there is a gradient of the output, of the last h, of the last c.
-template <typename T, int WIDE>
+template <typename F, int WIDE>
 __global__ void __launch_bounds__(BLOCK) lstm_step_vjp(
-        const T* __restrict__ g_output, const T* __restrict__ g_last_hidden,
-        const T* __restrict__ g_last_cell, const T* __restrict__ gates,
-        const T* __restrict__ cell_starts, const T* __restrict__ g_hidden, T* __restrict__ g_cell,
-        T* __restrict__ g_gates, Step step, int units, int given) {
-    using A = Wide<T>;
-    constexpr int WIDTH = WIDE ? VECTOR<T> : 1;
-    const Place<T, WIDTH> place(units);
+        const F* __restrict__ g_output, const F* __restrict__ g_last_hidden,
+        const F* __restrict__ g_last_cell, const F* __restrict__ gates,
+        const F* __restrict__ cell_starts, const F* __restrict__ g_hidden, F* __restrict__ g_cell,
+        F* __restrict__ g_gates, Step step, int units, int given) {
+    using A = Wide<F>;
+    constexpr int WIDTH = WIDE ? VECTOR<F> : 1;
+    const Place<F, WIDTH> place(units);
     const long long row = place.row, at = step.first + row;
     if (row >= step.rows) return;
-    const auto g_out = given & 1 ? place.read(g_output, at) : Units<T, WIDTH>{};
+    const auto g_out = given & 1 ? place.read(g_output, at) : Units<F, WIDTH>{};
     const auto gh = coming_back(place, step, g_hidden, g_last_hidden, given & 2);
     auto gc = coming_back(place, step, g_cell, g_last_cell, given & 4);
     const auto c = place.read(cell_starts, at);
     const auto in = place.read(gates, at, 4, 0), forget = place.read(gates, at, 4, 1);
     const auto candidate = place.read(gates, at, 4, 2), out = place.read(gates, at, 4, 3);
-    Units<T, WIDTH> slopes[4];
+    Units<F, WIDTH> slopes[4];
 #pragma unroll
     for (int k = 0; k < WIDTH; ++k) {
         const A i = in.of[k], f = forget.of[k], g = candidate.of[k], o = out.of[k];
@@ -168,25 +168,25 @@ __global__ void __launch_bounds__(BLOCK) lstm_step_vjp(
 }
 
 // gates: the products of h, then r, z and the product's part of the candidate.
-template <typename T, int WIDE>
+template <typename F, int WIDE>
 __global__ void __launch_bounds__(BLOCK) gru_step(
-        const T* __restrict__ projected, T* __restrict__ gates, const T* __restrict__ bias,
-        const T* __restrict__ hidden, T* starts, T* __restrict__ candidates, T* output,
-        T* last_hidden, Step step, int units, int biased) {
-    using A = Wide<T>;
-    constexpr int WIDTH = WIDE ? VECTOR<T> : 1;
-    const Place<T, WIDTH> place(units);
+        const F* __restrict__ projected, F* __restrict__ gates, const F* __restrict__ bias,
+        const F* __restrict__ hidden, F* starts, F* __restrict__ candidates, F* output,
+        F* last_hidden, Step step, int units, int biased) {
+    using A = Wide<F>;
+    constexpr int WIDTH = WIDE ? VECTOR<F> : 1;
+    const Place<F, WIDTH> place(units);
     const long long row = place.row, at = step.first + row;
     if (row >= step.rows) {
         if (row >= step.next_rows) return;
         place.write(starts, step.next_first + row, place.read(hidden, row));
         return;
     }
-    Units<T, WIDTH> parts[3];
+    Units<F, WIDTH> parts[3];
 #pragma unroll
     for (int gate = 0; gate < 3; ++gate) {
         parts[gate] = place.read(gates, at, 3, gate);
-        const auto added = biased ? place.read(bias, 0, 3, gate) : Units<T, WIDTH>{};
+        const auto added = biased ? place.read(bias, 0, 3, gate) : Units<F, WIDTH>{};
 #pragma unroll
         for (int k = 0; k < WIDTH; ++k) parts[gate].of[k] += added.of[k];
     }
@@ -200,7 +200,7 @@ __global__ void __launch_bounds__(BLOCK) gru_step(
     for (int gate = 0; gate < 3; ++gate) place.write(gates, at, parts[gate], 3, gate);
     const auto x = place.read(projected, at, 3, 2);
     auto h = place.start(starts, hidden, step);
-    Units<T, WIDTH> candidate;
+    Units<F, WIDTH> candidate;
 #pragma unroll
     for (int k = 0; k < WIDTH; ++k) {
         candidate.of[k] = tanh(x.of[k] + parts[0].of[k] * parts[2].of[k]);
@@ -213,25 +213,25 @@ __global__ void __launch_bounds__(BLOCK) gru_step(
 
 // g_hidden: what comes through the products; g_direct: what comes beside them. g_input, g_product:
 // of both parts of the preactivations, which differ in the candidate's.
-template <typename T, int WIDE>
+template <typename F, int WIDE>
 __global__ void __launch_bounds__(BLOCK) gru_step_vjp(
-        const T* __restrict__ g_output, const T* __restrict__ g_last_hidden,
-        const T* __restrict__ gates, const T* __restrict__ candidates,
-        const T* __restrict__ starts, const T* __restrict__ g_hidden, T* __restrict__ g_direct,
-        T* __restrict__ g_input, T* __restrict__ g_product, Step step, int units, int given) {
-    using A = Wide<T>;
-    constexpr int WIDTH = WIDE ? VECTOR<T> : 1;
-    const Place<T, WIDTH> place(units);
+        const F* __restrict__ g_output, const F* __restrict__ g_last_hidden,
+        const F* __restrict__ gates, const F* __restrict__ candidates,
+        const F* __restrict__ starts, const F* __restrict__ g_hidden, F* __restrict__ g_direct,
+        F* __restrict__ g_input, F* __restrict__ g_product, Step step, int units, int given) {
+    using A = Wide<F>;
+    constexpr int WIDTH = WIDE ? VECTOR<F> : 1;
+    const Place<F, WIDTH> place(units);
     const long long row = place.row, at = step.first + row;
     if (row >= step.rows) return;
-    const auto g_out = given & 1 ? place.read(g_output, at) : Units<T, WIDTH>{};
+    const auto g_out = given & 1 ? place.read(g_output, at) : Units<F, WIDTH>{};
     auto gh = coming_back(place, step, g_hidden, g_last_hidden, given & 2);
     const auto beside =
-        row < step.next_rows ? place.read(g_direct, row) : Units<T, WIDTH>{};
+        row < step.next_rows ? place.read(g_direct, row) : Units<F, WIDTH>{};
     const auto reset = place.read(gates, at, 3, 0), update = place.read(gates, at, 3, 1);
     const auto product = place.read(gates, at, 3, 2);
     const auto candidate = place.read(candidates, at), h = place.read(starts, at);
-    Units<T, WIDTH> slopes[3], through;
+    Units<F, WIDTH> slopes[3], through;
 #pragma unroll
     for (int k = 0; k < WIDTH; ++k) {
         const A r = reset.of[k], z = update.of[k], n = candidate.of[k];
@@ -253,14 +253,14 @@ __global__ void __launch_bounds__(BLOCK) gru_step_vjp(
 
 // output: the products of h, then h. starts (total + N, H): at the end, the states after the last
 // steps, as `last_hidden` belongs to the caller.
-template <typename T, int WIDE>
+template <typename F, int WIDE>
 __global__ void __launch_bounds__(BLOCK) rnn_step(
-        const T* __restrict__ projected, const T* __restrict__ hidden, T* __restrict__ starts,
-        T* __restrict__ output, T* __restrict__ last_hidden, long long total, Step step, int units,
+        const F* __restrict__ projected, const F* __restrict__ hidden, F* __restrict__ starts,
+        F* __restrict__ output, F* __restrict__ last_hidden, long long total, Step step, int units,
         int rectified) {
-    using A = Wide<T>;
-    constexpr int WIDTH = WIDE ? VECTOR<T> : 1;
-    const Place<T, WIDTH> place(units);
+    using A = Wide<F>;
+    constexpr int WIDTH = WIDE ? VECTOR<F> : 1;
+    const Place<F, WIDTH> place(units);
     const long long row = place.row, at = step.first + row;
     if (row >= step.rows) {
         if (row >= step.next_rows) return;
@@ -280,17 +280,17 @@ __global__ void __launch_bounds__(BLOCK) rnn_step(
     if (row >= step.next_rows) place.write(starts, total + row, h);
 }
 
-template <typename T, int WIDE>
+template <typename F, int WIDE>
 __global__ void __launch_bounds__(BLOCK) rnn_step_vjp(
-        const T* __restrict__ g_output, const T* __restrict__ g_last_hidden,
-        const T* __restrict__ starts, const T* __restrict__ g_hidden, T* __restrict__ g_input,
+        const F* __restrict__ g_output, const F* __restrict__ g_last_hidden,
+        const F* __restrict__ starts, const F* __restrict__ g_hidden, F* __restrict__ g_input,
         long long total, Step step, int units, int rectified, int given) {
-    using A = Wide<T>;
-    constexpr int WIDTH = WIDE ? VECTOR<T> : 1;
-    const Place<T, WIDTH> place(units);
+    using A = Wide<F>;
+    constexpr int WIDTH = WIDE ? VECTOR<F> : 1;
+    const Place<F, WIDTH> place(units);
     const long long row = place.row, at = step.first + row;
     if (row >= step.rows) return;
-    const auto g_out = given & 1 ? place.read(g_output, at) : Units<T, WIDTH>{};
+    const auto g_out = given & 1 ? place.read(g_output, at) : Units<F, WIDTH>{};
     auto g = coming_back(place, step, g_hidden, g_last_hidden, given & 2);
     const auto h = place.read(starts, (row < step.next_rows ? step.next_first : total) + row);
 #pragma unroll

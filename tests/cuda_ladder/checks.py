@@ -23,6 +23,7 @@ from tensorgrad.kernels.cuda import loader
 from tests import cupy_stand_in
 from tests.cuda_ladder import (
     activation_checks,
+    attention_checks,
     convolution_checks,
     execution,
     fault_checks,
@@ -40,6 +41,7 @@ from tests.cuda_ladder.checking import CHECKS
 __all__ = [
     "CHECKS",
     "activation_checks",
+    "attention_checks",
     "convolution_checks",
     "fault_checks",
     "norm_checks",

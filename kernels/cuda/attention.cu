@@ -1,0 +1,554 @@
+// Scaled dot-product attention in tiles, forward and backward: no table of all scores exists.
+//
+// A block has TILE queries of one head and goes over the keys, TILE at a time, with the softmax of
+// what it has seen so far (Milakov and Gimelshein, 2018; Dao et al., 2022,
+// https://arxiv.org/abs/2205.14135). The gradient computes the weights again from two numbers that
+// each query kept, its largest score and the inverse of its sum: from the logarithm of both alone
+// digits are lost. One kernel gives the gradient of the queries, and one, whose blocks have keys
+// and go over the queries, those of keys and values: each sum has one owner and one order.
+//
+// Traffic of a head with L queries and S keys: forward reads and writes 2 L E + 2 S E L / TILE
+// numbers of size E, the second term from the cache; the composition moves about 8 L S.
+// Arithmetic: a thread has SIDE x SIDE scores and as many rows of results in registers, so that two
+// accesses of 16 bytes to shared memory feed SIDE * SIDE products and sums (`fma`).
+// Shared memory: two squares of TILE x TILE numbers. What is read across rows lies in lines,
+// swizzled: neither those who write a column nor those who read a line meet in a bank.
+// Launch: blocks of THREADS, 16 x 16; blocks with most to do first.
+
+#include "elements.cuh"
+
+constexpr int THREADS = 256;
+enum { NO_MASK, HIDING, ADDED };
+
+template <typename F>
+constexpr int SIDE = VECTOR<F>;
+template <typename F>
+constexpr int TILE = 16 * SIDE<F>;
+
+// Rows of all heads of a batch: where they begin, how many elements lie between neighbours, how
+// many rows and numbers of one there are, and whether all rows begin at a multiple of 16 bytes.
+struct Heads {
+    long long address, batch, head, row, count, size, aligned;
+};
+
+// kind: of the enum above. No steps where it is broadcast.
+struct Mask {
+    long long address, batch, head, row, key, kind;
+};
+
+struct Sizes {
+    long long heads, own, queries, keys, causal;  // own: heads of the keys
+};
+
+// The rows of one head. It holds on to the kernel's parameters, which take no registers.
+template <typename F>
+struct Rows {
+    const Heads& heads;
+    F* first;
+
+    __device__ __forceinline__ Rows(const Heads& heads, int batch, int head)
+        : heads(heads),
+          first(reinterpret_cast<F*>(heads.address) + batch * heads.batch + head * heads.head) {}
+
+    __device__ __forceinline__ int count() const { return int(heads.count); }
+    __device__ __forceinline__ int size() const { return int(heads.size); }
+
+    // WIDTH numbers of a row; zeros past the ends.
+    template <int WIDTH>
+    __device__ __forceinline__ Part<F, WIDTH> read(int row, int column) const {
+        Part<F, WIDTH> part{};
+        if (row >= count()) return part;
+        const F* place = first + row * heads.row + column;
+        if (heads.aligned && column + WIDTH <= size()) {
+            return *reinterpret_cast<const Part<F, WIDTH>*>(place);
+        }
+#pragma unroll
+        for (int i = 0; i < WIDTH; ++i) {
+            if (column + i < size()) part.of[i] = place[i];
+        }
+        return part;
+    }
+
+    template <int WIDTH>
+    __device__ __forceinline__ void write(
+            int row, int column, const Part<F, WIDTH>& part) const {
+        if (row >= count()) return;
+        F* place = first + row * heads.row + column;
+        if (heads.aligned && column + WIDTH <= size()) {
+            *reinterpret_cast<Part<F, WIDTH>*>(place) = part;
+            return;
+        }
+#pragma unroll
+        for (int i = 0; i < WIDTH; ++i) {
+            if (column + i < size()) place[i] = part.of[i];
+        }
+    }
+};
+
+// A block's tile of scores: SIDE rows and columns of it are a thread's.
+template <typename F>
+__device__ __forceinline__ int tile_row() {
+    return threadIdx.x / 16 * SIDE<F>;
+}
+template <typename F>
+__device__ __forceinline__ int tile_column() {
+    return threadIdx.x % 16 * SIDE<F>;
+}
+
+// Where a column of a line lies. SIDE columns stay together.
+template <typename F>
+__device__ __forceinline__ int in_line(int line, int column) {
+    return line * TILE<F> + (column ^ (line & 7 * SIDE<F>));
+}
+
+// The sum or the largest over the 16 threads that share rows.
+template <typename F, typename Combine>
+__device__ __forceinline__ F over_columns(F value, Combine combine) {
+#pragma unroll
+    for (int step = 8; step > 0; step >>= 1) {
+        value = combine(value, __shfl_xor_sync(0xffffffffu, value, step));
+    }
+    return value;
+}
+
+template <typename F>
+using Scores = F[SIDE<F>][SIDE<F>];
+
+// Numbers from `depth` on of TILE rows, number d of all rows in line d.
+template <typename F, int DEPTH>
+__device__ __forceinline__ void load_lines(
+        F* lines, const Rows<F>& rows, int first, int depth) {
+    constexpr int ACROSS = DEPTH / SIDE<F>;
+#pragma unroll 1
+    for (int k = threadIdx.x; k < TILE<F> * ACROSS; k += THREADS) {
+        const int row = k / ACROSS, column = k % ACROSS * SIDE<F>;
+        const auto part = rows.template read<SIDE<F>>(first + row, depth + column);
+#pragma unroll
+        for (int i = 0; i < SIDE<F>; ++i) lines[in_line<F>(column + i, row)] = part.of[i];
+    }
+}
+
+// The scalar products of TILE rows of one kind and TILE of another.
+template <typename F>
+__device__ __forceinline__ void multiply_heads(
+        Scores<F>& sums, F* square, const Rows<F>& rows, int first,
+        const Rows<F>& others, int first_other) {
+    constexpr int DEPTH = TILE<F> / 2;
+#pragma unroll
+    for (int i = 0; i < SIDE<F>; ++i) {
+#pragma unroll
+        for (int j = 0; j < SIDE<F>; ++j) sums[i][j] = 0;
+    }
+    F* const across = square + DEPTH * TILE<F>;
+#pragma unroll 1
+    for (int depth = 0; depth < rows.size(); depth += DEPTH) {
+        __syncthreads();
+        load_lines<F, DEPTH>(square, rows, first, depth);
+        load_lines<F, DEPTH>(across, others, first_other, depth);
+        __syncthreads();
+        using Side = Part<F, SIDE<F>>;
+#pragma unroll 4
+        for (int d = 0; d < DEPTH; ++d) {
+            const auto x = *reinterpret_cast<Side*>(square + in_line<F>(d, tile_row<F>()));
+            const auto y = *reinterpret_cast<Side*>(across + in_line<F>(d, tile_column<F>()));
+#pragma unroll
+            for (int i = 0; i < SIDE<F>; ++i) {
+#pragma unroll
+                for (int j = 0; j < SIDE<F>; ++j) {
+                    sums[i][j] = fma(x.of[i], y.of[j], sums[i][j]);
+                }
+            }
+        }
+    }
+}
+
+// A thread's scores as parts of lines: line j of the tile has what its column j has.
+template <typename F>
+__device__ __forceinline__ void store_lines(F* lines, const Scores<F>& scores) {
+#pragma unroll
+    for (int j = 0; j < SIDE<F>; ++j) {
+        Part<F, SIDE<F>> part;
+#pragma unroll
+        for (int i = 0; i < SIDE<F>; ++i) part.of[i] = scores[i][j];
+        const int place = in_line<F>(tile_column<F>() + j, tile_row<F>());
+        *reinterpret_cast<Part<F, SIDE<F>>*>(lines + place) = part;
+    }
+}
+
+// What a thread has stored as its score (i, j).
+template <typename F>
+__device__ __forceinline__ F& stored(F* lines, int i, int j) {
+    return lines[in_line<F>(tile_column<F>() + j, tile_row<F>()) + i];
+}
+
+// A thread's share of TILE rows of results: of SIDE rows SIDE numbers of each chunk of TILE, from
+// the number `from` on.
+template <typename F, int CHUNKS>
+struct Results {
+    F of[CHUNKS][SIDE<F>][SIDE<F>];
+
+    __device__ __forceinline__ void fill_with_zeros() {
+#pragma unroll
+        for (int chunk = 0; chunk < CHUNKS; ++chunk) {
+#pragma unroll
+            for (int i = 0; i < SIDE<F>; ++i) {
+#pragma unroll
+                for (int o = 0; o < SIDE<F>; ++o) of[chunk][i][o] = 0;
+            }
+        }
+    }
+
+    // Of the thread's rows.
+    __device__ __forceinline__ void scale_row(int i, F factor) {
+#pragma unroll
+        for (int chunk = 0; chunk < CHUNKS; ++chunk) {
+#pragma unroll
+            for (int o = 0; o < SIDE<F>; ++o) of[chunk][i][o] *= factor;
+        }
+    }
+
+    __device__ __forceinline__ void scale(F factor) {
+#pragma unroll
+        for (int i = 0; i < SIDE<F>; ++i) scale_row(i, factor);
+    }
+
+    // Adds the products of what lines hold, transposed, and TILE rows from `first` on.
+    __device__ __forceinline__ void add_products(
+            const F* lines, F* square, const Rows<F>& rows, int first, int from = 0) {
+        using Side = Part<F, SIDE<F>>;
+        constexpr int ACROSS = TILE<F> / SIDE<F>;
+#pragma unroll
+        for (int chunk = 0; chunk < CHUNKS; ++chunk) {
+            if (from + chunk * TILE<F> >= rows.size()) break;
+            __syncthreads();
+#pragma unroll 1
+            for (int k = threadIdx.x; k < TILE<F> * ACROSS; k += THREADS) {
+                const int column = chunk * TILE<F> + k % ACROSS * SIDE<F>;
+                reinterpret_cast<Side*>(square)[k] =
+                    rows.template read<SIDE<F>>(first + k / ACROSS, from + column);
+            }
+            __syncthreads();
+#pragma unroll 4
+            for (int line = 0; line < TILE<F>; ++line) {
+                const auto x = *reinterpret_cast<const Side*>(
+                    lines + in_line<F>(line, tile_row<F>()));
+                const auto y =
+                    reinterpret_cast<const Side*>(square)[line * ACROSS + threadIdx.x % 16];
+#pragma unroll
+                for (int i = 0; i < SIDE<F>; ++i) {
+#pragma unroll
+                    for (int o = 0; o < SIDE<F>; ++o) {
+                        of[chunk][i][o] = fma(x.of[i], y.of[o], of[chunk][i][o]);
+                    }
+                }
+            }
+        }
+    }
+
+    __device__ __forceinline__ void write(
+            const Rows<F>& rows, int first, int from = 0) const {
+#pragma unroll
+        for (int chunk = 0; chunk < CHUNKS; ++chunk) {
+            const int column = from + chunk * TILE<F> + tile_column<F>();
+#pragma unroll
+            for (int i = 0; i < SIDE<F>; ++i) {
+                Part<F, SIDE<F>> part;
+#pragma unroll
+                for (int o = 0; o < SIDE<F>; ++o) part.of[o] = of[chunk][i][o];
+                rows.write(first + tile_row<F>() + i, column, part);
+            }
+        }
+    }
+};
+
+template <typename F>
+__device__ __forceinline__ F nothing() {
+    return F(__int_as_float(int(0xff800000)));  // -infinity
+}
+
+// What a mask, causality and the ends of queries and keys make of scores.
+struct Seen {
+    const Mask& mask;
+    const Sizes& sizes;
+    long long place;
+
+    __device__ __forceinline__ Seen(const Mask& mask, const Sizes& sizes, int batch, int head)
+        : mask(mask), sizes(sizes), place(batch * mask.batch + head * mask.head) {}
+
+    // Whether all scores of a tile of this width stay what they are.
+    __device__ __forceinline__ bool leaves(int query, int key, int width) const {
+        const bool inside = query + width <= sizes.queries && key + width <= sizes.keys;
+        return inside && mask.kind == NO_MASK && !(sizes.causal && key + width - 1 > query);
+    }
+
+    template <typename F>
+    __device__ __forceinline__ F score(F scaled, int query, int key) const {
+        if (query >= sizes.queries || key >= sizes.keys) return nothing<F>();
+        if (sizes.causal && key > query) return nothing<F>();
+        const long long at = place + query * mask.row + key * mask.key;
+        if (mask.kind == HIDING) {
+            return reinterpret_cast<const bool*>(mask.address)[at] ? scaled : nothing<F>();
+        }
+        if (mask.kind == NO_MASK) return scaled;
+        return scaled + reinterpret_cast<const F*>(mask.address)[at];
+    }
+
+    __device__ __forceinline__ bool may_hide() const {
+        return sizes.causal || mask.kind != NO_MASK;
+    }
+
+    // The end of the keys that some query before `query` sees.
+    __device__ __forceinline__ int keys_before(int query) const {
+        return sizes.causal && query < sizes.keys ? query : int(sizes.keys);
+    }
+};
+
+// A tile's products become scores; its rows are queries or, ACROSS, keys. What must be looked at
+// one by one goes through shared memory, where a thread finds its own again: in registers all
+// would be looked at together, and there are too few.
+template <bool ACROSS, typename F>
+__device__ __forceinline__ void to_scores(
+        Scores<F>& scores, F* lines, const Seen& seen, F scale, int row, int column) {
+#pragma unroll
+    for (int i = 0; i < SIDE<F>; ++i) {
+#pragma unroll
+        for (int j = 0; j < SIDE<F>; ++j) scores[i][j] *= scale;
+    }
+    const int query = ACROSS ? column : row, key = ACROSS ? row : column;
+    if (seen.leaves(query, key, TILE<F>)) return;
+    store_lines(lines, scores);
+    const int own_row = row + tile_row<F>(), own_column = column + tile_column<F>();
+#pragma unroll 1
+    for (int k = 0; k < SIDE<F> * SIDE<F>; ++k) {
+        const int i = k / SIDE<F>, j = k % SIDE<F>;
+        const int own_query = ACROSS ? own_column + j : own_row + i;
+        const int own_key = ACROSS ? own_row + i : own_column + j;
+        F& score = stored(lines, i, j);
+        score = seen.score(score, own_query, own_key);
+    }
+#pragma unroll
+    for (int i = 0; i < SIDE<F>; ++i) {
+#pragma unroll
+        for (int j = 0; j < SIDE<F>; ++j) scores[i][j] = stored(lines, i, j);
+    }
+}
+
+// state: of each query the largest score and the inverse of the sum; zeros if it sees no key.
+template <typename F>
+__global__ void __launch_bounds__(THREADS, 2) attention(
+        Heads query, Heads key, Heads value, Heads out, Mask mask,
+        Sizes sizes, F scale, F* __restrict__ state) {
+    using Side = Part<F, SIDE<F>>;
+    __shared__ Side memory[TILE<F> * 16];
+    __shared__ Side exchanged[TILE<F> * 16];
+    F* const square = memory[0].of;
+    F* const lines = exchanged[0].of;
+    const int tiles = int((sizes.queries + TILE<F> - 1) / TILE<F>);
+    const int number = blockIdx.x / tiles, heads = int(sizes.heads);
+    const int batch = number / heads, head = number % heads, own = head / (heads / int(sizes.own));
+    const Rows<F> queries(query, batch, head);
+    const Rows<F> keys(key, batch, own);
+    const Rows<F> values(value, batch, own);
+    const Seen seen(mask, sizes, batch, head);
+    const int first = (tiles - 1 - int(blockIdx.x % tiles)) * TILE<F>;
+    const int row = first + tile_row<F>();
+    Results<F, 2> results;
+    results.fill_with_zeros();
+    F peaks[SIDE<F>], totals[SIDE<F>];
+#pragma unroll
+    for (int i = 0; i < SIDE<F>; ++i) peaks[i] = nothing<F>(), totals[i] = 0;
+    const int end = seen.keys_before(first + TILE<F>);
+#pragma unroll 1
+    for (int start = 0; start < end; start += TILE<F>) {
+        Scores<F> scores;
+        multiply_heads(scores, square, queries, first, keys, start);
+        to_scores<false>(scores, lines, seen, scale, first, start);
+#pragma unroll
+        for (int i = 0; i < SIDE<F>; ++i) {
+            F peak = peaks[i];
+#pragma unroll
+            for (int j = 0; j < SIDE<F>; ++j) peak = maximum(peak, scores[i][j]);
+            peak = over_columns(peak, [](F a, F b) { return maximum(a, b); });
+            const F base = peak == nothing<F>() ? F(0) : peak;
+            const F factor = exp(peaks[i] - base);
+            peaks[i] = peak;
+            totals[i] *= factor;
+            results.scale_row(i, factor);
+#pragma unroll
+            for (int j = 0; j < SIDE<F>; ++j) {
+                scores[i][j] = exp(scores[i][j] - base);
+                totals[i] += scores[i][j];
+            }
+        }
+        store_lines(lines, scores);
+        results.add_products(lines, square, values, start);
+    }
+#pragma unroll
+    for (int i = 0; i < SIDE<F>; ++i) {
+        const F total = over_columns(totals[i], [](F a, F b) { return a + b; });
+        const bool blind = peaks[i] == nothing<F>();
+        const F inverse = blind && seen.may_hide() ? F(0) : F(1) / total;
+        if (threadIdx.x % 16 == 0 && row + i < sizes.queries) {
+            F* const kept = state + 2 * (number * sizes.queries + row + i);
+            kept[0] = blind ? F(0) : peaks[i];
+            kept[1] = inverse;
+        }
+        results.scale_row(i, inverse);
+    }
+    results.write(Rows<F>(out, batch, head), first);
+}
+
+// What the backward pass knows of one query.
+template <typename F>
+struct Kept {
+    F peak = 0, inverse = 0, slope = 0;
+
+    __device__ __forceinline__ F weight(F score) const { return exp(score - peak) * inverse; }
+};
+
+template <typename F>
+__device__ __forceinline__ Kept<F> kept_of(
+        const F* state, const F* slopes, const Sizes& sizes, int head, int query) {
+    Kept<F> kept;
+    if (query >= sizes.queries) return kept;
+    const long long place = head * sizes.queries + query;
+    kept.peak = state[2 * place];
+    kept.inverse = state[2 * place + 1];
+    kept.slope = slopes[place];
+    return kept;
+}
+
+// Of a thread's queries the products of the output and its gradient.
+template <typename F>
+__device__ __forceinline__ void keep_slopes(
+        const Rows<F>& gradients, const Rows<F>& outputs, int row, F* slopes) {
+#pragma unroll 1
+    for (int query = row; query < row + SIDE<F>; ++query) {
+        F sum = 0;
+#pragma unroll 1
+        for (int k = threadIdx.x % 16; k < outputs.size(); k += 16) {
+            const auto x = outputs.template read<1>(query, k);
+            sum = fma(gradients.template read<1>(query, k).of[0], x.of[0], sum);
+        }
+        sum = over_columns(sum, [](F a, F b) { return a + b; });
+        if (threadIdx.x % 16 == 0 && query < outputs.count()) slopes[query] = sum;
+    }
+}
+
+// slopes: what `keep_slopes` finds, also for the other kernel.
+template <typename F>
+__global__ void __launch_bounds__(THREADS, 2) attention_query_vjp(
+        Heads g, Heads query, Heads key, Heads value, Heads out,
+        Heads g_query, Mask mask, Sizes sizes, F scale, const F* __restrict__ state,
+        F* slopes) {
+    using Side = Part<F, SIDE<F>>;
+    __shared__ Side memory[TILE<F> * 16];
+    __shared__ Side exchanged[TILE<F> * 16];
+    F* const square = memory[0].of;
+    F* const lines = exchanged[0].of;
+    const int tiles = int((sizes.queries + TILE<F> - 1) / TILE<F>);
+    const int number = blockIdx.x / tiles, heads = int(sizes.heads);
+    const int batch = number / heads, head = number % heads, own = head / (heads / int(sizes.own));
+    const Rows<F> gradients(g, batch, head);
+    const Rows<F> outputs(out, batch, head);
+    const Rows<F> queries(query, batch, head);
+    const Rows<F> keys(key, batch, own);
+    const Rows<F> values(value, batch, own);
+    const Seen seen(mask, sizes, batch, head);
+    const int first = (tiles - 1 - int(blockIdx.x % tiles)) * TILE<F>;
+    const int row = first + tile_row<F>();
+    keep_slopes(gradients, outputs, row, slopes + number * sizes.queries);
+    __syncthreads();
+    Results<F, 2> results;
+    results.fill_with_zeros();
+    const int end = seen.keys_before(first + TILE<F>);
+#pragma unroll 1
+    for (int start = 0; start < end; start += TILE<F>) {
+        Scores<F> scores;
+        multiply_heads(scores, square, queries, first, keys, start);
+        to_scores<false>(scores, lines, seen, scale, first, start);
+#pragma unroll
+        for (int i = 0; i < SIDE<F>; ++i) {
+            const auto kept = kept_of(state, slopes, sizes, number, row + i);
+#pragma unroll
+            for (int j = 0; j < SIDE<F>; ++j) scores[i][j] = kept.weight(scores[i][j]);
+        }
+        store_lines(lines, scores);
+        multiply_heads(scores, square, gradients, first, values, start);
+#pragma unroll
+        for (int i = 0; i < SIDE<F>; ++i) {
+            const auto kept = kept_of(state, slopes, sizes, number, row + i);
+#pragma unroll
+            for (int j = 0; j < SIDE<F>; ++j) {
+                scores[i][j] = stored(lines, i, j) * (scores[i][j] - kept.slope);
+            }
+        }
+        store_lines(lines, scores);
+        results.add_products(lines, square, keys, start);
+    }
+    results.scale(scale);
+    results.write(Rows<F>(g_query, batch, head), first);
+}
+
+// Its blocks have keys, shared by the heads of a group, and TILE of the numbers of their results:
+// more would not stay in registers. Its columns are queries.
+template <typename F>
+__global__ void __launch_bounds__(THREADS, 2) attention_key_vjp(
+        Heads g, Heads query, Heads key, Heads value, Heads g_key,
+        Heads g_value, Mask mask, Sizes sizes, F scale, const F* __restrict__ state,
+        const F* __restrict__ slopes) {
+    using Side = Part<F, SIDE<F>>;
+    __shared__ Side memory[TILE<F> * 16];
+    __shared__ Side exchanged[TILE<F> * 16];
+    F* const square = memory[0].of;
+    F* const lines = exchanged[0].of;
+    const int tiles = int((sizes.keys + TILE<F> - 1) / TILE<F>);
+    const int number = blockIdx.x / tiles, heads = int(sizes.heads);
+    const int batch = number / int(sizes.own), own = number % int(sizes.own);
+    const int group = heads / int(sizes.own);
+    const Rows<F> keys(key, batch, own);
+    const Rows<F> values(value, batch, own);
+    const int first = int(blockIdx.x % tiles) * TILE<F>;
+    Results<F, 1> of_keys, of_values;
+    const int from = blockIdx.y * TILE<F>;
+    of_keys.fill_with_zeros();
+    of_values.fill_with_zeros();
+#pragma unroll 1
+    for (int member = 0; member < group; ++member) {
+        const int head = own * group + member;
+        const Rows<F> gradients(g, batch, head);
+        const Rows<F> queries(query, batch, head);
+        const Seen seen(mask, sizes, batch, head);
+#pragma unroll 1
+        for (int start = sizes.causal ? first : 0; start < queries.count(); start += TILE<F>) {
+            const int place = batch * heads + head;
+            Scores<F> scores;
+            multiply_heads(scores, square, keys, first, queries, start);
+            to_scores<true>(scores, lines, seen, scale, first, start);
+#pragma unroll
+            for (int j = 0; j < SIDE<F>; ++j) {
+                const int column = start + tile_column<F>() + j;
+                const auto kept = kept_of(state, slopes, sizes, place, column);
+#pragma unroll
+                for (int i = 0; i < SIDE<F>; ++i) scores[i][j] = kept.weight(scores[i][j]);
+            }
+            store_lines(lines, scores);
+            of_values.add_products(lines, square, gradients, start, from);
+            multiply_heads(scores, square, values, first, gradients, start);
+#pragma unroll
+            for (int j = 0; j < SIDE<F>; ++j) {
+                const int column = start + tile_column<F>() + j;
+                const auto kept = kept_of(state, slopes, sizes, place, column);
+#pragma unroll
+                for (int i = 0; i < SIDE<F>; ++i) {
+                    scores[i][j] = stored(lines, i, j) * (scores[i][j] - kept.slope);
+                }
+            }
+            store_lines(lines, scores);
+            of_keys.add_products(lines, square, queries, start, from);
+        }
+    }
+    of_keys.scale(scale);
+    of_keys.write(Rows<F>(g_key, batch, own), first, from);
+    of_values.write(Rows<F>(g_value, batch, own), first, from);
+}
