@@ -94,30 +94,30 @@ __global__ void __launch_bounds__(BLOCK, 2) largest_of_target_vjp(
     if (number < count) out[number] = come_back(g, places, windows, number);
 }
 
-template <typename T>
+template <typename F>
 __global__ void __launch_bounds__(BLOCK, 2) sums(
-        const T* __restrict__ input, T* __restrict__ out, int count, Windows windows) {
+        const F* __restrict__ input, F* __restrict__ out, int count, Windows windows) {
     const int number = number_of_thread();
     if (number >= count) return;
     const Spot at = windows.grid.spot(number);
-    const T* elements = input + at.plane * windows.plane.volume;
-    Wide<T> sum = 0;
+    const F* elements = input + at.plane * windows.plane.volume;
+    F sum = 0;
     each_place_of(windows, windows.grid.place(at.inside), [&](int place) {
-        sum += Wide<T>(elements[place]);
+        sum += elements[place];
     });
-    out[number] = T(sum);
+    out[number] = sum;
 }
 
-template <typename T>
+template <typename F>
 __global__ void __launch_bounds__(BLOCK, 2) sums_vjp(
-        const T* __restrict__ g, T* __restrict__ out, int count, Windows windows) {
+        const F* __restrict__ g, F* __restrict__ out, int count, Windows windows) {
     const int number = number_of_thread();
     if (number >= count) return;
     const Spot at = windows.plane.spot(number);
-    const T* elements = g + at.plane * windows.grid.volume;
-    Wide<T> sum = 0;
+    const F* elements = g + at.plane * windows.grid.volume;
+    F sum = 0;
     each_window_over(windows, windows.plane.place(at.inside), [&](const Place&, int window) {
-        sum += Wide<T>(elements[window]);
+        sum += elements[window];
     });
-    out[number] = T(sum);
+    out[number] = sum;
 }

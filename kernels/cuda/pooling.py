@@ -16,7 +16,7 @@ from tensorgrad.kernels.cuda.geometry import (
     positions_along,
     windows_of,
 )
-from tensorgrad.kernels.cuda.loader import kernel, served
+from tensorgrad.kernels.cuda.loader import kernel, served, served_in_full
 
 BLOCK = 256  # as in pooling.cu
 
@@ -127,7 +127,7 @@ def window_sum(input: Array, *how: Sizes) -> Any:
     """The sum of each window of the input, widened by zeros before and after."""
     import cupy
 
-    windows = sum_geometry(input.shape, *how) if served([input]) else None
+    windows = sum_geometry(input.shape, *how) if served_in_full([input]) else None
     if windows is None:
         return NotImplemented
     shape = *input.shape[: input.ndim - len(windows.plane)], *windows.grid
@@ -140,7 +140,7 @@ def window_sum_vjp(g: Array, input_shape: Sizes, *how: Sizes) -> Any:
     """What comes to each place from the windows over it."""
     import cupy
 
-    windows = sum_geometry(input_shape, *how) if served([g]) else None
+    windows = sum_geometry(input_shape, *how) if served_in_full([g]) else None
     if windows is None:
         return NotImplemented
     out = cupy.empty(input_shape, g.dtype)

@@ -8,7 +8,7 @@ import numpy as np
 
 import tensorgrad as tg
 from tensorgrad.op import OPS
-from tests.cuda_ladder.checking import check
+from tests.cuda_ladder.checking import FULL, check
 from tests.kernel_samples import close, sample
 from tests.optimizer_samples import same
 
@@ -73,7 +73,7 @@ def the_largest_of_uneven_windows(backend: Any, dtype: Any, small: bool) -> None
         close(found.get(), gradient)
 
 
-@check("pooling.cu")
+@check("pooling.cu", FULL)
 def sums_of_windows(backend: Any, dtype: Any, small: bool) -> None:
     for size, kernel, stride, before, _, ceil_mode in SMALL if small else WINDOWS:
         x = sample((2, *size) if small else (3, 2, *size), dtype)
