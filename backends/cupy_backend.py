@@ -20,18 +20,25 @@ from tensorgrad.backend import Device
 from tensorgrad.backends.array_backend import Array, ArrayBackend, Dim
 from tensorgrad.backends.cupy_activations import CupyActivations
 from tensorgrad.backends.cupy_attention import CupyAttention
+from tensorgrad.backends.cupy_losses import CupyLosses
 from tensorgrad.backends.cupy_norms import CupyNorms
 from tensorgrad.backends.cupy_recurrent import CupyRecurrent
 from tensorgrad.backends.cupy_windows import CupyWindows
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError
-from tensorgrad.kernels.cuda import faults, optimizers, random, softmax
+from tensorgrad.kernels.cuda import optimizers, random, softmax
 
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
 
 class CupyBackend(
-    CupyActivations, CupyAttention, CupyNorms, CupyRecurrent, CupyWindows, ArrayBackend
+    CupyActivations,
+    CupyAttention,
+    CupyLosses,
+    CupyNorms,
+    CupyRecurrent,
+    CupyWindows,
+    ArrayBackend,
 ):
     name = "cupy"
     device_type = "cuda"
@@ -60,10 +67,6 @@ class CupyBackend(
     def synchronize(self) -> None:
         self.xp.cuda.Device().synchronize()
         self.faults.look()
-
-    @cached_property
-    def faults(self) -> faults.Faults:
-        return faults.Faults()
 
     # ---- memory
 
@@ -218,12 +221,9 @@ class CupyBackend(
         self._check(op, index, size, first)
 
     def check_classes(self, op: str, target: Array, classes: int, ignored: int) -> None:
-        report = self._class_report(op, classes)
+        report = self.class_report(op, (0, classes))
         if self.faults.check(target, report, 0, classes, ignored) is NotImplemented:
             super().check_classes(op, target, classes, ignored)
-
-    def _class_report(self, op: str, classes: int) -> Any:
-        return self.faults.report(op, "targets", 0, classes, "Target is out of bounds")
 
     def _check(self, op: str, index: Array, size: int, first: int) -> None:
         self.faults.look()
@@ -261,24 +261,6 @@ class CupyBackend(
 
     def log_softmax_vjp(self, g: Array, y: Array, dim: int) -> Any:
         return softmax.over_lines("log_softmax_vjp", dim, g, y) if y.ndim else NotImplemented
-
-    def softmax_cross_entropy(
-        self, input: Array, target: Array, ignore_index: int, label_smoothing: float = 0.0
-    ) -> Any:
-        report = self._class_report("cross_entropy", input.shape[1] if input.ndim > 1 else 0)
-        return softmax.cross_entropy(input, target, ignore_index, label_smoothing, report)
-
-    def softmax_cross_entropy_vjp(
-        self,
-        g: Array,
-        input: Array,
-        target: Array,
-        ignore_index: int,
-        label_smoothing: float,
-        aux: Array,
-    ) -> Any:
-        found = softmax.cross_entropy_vjp(g, input, target, ignore_index, label_smoothing, aux)
-        return found if found is NotImplemented else (found, None)
 
     # ---- random numbers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections import Counter
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,11 @@ import numpy as np
 module = ModuleType("cupy")  # filled beside this file: an array asks it for functions by name
 
 SCATTERS = "ilqILQefd"  # dtypes, by their characters, that CuPy's atomic adds know
+
+
+# What a GPU would have been asked for: "launch" of CuPy's own kernels, each function that computes
+# as one, "copy" from the host, and "wait", of the host for the GPU.
+asked: Counter[str] = Counter()
 
 
 def on_host(value: Any) -> Any:
@@ -22,8 +28,9 @@ def on_host(value: Any) -> Any:
     return value
 
 
-def fresh(host: Any) -> ndarray:
+def fresh(host: Any, by: str = "launch") -> ndarray:
     """A result of its own memory; also where NumPy gives a scalar."""
+    asked[by] += 1
     result = object.__new__(ndarray)
     result._host = np.array(host)
     result.base = None
@@ -117,22 +124,23 @@ class ndarray:
     # ---- reading
 
     def get(self, stream=None, order="C", out=None, blocking=True):
+        asked["wait"] += 1
         return np.array(self._host, order=order)
 
     def item(self) -> Any:
-        return self._host.item()
+        return self.get().item()
 
     def tolist(self) -> Any:
-        return self._host.tolist()
+        return self.get().tolist()
 
     def __bool__(self) -> bool:
-        return bool(self._host)
+        return bool(self.get())
 
     def __int__(self) -> int:
-        return int(self._host)
+        return int(self.get())
 
     def __float__(self) -> float:
-        return float(self._host)
+        return float(self.get())
 
     # ---- views and copies
 
@@ -214,6 +222,7 @@ class ndarray:
             if not copies and value.ndim:
                 raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
             value = module.array(value)
+        asked["launch"] += 1
         with np.errstate(invalid="ignore"):
             self._host[places] = on_host(value)
 
@@ -231,6 +240,7 @@ class ufunc:
             if out is None:
                 found = self.compute(*hosts, **({} if dtype is None else {"dtype": dtype}))
                 return tuple(map(fresh, found)) if isinstance(found, tuple) else fresh(found)
+            asked["launch"] += 1
             (target,) = out if isinstance(out, tuple) else (out,)
             self.compute(*hosts, out=on_host(target), casting=casting)
         return target
@@ -245,6 +255,7 @@ class ufunc:
             raise NotImplementedError(f"`{self.name}.at` is not supported yet")
         if a.dtype.char not in SCATTERS:
             raise TypeError("cupy.add.at only supports int32, int64, float16, float32, float64")
+        asked["launch"] += 1
         places, _ = a._places(indices)
         value = module.array(b) if isinstance(b, np.ndarray) else b
         np.add.at(a._host, places, on_host(value).astype(a.dtype))

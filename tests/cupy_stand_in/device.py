@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from tests.cuda_ladder.execution import CompileException
+from tests.cupy_stand_in.arrays import asked
 from tests.cupy_stand_in.cublas import CUBLAS, HANDLE
 
 
@@ -56,7 +57,8 @@ class Stream:
         self.ptr = 0 if null else id(self)
         self.done = True
 
-    def synchronize(self) -> None: ...
+    def synchronize(self) -> None:
+        asked["wait"] += 1
 
     def wait_event(self, event: Event) -> None:
         assert event.stream is not None
@@ -85,7 +87,8 @@ class Event:
     def record(self, stream: Stream) -> None:
         self.stream = stream
 
-    def synchronize(self) -> None: ...
+    def synchronize(self) -> None:
+        asked["wait"] += 1
 
 
 def _elapsed_time(start: Event, end: Event) -> float:
@@ -125,5 +128,5 @@ cuda = SimpleNamespace(
     alloc_pinned_memory=_pinned_memory,
     get_current_stream=lambda: (Stream.entered or [Stream.null])[-1],
     get_elapsed_time=_elapsed_time,
-    Device=lambda device=None: SimpleNamespace(id=0, synchronize=lambda: None),
+    Device=lambda device=None: SimpleNamespace(id=0, synchronize=Stream.null.synchronize),
 )
