@@ -23,6 +23,7 @@ from tensorgrad.backends.cupy_attention import CupyAttention
 from tensorgrad.backends.cupy_losses import CupyLosses
 from tensorgrad.backends.cupy_norms import CupyNorms
 from tensorgrad.backends.cupy_recurrent import CupyRecurrent
+from tensorgrad.backends.cupy_tables import CupyTables
 from tensorgrad.backends.cupy_windows import CupyWindows
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError
@@ -37,6 +38,7 @@ class CupyBackend(
     CupyLosses,
     CupyNorms,
     CupyRecurrent,
+    CupyTables,
     CupyWindows,
     ArrayBackend,
 ):
@@ -177,17 +179,6 @@ class CupyBackend(
         self._check_indices(index, input.shape)
         return super().index_put(input, values, index, accumulate)
 
-    def add_at(self, target: Array, index: Any, value: Array) -> None:
-        if isinstance(value, np.ndarray):  # CuPy would copy it over in silence
-            raise TypeError("add.at takes arrays of one device")
-        if target.dtype.itemsize >= 4:
-            self.xp.add.at(target, index, value)
-            return
-        # No atomic adds for narrow integers; those of half precision round every time.
-        wide = target.astype("int32" if target.dtype.kind in "biu" else "float32")
-        self.xp.add.at(wide, index, value)
-        target[...] = wide
-
     def _reduce_at(
         self, reduce: str, target: Array, index: tuple[Array, ...], value: Array
     ) -> None:
@@ -226,12 +217,12 @@ class CupyBackend(
             super().check_classes(op, target, classes, ignored)
 
     def _check(self, op: str, index: Array, size: int, first: int) -> None:
-        self.faults.look()
         report = self._index_report(op, size, first)
         if self.faults.check(index, report, first, size, first) is NotImplemented:
             super().check_range(op, index, size, first)
 
     def _index_report(self, op: str, size: int, first: int = 0) -> Any:
+        self.faults.look()
         return self.faults.report(op, "indices", first, size, "index {} is out of bounds")
 
     # ---- lists of arrays, each by one launch

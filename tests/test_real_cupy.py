@@ -23,6 +23,7 @@ from tensorgrad.backends import (
     array_backend,
     complex_primitives,
     cupy_backend,
+    cupy_tables,
     cupy_windows,
     gamma_primitives,
     index_primitives,
@@ -88,7 +89,7 @@ def functions_that_run_on_cupy() -> Iterator[tuple[str, ast.FunctionDef]]:
         importlib.import_module(f"tensorgrad.kernels.cuda.{path.stem}")
         for path in sorted(loader.FOLDER.glob("[!_]*.py"))
     ]
-    for module in (*reference, cupy_backend, cupy_windows, *kernels):
+    for module in (*reference, cupy_backend, cupy_tables, cupy_windows, *kernels):
         cls = ArrayBackend if module in reference else CupyBackend
         source = inspect.getsource(module)
         for node in ast.walk(ast.parse(source)):

@@ -34,6 +34,7 @@ from tests.cuda_ladder import (
     random_checks,
     recurrent_checks,
     softmax_checks,
+    table_checks,
     taps_checks,
     winograd_checks,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "random_checks",
     "recurrent_checks",
     "softmax_checks",
+    "table_checks",
     "taps_checks",
     "winograd_checks",
 ]
