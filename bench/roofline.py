@@ -8,6 +8,11 @@ each once; what must be computed is the formula's additions, multiplications, di
 functions, one each. Counts of products by cuBLAS are not known here, so ops made of them are left
 out.
 
+"must move" is in megabytes; "moves" and "asks for" are times that: each sector of 32 bytes that the
+kernel reads or writes counted once, as memory has to move it, and for each warp's instruction, as
+the cache has to. "by 16" is the share that was asked for 16 bytes at a time. "flops" must be done,
+"does" are done, in millions.
+
 The least time is that of the slower of memory and arithmetic, each at its peak: no kernel reaches
 it, good ones come to 80 or 90 % of the memory's.
 """
@@ -42,15 +47,20 @@ CALLS = 100  # that are timed together
 class Case:
     """One op of a backend. arrays: what it is given, from random numbers and a count of lines.
     call: gives arrays of the results. flops: that must be done for each number it is given first.
-    cached: whether threads that are near to each other ask for the same sectors; of these the first
-    one's count.
+    asks: how many times what must be moved its threads ask for at most, by warps; more than 1 where
+    several share what the cache keeps, or ask for less than whole sectors. moves: likewise what
+    memory must move. twice: how many of the arrays must be read in two passes. before: makes of the
+    arrays what the call is given, which is not counted.
     """
 
     name: str
     arrays: Callable[[Any, int], list[Any]]
     call: Callable[..., Any]
     flops: float
-    cached: bool = False
+    asks: float = 1.1
+    moves: float = 1.1
+    twice: int = 0
+    before: Callable[..., list[Any]] | None = None
 
 
 def lines(count: int) -> Callable[[Any, int], list[Any]]:
@@ -73,14 +83,6 @@ def filtered(rng: Any, size: int) -> list[Any]:
     return [*planes(rng, size), rng.standard_normal((4, 1, 3, 3), dtype=np.float32)]
 
 
-def pooled(rng: Any, size: int) -> list[Any]:
-    """The gradient of pooled planes, and a place of each window of 2 x 2."""
-    shape = size // 4, 4, 16, 16
-    first = 64 * np.arange(16)[:, None] + 2 * np.arange(16)
-    places = first + rng.choice([0, 1, 32, 33], shape)
-    return [rng.standard_normal(shape, dtype=np.float32), places.astype(np.int32)]
-
-
 def moments(rng: Any, size: int) -> list[Any]:
     """A parameter, its gradient, and Adam's two means."""
     return [np.abs(x) for x in lines(4)(rng, size)]
@@ -100,6 +102,54 @@ def adam(backend: Any, *arrays: Array) -> list[Array]:
     return [arrays[0], arrays[2], arrays[3]]
 
 
+def rows(count: int) -> Callable[[Any, int], list[Any]]:
+    """So many arrays of lines, and a weight and a bias for the places of a line."""
+    return lambda rng, size: [*lines(count)(rng, size), *lines(2)(rng, 1)]
+
+
+def layer_norm(backend: Any, x: Array, weight: Array, bias: Array) -> Any:
+    return backend.standardize(x, weight.reshape(-1), bias.reshape(-1), (1,), 1e-5)
+
+
+def pictures(count: int) -> Callable[[Any, int], list[Any]]:
+    """So many arrays (N, 8, 32, 32), and weights and biases of their channels."""
+
+    def made(rng: Any, size: int) -> list[Any]:
+        shape = size // 8, 8, 32, 32
+        of_channels = rng.standard_normal((2, 1, 8, 1, 1), dtype=np.float32)
+        return [
+            *(rng.standard_normal(shape, dtype=np.float32) for _ in range(count)),
+            *of_channels,
+        ]
+
+    return made
+
+
+def batch_norm(backend: Any, x: Array, weight: Array, bias: Array) -> Any:
+    return backend.standardize(x, weight, bias, (0, 2, 3), 1e-5)
+
+
+def state(norm: Callable[..., Any]) -> Callable[..., list[Any]]:
+    """What a norm's gradient is given."""
+
+    def before(backend: Any, g: Array, x: Array, weight: Array, bias: Array) -> list[Any]:
+        weight = weight.reshape(-1) if norm is layer_norm else weight
+        return [g, x, weight, norm(backend, x, weight, bias)[3]]
+
+    return before
+
+
+def norm_vjp(backend: Any, g: Array, x: Array, weight: Array, aux: Any) -> Any:
+    return backend.standardize_vjp((g, None, None), x, weight, 1e-5, aux, (True,) * 3)
+
+
+def losses(backend: Any, x: Array, target: Array) -> list[Any]:
+    """What the gradient of a mean cross-entropy is given."""
+    of_each, aux = backend.softmax_cross_entropy(x, target, -100, 0.0)
+    return [x, target, of_each, aux]
+
+
+WINDOWS = (2, 2), (2, 2), (0, 0), (1, 1), False
 CASES = [
     Case("relu", lines(1), lambda b, x: b.relu(x), 0),
     Case("relu, gradient", lines(2), lambda b, g, y: b.relu_vjp(g, y), 0),
@@ -110,40 +160,40 @@ CASES = [
     Case("dropout", lines(1), lambda b, x: b.drop(x, 0.5, 1, 0), 1),
     Case("softmax", lines(1), lambda b, x: b.softmax(x, 1), 4),
     Case("softmax, gradient", lines(2), lambda b, g, y: b.softmax_vjp(g, y, 1), 4),
-    Case("softmax of columns", lines(1), lambda b, x: b.softmax(x, 0), 4, cached=True),
+    Case("softmax of columns", lines(1), lambda b, x: b.softmax(x, 0), 4, asks=2),
     Case("log_softmax", lines(1), lambda b, x: b.log_softmax(x, 1), 5),
     Case(
         "cross-entropy", scores, lambda b, x, t: b.softmax_cross_entropy(x, t, -100, 0.0), 3
     ),
     Case(
-        "max pooling 2 x 2",
-        planes,
-        lambda b, x: b.max_windows(x, (2, 2), (2, 2), (0, 0), (1, 1), False),
-        0,
-        cached=True,
+        "cross-entropy, gradient", scores,
+        lambda b, x, t, g, aux: b.softmax_cross_entropy_vjp(g, x, t, -100, 0.0, aux), 4,
+        asks=1.2, before=losses,
+    ),
+    Case("layer norm", rows(1), layer_norm, 8, asks=2.1),
+    # With sums of weights' gradients for each block of rows, 256 at most: 1.33 for 1,024 rows.
+    Case(
+        "layer norm, gradient", rows(2), norm_vjp, 13, asks=3.1, moves=2.4,
+        before=state(layer_norm),
+    ),
+    Case("batch norm", pictures(1), batch_norm, 8, twice=1, asks=1.4),
+    Case(
+        "batch norm, gradient", pictures(2), norm_vjp, 13, twice=2, asks=1.2,
+        before=state(batch_norm),
+    ),
+    Case("max pooling 2 x 2", planes, lambda b, x: b.max_windows(x, *WINDOWS), 0, asks=2.1),
+    Case(
+        "max pooling 2 x 2, gradient", planes,
+        lambda b, g, aux: b.max_windows_vjp(g, (len(g), 4, 32, 32), *WINDOWS, aux), 0,
+        before=lambda b, x: list(b.max_windows(x, *WINDOWS)), asks=1.8,
     ),
     Case(
-        "max pooling 2 x 2, gradient",
-        pooled,
-        lambda b, g, places: b.max_windows_vjp(
-            g, (*g.shape[:2], 32, 32), (2, 2), (2, 2), (0, 0), (1, 1), False, places
-        ),
-        0,
-        cached=True,
+        "sums of windows 3 x 3", planes,
+        lambda b, x: b.window_sum(x, (3, 3), (1, 1), (1, 1), (1, 1)), 8, asks=7,
     ),
     Case(
-        "sums of windows 3 x 3",
-        planes,
-        lambda b, x: b.window_sum(x, (3, 3), (1, 1), (1, 1), (1, 1)),
-        8,
-        cached=True,
-    ),
-    Case(
-        "convolution 3 x 3 by channel",
-        filtered,
-        lambda b, x, w: b.convolution(x, w, None, (1, 1), (1, 1), (1, 1), 4),
-        17,
-        cached=True,
+        "convolution 3 x 3 by channel", filtered,
+        lambda b, x, w: b.convolution(x, w, None, (1, 1), (1, 1), (1, 1), 4), 17, asks=20,
     ),
     Case("norm of gradients", lines(2), lambda b, *arrays: b.total_norm(list(arrays)), 2),
     Case("Adam", moments, adam, 12),
@@ -182,6 +232,8 @@ def measured(case: Case, count: int) -> float:
         backend = tg.get_backend()
         rng = np.random.default_rng(0)
         arrays = [backend.xp.asarray(array) for array in case.arrays(rng, count)]
+        if case.before is not None:
+            arrays = case.before(backend, *arrays)
         for _ in range(3):
             case.call(backend, *arrays)
         clock = DeviceClock()
@@ -193,7 +245,7 @@ def measured(case: Case, count: int) -> float:
 
 def report(rows: list[dict[str, Any]]) -> str:
     """The table."""
-    head = ["kernel", "must move", "moves", "times", "by 16", "flops", "does", *GPUS]
+    head = ["kernel", "must move", "moves", "asks for", "by 16", "flops", "does", *GPUS]
     timed = "seconds" in rows[0]
     table = [[*head, *(["measured"] if timed else [])]]
     for row in rows:
@@ -202,8 +254,8 @@ def report(rows: list[dict[str, Any]]) -> str:
             [
                 row["name"],
                 f"{row['must'] / 1e6:.2f} MB",
-                f"{row['moves'] / 1e6:.2f} MB",
                 f"{row['moves'] / row['must']:.2f}",
+                f"{row['asks'] / row['must']:.2f}",
                 f"{row['by_16']:.0%}",
                 f"{row['flops'] / 1e6:.1f} M",
                 f"{row['does'] / 1e6:.1f} M",

@@ -9,27 +9,8 @@
 
 #include "lines.cuh"
 
-// Weights of a row's places: one for each place, or for each of its channels of `places` places.
-template <typename F>
-struct Affine {
-    const F* weight;
-    const F* bias;
-    bool weighted;
-    bool biased;
-    int places;
-    long long first;  // the row's first channel
-
-    __device__ __forceinline__ long long channel(int j) const {
-        return first + (places == 1 ? j : j / places);
-    }
-    __device__ __forceinline__ Wide<F> gain(int j) const {
-        return weighted ? Wide<F>(weight[channel(j)]) : Wide<F>(1);
-    }
-    __device__ __forceinline__ Wide<F> shift(int j) const {
-        return biased ? Wide<F>(bias[channel(j)]) : Wide<F>(0);
-    }
-};
-
+// With a weight and a bias for each place, or for each channel of `places` places; a row's first is
+// `first`.
 template <typename F, int ROW_GROUP>
 __global__ void __launch_bounds__(BLOCK, 2) standardize(
         const F* __restrict__ input, const F* __restrict__ weight, const F* __restrict__ bias,
@@ -38,7 +19,8 @@ __global__ void __launch_bounds__(BLOCK, 2) standardize(
         bool centred) {
     __shared__ Wide<F> sums[SLOTS<ROW_GROUP>];
     __shared__ Wide<F> squares[SLOTS<ROW_GROUP>];
-    const Line<F, ROW_GROUP> row(lines_before<ROW_GROUP>(), rows, size, 1, input, out);
+    const Line<F, ROW_GROUP> row(
+        lines_before<ROW_GROUP>(), rows, size, 1, input, out, weight, bias);
     const auto share = row.share(input);
     Wide<F> middle = 0;
     if (centred) middle = row.sum(sums, [](int, Wide<F> x) { return x; }, share) / size;
@@ -50,11 +32,22 @@ __global__ void __launch_bounds__(BLOCK, 2) standardize(
     }
     const Wide<F> scale = Wide<F>(1) / sqrt(spread + Wide<F>(eps));
     const long long first = row.number % groups * (size / places);
-    const Affine<F> affine{weight, bias, weighted, biased, places, first};
-    const auto standard = [&](int j, Wide<F> x) {
-        return (x - middle) * scale * affine.gain(j) + affine.shift(j);
-    };
-    row.map(out, standard, share);
+    const auto standard = [&](Wide<F> x) { return (x - middle) * scale; };
+    if (places == 1) {
+        const auto affine = [&](int, Wide<F> x, Wide<F> gain, Wide<F> shift) {
+            return standard(x) * gain + shift;
+        };
+        const auto gains = row.common(weighted ? weight + first : nullptr, 1);
+        const auto shifts = row.common(biased ? bias + first : nullptr, 0);
+        row.map(out, affine, share, gains, shifts);
+    } else {
+        const auto affine = [&](int j, Wide<F> x) {
+            const long long channel = first + j / places;
+            const Wide<F> gain = weighted ? Wide<F>(weight[channel]) : Wide<F>(1);
+            return standard(x) * gain + (biased ? Wide<F>(bias[channel]) : Wide<F>(0));
+        };
+        row.map(out, affine, share);
+    }
 }
 
 // What a row's gradient is made of: its standardised elements, and its scale.
@@ -83,24 +76,25 @@ __global__ void __launch_bounds__(BLOCK, 2) standardize_vjp(
     __shared__ Wide<F> held[2 * Row::SPAN];
     Piece<F, KEPT<F>> of_weight{}, of_bias{};
     Wide<F>* sums = partial + (long long)blockIdx.x * 2 * size;
-    const Affine<F> affine{weight, weight, weighted, false, 1, 0};
     const long long begin = lines_before<ROW_GROUP>(), step = (long long)gridDim.x * Row::LINES;
+    const Row of_block(begin, rows, size, 1, g, input, out, weight);
+    const auto gains = of_block.common(weighted ? weight : nullptr, 1);
     for (long long before = begin; before < rows; before += step) {
-        const Row row(before, rows, size, 1, g, input, out);
+        const Row row(before, rows, size, 1, g, input, out, weight);
         const auto gradient = row.share(g), share = row.share(input);
         const Standard<F> standard(mean, variance, row.size ? row.number : 0, eps);
         Wide<F> first = 0, second = 0;
-        const auto add = [&](int j, Wide<F> g, Wide<F> x) {
-            first += g * affine.gain(j);
-            second += g * affine.gain(j) * standard(x);
+        const auto add = [&](int, Wide<F> g, Wide<F> x, Wide<F> gain) {
+            first += g * gain;
+            second += g * gain * standard(x);
         };
-        row.each(add, gradient, share);
+        row.each(add, gradient, share, gains);
         first = centred ? group_sum<ROW_GROUP>(first, firsts) / size : Wide<F>(0);
         second = group_sum<ROW_GROUP>(second, seconds) / size;
-        const auto slope = [&](int j, Wide<F> g, Wide<F> x) {
-            return (g * affine.gain(j) - first - standard(x) * second) * standard.scale;
+        const auto slope = [&](int, Wide<F> g, Wide<F> x, Wide<F> gain) {
+            return (g * gain - first - standard(x) * second) * standard.scale;
         };
-        row.map(out, slope, gradient, share);
+        row.map(out, slope, gradient, share, gains);
         if (summed && row.size > 0) {
 #pragma unroll
             for (int k = 0; k < KEPT<F>; ++k) {
@@ -116,13 +110,14 @@ __global__ void __launch_bounds__(BLOCK, 2) standardize_vjp(
         if constexpr (ROW_GROUP > 32) __syncthreads();
     }
     if (!summed) return;
-    const Row row(begin, rows, size, 1, g, input, out);
     for (int turn = 0; turn < Row::LINES; ++turn) {
         const auto add = [&](int j, Wide<F> by_weight, Wide<F> by_bias) {
             held[j] = by_weight + (turn > 0 ? held[j] : Wide<F>(0));
             held[Row::SPAN + j] = by_bias + (turn > 0 ? held[Row::SPAN + j] : Wide<F>(0));
         };
-        if (threadIdx.x / ROW_GROUP == turn) row.template visit<KEPT<F>>(0, add, of_weight, of_bias);
+        if (threadIdx.x / ROW_GROUP == turn) {
+            of_block.template visit<KEPT<F>>(0, add, of_weight, of_bias);
+        }
         __syncthreads();
     }
     for (int j = threadIdx.x; j < size && j < Row::SPAN; j += BLOCK) {

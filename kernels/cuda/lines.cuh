@@ -23,6 +23,15 @@ struct Share {
     Piece<T, KEPT<T>> kept;
 };
 
+// Likewise of one line that goes with each of an array's, weights for example; `otherwise` is what
+// stands in its place where there is none.
+template <typename T>
+struct Common {
+    const T* line;
+    Wide<T> otherwise;
+    Piece<T, KEPT<T>> kept;
+};
+
 template <int GROUP>
 __device__ __forceinline__ long long lines_before() {
     return (long long)blockIdx.x * (BLOCK / GROUP);
@@ -118,6 +127,27 @@ struct Line {
         return {array + start, read<KEPT<T>>(array + start, 0)};
     }
 
+    template <int COUNT>
+    __device__ __forceinline__ Piece<T, COUNT> read(
+            const T* line, Wide<T> otherwise, int from) const {
+        if (line != nullptr) return read<COUNT>(line, from);
+        Piece<T, COUNT> piece;
+#pragma unroll
+        for (int k = 0; k < COUNT; ++k) piece.of[k] = otherwise;
+        return piece;
+    }
+
+    __device__ __forceinline__ Common<T> common(const T* line, Wide<T> otherwise) const {
+        return {line, otherwise, read<KEPT<T>>(line, otherwise, 0)};
+    }
+
+    __device__ __forceinline__ Piece<T, VECTOR<T>> beyond(const Share<T>& share, int from) const {
+        return read<VECTOR<T>>(share.line, from);
+    }
+    __device__ __forceinline__ Piece<T, VECTOR<T>> beyond(const Common<T>& share, int from) const {
+        return read<VECTOR<T>>(share.line, share.otherwise, from);
+    }
+
     // f(place, elements of the pieces) for each place from `from` on.
     template <int COUNT, typename Function, typename... Pieces>
     __device__ __forceinline__ void visit(int from, Function&& f, const Pieces&... pieces) const {
@@ -152,7 +182,7 @@ struct Line {
     __device__ __forceinline__ void each_beyond(Function&& f, const Shares&... shares) const {
 #pragma unroll 1
         for (int from = SPAN; from < size; from += STEP) {
-            visit<VECTOR<T>>(from, f, read<VECTOR<T>>(shares.line, from)...);
+            visit<VECTOR<T>>(from, f, beyond(shares, from)...);
         }
     }
 
@@ -162,8 +192,7 @@ struct Line {
         put<KEPT<T>>(out + start, 0, f, shares.kept...);
 #pragma unroll 1
         for (int from = SPAN; from < size; from += STEP) {
-            put<VECTOR<T>>(
-                out + start, from, f, read<VECTOR<T>>(shares.line, from)...);
+            put<VECTOR<T>>(out + start, from, f, beyond(shares, from)...);
         }
     }
 

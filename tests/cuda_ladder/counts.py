@@ -19,9 +19,10 @@ from tests.cuda_ladder import execution
 
 
 def row(backend: Any, case: Case, lines: int) -> dict[str, Any]:
-    given = [
-        backend.xp.asarray(array) for array in case.arrays(np.random.default_rng(0), lines)
-    ]  # fmt: skip
+    arrays = case.arrays(np.random.default_rng(0), lines)
+    given = [backend.xp.asarray(array) for array in arrays]
+    if case.before is not None:
+        given = case.before(backend, *given)
     execution.counts.clear()
     results = flat(case.call(backend, *given))
     sides = [side for _, found in execution.counts for side in (found.read, found.written)]
@@ -29,8 +30,9 @@ def row(backend: Any, case: Case, lines: int) -> dict[str, Any]:
     return {
         "name": case.name,
         "kernels": [name for name, _ in execution.counts],
-        "must": sum(array.nbytes for array in [*given, *results]),
-        "moves": sum(side.once if case.cached else side.moved for side in sides),
+        "must": sum(array.nbytes for array in [*given[: case.twice], *flat(given), *results]),
+        "moves": sum(side.once for side in sides),
+        "asks": sum(side.moved for side in sides),
         "by_16": sum(side.by_16 for side in sides) / max(1, asked),
         "flops": case.flops * given[0].size,
         "does": sum(found.flops for _, found in execution.counts),

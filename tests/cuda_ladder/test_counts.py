@@ -69,16 +69,6 @@ def rows() -> dict[str, Any]:
     return {row["name"]: row for row in roofline.counted(32)}
 
 
-NOT_BY_16 = {
-    "convolution 3 x 3 by channel",
-    "max pooling 2 x 2",
-    "max pooling 2 x 2, gradient",
-    "norm of gradients",
-    "softmax of columns",
-    "sums of windows 3 x 3",
-}
-
-
 @pytest.mark.parametrize("case", roofline.CASES, ids=lambda case: case.name)
 def test_kernels_move_what_they_must(case: Any, rows: dict[str, Any]) -> None:
     row = rows[case.name]
@@ -86,10 +76,11 @@ def test_kernels_move_what_they_must(case: Any, rows: dict[str, Any]) -> None:
     # A sector more for each array: memory of the CPU begins at any multiple of 16.
     slack = 32 * len(row["kernels"]) * 8
     assert row["must"] <= row["moves"] + slack
-    assert row["moves"] <= 1.1 * row["must"] + slack
+    assert row["moves"] <= case.moves * row["must"] + slack
+    assert row["moves"] <= row["asks"] <= case.asks * row["must"] + slack
     assert row["does"] >= row["flops"]
-    if case.name not in NOT_BY_16:
-        assert row["by_16"] > 0.85
+    if case.asks <= 1.1:
+        assert row["by_16"] > 0.65
 
 
 def test_the_least_time_is_that_of_the_slower_side() -> None:
@@ -103,11 +94,19 @@ def test_a_call_is_timed_by_events(cuda: Any, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    row = {"name": "relu", "must": 2e6, "moves": 2.1e6, "by_16": 1.0, "flops": 0, "does": 0}
+    row = {
+        "name": "relu",
+        "must": 2e6,
+        "moves": 2.1e6,
+        "asks": 4e6,
+        "by_16": 1.0,
+        "flops": 0,
+        "does": 0,
+    }
     monkeypatch.setattr(roofline, "counted", lambda count: [row])
     roofline.main(["--lines", "8"])
     out = capsys.readouterr().out
-    assert "relu      2.00 MB  2.10 MB   1.05   100%" in out
+    assert "relu      2.00 MB   1.05      2.00   100%" in out
     assert out.splitlines()[0].split()[-3:] == ["H100", "RTX", "4090"]
     with pytest.raises(SystemExit):
         roofline.main(["--lines", "0"])
