@@ -1,7 +1,8 @@
 """Convolution by windows of 3 x 3 with stride 1 and many channels: what `winograd.cu` is given.
 
-float32 alone: the transforms lose digits, results carry 2 to 5 times the rounding error of a plain
-sum, and who asks for float64 asks for digits.
+float32 alone: the transforms lose digits, and who asks for float64 asks for digits. Of 64 to 512
+channels, summed 64 at a time, results carry 3.6 to 3.9 times the rounding error of PyTorch's on a
+CPU, of 128 summed at once 5 times; gradients of weights 0.6 to 3.5 times.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tensorgrad.kernels.cuda.products import multiply
 
 BLOCK, SIDE, OUTPUTS = 256, 6, 4  # as in winograd.cu
 CHANNELS = 16  # from which products, not transforms, are most of the work
+SUMMED = 64  # channels at a time: sums of sums round less
 SCRATCH = 2**27  # numbers of the transformed arrays of one round
 MOST_CHANNELS = 65535  # that a launch can have along y
 VECTOR = 4
@@ -108,7 +110,10 @@ def correlate(
         tiling = Tiling(some.shape[2:], out.shape[2:], padding, len(some))
         terms = tiling.pictures("transform_tiles", some, mask)
         products = cupy.empty((SIDE**2, rows, tiling.pitch), weight.dtype)
-        multiply(matrices, terms, products[:, :, : tiling.count])
+        sums = products[:, :, : tiling.count]
+        for first in range(0, depth, SUMMED):
+            now = slice(first, first + SUMMED)
+            multiply(matrices[:, :, now], terms[:, now], sums, add=first > 0)
         arrays = products, weight if bias is None else bias, some, some if y is None else mask
         numbers = bias is not None, rectified, y is not None, turned, rows, depth
         given = [np.int32(number) for number in numbers]

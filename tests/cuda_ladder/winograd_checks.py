@@ -27,13 +27,13 @@ SMALL = [((1, 1, 4, 5), 1, (1, 1))]
 
 @contextmanager
 def settings(channels: int, scratch: int) -> Iterator[None]:
-    """From so few channels on, and so many numbers at a time."""
-    before = winograd.CHANNELS, winograd.SCRATCH
-    winograd.CHANNELS, winograd.SCRATCH = channels, scratch
+    """From so few channels on, two of them summed at a time, and so many numbers."""
+    before = winograd.CHANNELS, winograd.SUMMED, winograd.SCRATCH
+    winograd.CHANNELS, winograd.SUMMED, winograd.SCRATCH = channels, 2, scratch
     try:
         yield
     finally:
-        winograd.CHANNELS, winograd.SCRATCH = before
+        winograd.CHANNELS, winograd.SUMMED, winograd.SCRATCH = before
 
 
 def near(got: Any, want: Any, of_sizes: Any) -> None:
