@@ -83,6 +83,16 @@ def filtered(rng: Any, size: int) -> list[Any]:
     return [*planes(rng, size), rng.standard_normal((4, 1, 3, 3), dtype=np.float32)]
 
 
+def gates(rng: Any, size: int) -> list[Any]:
+    """What an LSTM of WIDTH / 4 units makes gates of, and its cells."""
+    return [*lines(1)(rng, size), rng.standard_normal((size, WIDTH // 4), dtype=np.float32)]
+
+
+def gates_back(rng: Any, size: int) -> list[Any]:
+    """Gradients of an LSTM's h and c, its cells, and its gates."""
+    return [*(gates(rng, size)[1] for _ in range(3)), np.abs(gates(rng, size)[0])]
+
+
 def moments(rng: Any, size: int) -> list[Any]:
     """A parameter, its gradient, and Adam's two means."""
     return [np.abs(x) for x in lines(4)(rng, size)]
@@ -164,6 +174,13 @@ CASES = [
     Case("log_softmax", lines(1), lambda b, x: b.log_softmax(x, 1), 5),
     Case(
         "cross-entropy", scores, lambda b, x, t: b.softmax_cross_entropy(x, t, -100, 0.0), 3
+    ),
+    Case("gates of an LSTM", gates, lambda b, x, c: b.lstm_gates(x, c), 4.5),
+    Case(
+        "gates of an LSTM, gradient",
+        gates_back,
+        lambda b, h, c, cell, state: b.lstm_gates_vjp((h, c), cell, state),
+        7,
     ),
     Case(
         "cross-entropy, gradient", scores,

@@ -15,7 +15,7 @@ from tensorgrad.kernels.cuda.loader import kernel, served, structure
 
 Array = Any
 
-THREADS = 256  # as in attention.cu
+THREADS = 256  # as in tiles.cuh
 NO_MASK, HIDING, ADDED = range(3)
 
 

@@ -89,12 +89,13 @@ __device__ __forceinline__ Units<T, WIDTH> coming_back(
 }
 
 // starts: what each row begins with, of h and of c, (total, H). hidden, cell: the initial ones.
-// gates: the products of h, unless there are none; the gates take their place.
+// gates: the products of h, whose place the gates take. A step of no layer has no products and no
+// output but its last states.
 template <typename F, int WIDE>
 __global__ void __launch_bounds__(BLOCK) lstm_step(
         const F* __restrict__ projected, F* __restrict__ gates, const F* __restrict__ hidden,
         const F* __restrict__ cell, F* starts, F* cell_starts, F* output, F* last_hidden,
-        F* last_cell, Step step, int units, int multiplied) {
+        F* last_cell, Step step, int units, int of_layer) {
     using A = Wide<F>;
     constexpr int WIDTH = WIDE ? VECTOR<F> : 1;
     const Place<F, WIDTH> place(units);
@@ -109,7 +110,7 @@ __global__ void __launch_bounds__(BLOCK) lstm_step(
 #pragma unroll
     for (int gate = 0; gate < 4; ++gate) {
         parts[gate] = place.read(projected, at, 4, gate);
-        const auto product = multiplied ? place.read(gates, at, 4, gate) : Units<F, WIDTH>{};
+        const auto product = of_layer ? place.read(gates, at, 4, gate) : Units<F, WIDTH>{};
 #pragma unroll
         for (int k = 0; k < WIDTH; ++k) {
             const A x = parts[gate].of[k] + product.of[k];
@@ -127,7 +128,7 @@ __global__ void __launch_bounds__(BLOCK) lstm_step(
     }
     place.hand_on(cell_starts, last_cell, step, c);
     place.hand_on(starts, last_hidden, step, h);
-    place.write(output, at, h);
+    if (of_layer) place.write(output, at, h);
 }
 
 // g_hidden: what comes through the products. g_cell: of the cell after the step, then before it.

@@ -59,6 +59,11 @@ def course(shape: tuple[int, ...], sizes: tuple[int, ...] | None, backwards: boo
     return Course(turns, ends[-1], counts[0])
 
 
+def alone(batch: int) -> Turn:
+    """A step that follows upon one and is the last."""
+    return Turn(slice(0, batch), batch, batch, structure([0, batch, 0, 0, 0], "i8"))
+
+
 def ready(*arrays: Array | None) -> list[Array] | None:
     """The arrays as kernels read them; None unless all are of one dtype that they know and have
     elements. A state of 16 bits, rounded at every step, is left to the composition.
@@ -148,9 +153,8 @@ def lstm_gates(gates: Array, cell: Array) -> Any:
     batch, units = cell.shape
     state = cupy.empty(gates.shape, gates.dtype)
     hidden, new_cell = cupy.empty(cell.shape, cell.dtype), cupy.empty(cell.shape, cell.dtype)
-    (turn,) = course((1, batch), None, False).turns
     given = gates, state, cell, cell, hidden, cell, hidden, hidden, new_cell
-    Launcher(units, arrays)("lstm_step", turn, given, 0)
+    Launcher(units, arrays)("lstm_step", alone(batch), given, 0)
     return hidden, new_cell, state
 
 
@@ -164,9 +168,8 @@ def lstm_gates_vjp(g: Sequence[Array | None], cell: Array, aux: Array) -> Any:
     batch, units = cell.shape
     g_gates, g_cell = cupy.empty(aux.shape, cell.dtype), cupy.empty(cell.shape, cell.dtype)
     given = Given([None, *g], cell)
-    (turn,) = course((1, batch), None, False).turns
     inputs = *given.arrays, aux, arrays[0], cell, g_cell, g_gates
-    Launcher(units, [*arrays, *given.arrays])("lstm_step_vjp", turn, inputs, given.bits)
+    Launcher(units, [*arrays, *given.arrays])("lstm_step_vjp", alone(batch), inputs, given.bits)
     return g_gates, g_cell
 
 
