@@ -182,7 +182,8 @@ __device__ __forceinline__ Kept<F> kept_of(
     return kept;
 }
 
-// Of a thread's queries the products of the output and its gradient.
+// Of a thread's queries the products of the output and its gradient. Threads that read them have
+// met in `multiply_heads` before.
 template <typename F>
 __device__ __forceinline__ void keep_slopes(
         const Rows<F>& gradients, const Rows<F>& outputs, int row, F* slopes) {
@@ -222,7 +223,6 @@ __global__ void __launch_bounds__(THREADS, 2) attention_query_vjp(
     const int first = (tiles - 1 - int(blockIdx.x % tiles)) * TILE<F>;
     const int row = first + tile_row<F>();
     keep_slopes(gradients, outputs, row, slopes + number * sizes.queries);
-    __syncthreads();
     Results<F, 2> results;
     results.fill_with_zeros();
     const int end = seen.keys_before(first + TILE<F>);
