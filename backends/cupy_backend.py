@@ -27,8 +27,9 @@ from tensorgrad.backends.cupy_tables import CupyTables
 from tensorgrad.backends.cupy_windows import CupyWindows
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError
-from tensorgrad.kernels.cuda import optimizers, random, softmax
+from tensorgrad.kernels.cuda import capture, optimizers, random, softmax
 
+DRAW = "random numbers (a replay would repeat them)"
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
 
@@ -50,6 +51,7 @@ class CupyBackend(
         cupy = usable_cupy()
         super().__init__(cupy)
         self.array_types = (cupy.ndarray,)
+        self.capture = capture
 
     # ---- data
 
@@ -61,12 +63,18 @@ class CupyBackend(
             )
         return self.default_device
 
+    def asarray(self, value: Any, dtype: Any, device: Device) -> Array:
+        capture.refuse("a copy from the host")
+        return super().asarray(value, dtype, device)
+
     def to_numpy(self, input: Array) -> Any:
+        capture.refuse("a wait of the host for it (item, cpu, a print or a test of a value)")
         found = self.xp.asnumpy(input)
         self.faults.look()
         return found
 
     def synchronize(self) -> None:
+        capture.refuse("a wait of the host for it (synchronize)")
         self.xp.cuda.Device().synchronize()
         self.faults.look()
 
@@ -258,10 +266,16 @@ class CupyBackend(
     def uniform(
         self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
     ) -> Array:
+        capture.refuse(DRAW)
         out = random.uniform(shape, dtype, key, offset)
         return super().uniform(shape, dtype, key, offset, device) if out is NotImplemented else out
 
+    def random_bits(self, key: int, offset: int, count: int, device: Device) -> Array:
+        capture.refuse(DRAW)
+        return super().random_bits(key, offset, count, device)
+
     def drop(self, input: Array, p: float, key: int, offset: int) -> Any:
+        capture.refuse(DRAW)
         return random.drop(input, p, key, offset)
 
 

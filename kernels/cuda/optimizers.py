@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.kernels.cuda.capture import on_device
 from tensorgrad.kernels.cuda.loader import kernel, served, structure
 
 Array = Any
@@ -44,8 +45,6 @@ def rule_of(text: str, arrays: int, numbers: int) -> str:
 
 def table_of(lists: Sequence[Sequence[Array]]) -> tuple[Array, int, int]:
     """The table of `lists.cuh`, its rows, and the chunks of all."""
-    import cupy
-
     rows = []
     chunks = 0
     for together in zip(*lists, strict=True):
@@ -53,7 +52,7 @@ def table_of(lists: Sequence[Sequence[Array]]) -> tuple[Array, int, int]:
         if size:
             rows.append((chunks, size, *[array.data.ptr for array in together]))
             chunks += -(-size // CHUNK)
-    return cupy.asarray(np.array(rows, np.int64)), len(rows), chunks
+    return on_device(np.array(rows, np.int64)), len(rows), chunks
 
 
 def step_elements(text: str, lists: list[list[Array]], numbers: list[float]) -> Any:

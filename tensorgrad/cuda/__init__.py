@@ -12,6 +12,7 @@ from typing import Any
 
 from tensorgrad import random
 from tensorgrad.backend import Device, backends, load_backend
+from tensorgrad.cuda.graphs import CUDAGraph, graph, is_current_stream_capturing
 from tensorgrad.cuda.memory import (
     empty_cache,
     max_memory_allocated,
@@ -25,6 +26,7 @@ from tensorgrad.cuda.streams import Event, Stream, current_stream, default_strea
 from tensorgrad.errors import BackendError, OutOfMemoryError
 
 __all__ = [
+    "CUDAGraph",
     "Event",
     "OutOfMemoryError",
     "Stream",
@@ -37,10 +39,12 @@ __all__ = [
     "get_device_capability",
     "get_device_name",
     "get_rng_state",
+    "graph",
     "init",
     "initial_seed",
     "is_available",
     "is_bf16_supported",
+    "is_current_stream_capturing",
     "is_initialized",
     "manual_seed",
     "manual_seed_all",

@@ -204,7 +204,12 @@ class Optimizer:
 
     def update(self, group: Group, params: list[Tensor]) -> None:
         """Step the parameters of a group, all of which have gradients."""
-        counts = self.count_steps(params) if self.counted else None
+        counts = None
+        if self.counted:
+            capture = getattr(modes.current().backends[params[0]._array.__class__], "capture", None)
+            if capture is not None:
+                capture.refuse(f"a step of {self._name}, whose numbers change each time")
+            counts = self.count_steps(params)
         states: list[Any] = []
         for name in self.states:
             if name == "step":

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.cuda_ladder.execution import RawModule
+from tests.cuda_ladder.execution import Function, RawModule
 from tests.cupy_stand_in.arrays import module, ndarray, ufunc
 from tests.cupy_stand_in.device import cuda
 from tests.cupy_stand_in.functions import (
@@ -27,6 +27,7 @@ from tests.cupy_stand_in.functions import (
     linalg,
     special_function,
 )
+from tests.cupy_stand_in.recorded import repeatable
 
 
 def _module(name: str, **members: Any) -> ModuleType:
@@ -49,8 +50,16 @@ vars(module).update(
     fft=fft,
     cuda=cuda,
     **{name: ufunc(name) for name in UFUNCS.split()},
-    **{function.__name__: function for function in FUNCTIONS},
+    **{function.__name__: repeatable(function) for function in FUNCTIONS},
 )
+for _kind, _names in (
+    (ndarray, ("copy", "astype", "min", "max", "set", "__getitem__", "__setitem__")),
+    (ufunc, ("__call__", "reduce", "at")),
+    (Function, ("__call__",)),
+    (cuda.cublas, ("gemmStridedBatchedEx",)),
+):
+    for _name in _names:
+        setattr(_kind, _name, repeatable(getattr(_kind, _name)))
 special = _module(
     "cupyx.scipy.special",
     erf=special_function("erf"),

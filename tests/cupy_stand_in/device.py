@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from tests.cuda_ladder.execution import CompileException
+from tests.cupy_stand_in import recorded
 from tests.cupy_stand_in.arrays import asked
 from tests.cupy_stand_in.cublas import CUBLAS, HANDLE
 
@@ -48,7 +50,9 @@ def _library_version() -> tuple[int, int]:
 
 
 class Stream:
-    """`cupy.cuda.Stream`: what is asked for is done at once."""
+    """`cupy.cuda.Stream`: what is asked for is done at once, also while a graph is captured, whose
+    replays do it again.
+    """
 
     null: Stream
     entered: ClassVar[list[Stream]] = []
@@ -59,6 +63,18 @@ class Stream:
 
     def synchronize(self) -> None:
         asked["wait"] += 1
+
+    def begin_capture(self, mode: Any = None) -> None:
+        if not self.ptr:
+            raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported")
+        recorded.into = []
+
+    def end_capture(self) -> Graph:
+        steps, recorded.into = recorded.into, None
+        return Graph(steps)
+
+    def is_capturing(self) -> bool:
+        return recorded.into is not None
 
     def wait_event(self, event: Event) -> None:
         assert event.stream is not None
@@ -72,6 +88,24 @@ class Stream:
 
 
 Stream.null = Stream(null=True)
+
+
+class Graph:
+    """`cupy.cuda.Graph`: each step is done again, its result where it was."""
+
+    def __init__(self, steps: Any) -> None:
+        self.steps = steps
+
+    def launch(self, stream: Stream | None = None) -> None:
+        for step in self.steps:
+            step()
+
+
+class MemoryPool:
+    """`cupy.cuda.MemoryPool`."""
+
+    def malloc(self, size: int) -> Any:
+        raise AssertionError("arrays are NumPy's")
 
 
 class Event:
@@ -125,6 +159,8 @@ cuda = SimpleNamespace(
     device=SimpleNamespace(get_cublas_handle=lambda: HANDLE),
     Stream=Stream,
     Event=Event,
+    MemoryPool=MemoryPool,
+    using_allocator=lambda allocator=None: contextlib.nullcontext(),
     alloc_pinned_memory=_pinned_memory,
     get_current_stream=lambda: (Stream.entered or [Stream.null])[-1],
     get_elapsed_time=_elapsed_time,

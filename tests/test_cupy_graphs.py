@@ -1,0 +1,116 @@
+"""Work of a GPU captured once and replayed, over a CuPy of host memory; and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import nn, optim
+from tensorgrad.nn import functional
+from tests.cuda_ladder import execution
+
+pytestmark = pytest.mark.skipif(execution.COMPILER is None, reason=execution.MISSING)
+
+
+def batches(count: int) -> list[tuple[Any, Any]]:
+    generator = np.random.default_rng(0)
+    return [
+        (generator.standard_normal((8, 6), "f4"), generator.integers(0, 3, 8)) for _ in range(count)
+    ]
+
+
+def model_and_optimizer() -> tuple[Any, Any]:
+    tg.manual_seed(3)
+    model = nn.Sequential(nn.Linear(6, 9), nn.GELU(), nn.Linear(9, 3))
+    return model, optim.SGD(model.parameters(), 0.1, momentum=0.9)
+
+
+def step(model: Any, optimizer: Any, x: Any, target: Any) -> Any:
+    optimizer.zero_grad()
+    loss = functional.cross_entropy(model(x), target)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def test_replays_train_as_the_program_does(cuda: Any) -> None:
+    data = [(tg.tensor(x), tg.tensor(target)) for x, target in batches(6)]
+    model, optimizer = model_and_optimizer()
+    want = [step(model, optimizer, x, target).item() for x, target in data]
+
+    model, optimizer = model_and_optimizer()
+    x, target = data[0][0].clone(), data[0][1].clone()
+    found = [step(model, optimizer, x, target).item()]
+    kept = [value.clone() for value in values(model, optimizer)]
+    graph = tg.cuda.CUDAGraph()
+    with tg.cuda.graph(graph):
+        assert tg.cuda.is_current_stream_capturing()
+        loss = step(model, optimizer, x, target)
+    assert not tg.cuda.is_current_stream_capturing()
+    with tg.no_grad():  # the stand-in has computed what a GPU has only written down
+        for value, before in zip(values(model, optimizer), kept, strict=True):
+            value.copy_(before)
+    for new_x, new_target in data[1:]:
+        x.copy_(new_x)
+        target.copy_(new_target)
+        graph.replay()
+        found.append(loss.item())
+    assert found == want
+    for value, other in zip(values(model, optimizer), kept, strict=True):
+        assert (value != other).any()
+
+
+def values(model: Any, optimizer: Any) -> list[Any]:
+    states = [optimizer.state[parameter]["momentum_buffer"] for parameter in model.parameters()]
+    return [*[parameter.detach() for parameter in model.parameters()], *states]
+
+
+def adam_step() -> None:
+    parameter = tg.ones(3, requires_grad=True)
+    parameter.grad = tg.ones(3)
+    optim.Adam([parameter]).step()
+
+
+REFUSED = {
+    "a wait of the host": lambda: tg.ones(3).sum().item(),
+    "a wait of the host for it .synchronize": tg.cuda.synchronize,
+    "random numbers": lambda: tg.rand(3),
+    "random numbers .a replay": lambda: functional.dropout(tg.ones(3), 0.5),
+    "a copy from the host": lambda: tg.tensor([1.0, 2.0]),
+    "a step of Adam, whose numbers change each time": adam_step,
+    "the capture of another graph": lambda: tg.cuda.CUDAGraph().capture_begin(),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_cannot_be_captured_is_refused(words: str, cuda: Any) -> None:
+    graph = tg.cuda.CUDAGraph()
+    with (
+        pytest.raises(RuntimeError, match=f"^graph: expected work of the GPU alone, got {words}"),
+        tg.cuda.graph(graph),
+    ):
+        REFUSED[words]()
+    assert tg.ones(2).sum().item() == 2  # the capture has ended
+    with pytest.raises(RuntimeError, match=r"^replay: expected a graph that was captured"):
+        graph.replay()
+
+
+def test_a_graph_is_captured_once_and_on_a_stream_of_its_own(cuda: Any) -> None:
+    graph = tg.cuda.CUDAGraph()
+    with pytest.raises(RuntimeError, match=r"^capture_begin: expected a stream of one's own"):
+        graph.capture_begin()
+    x = tg.ones(2)
+    with tg.cuda.graph(graph, stream=tg.cuda.Stream()):
+        y = x + 1
+    with pytest.raises(RuntimeError, match=r"^capture_begin: expected a new graph"):
+        tg.cuda.graph(graph).__enter__()
+    x.fill_(5)
+    graph.replay()
+    assert y.tolist() == [6, 6]
+    graph.reset()
+    other = tg.cuda.CUDAGraph()
+    with tg.cuda.graph(graph), pytest.raises(RuntimeError, match="capture_error_mode"):
+        other.capture_begin(capture_error_mode="none")
