@@ -122,6 +122,11 @@ CHANGES = {
 
 # Mutants that compute the same, and why.
 EQUIVALENT = {
+    "layer_norm.cu: one more, 1": "a turn past the rows has lines of no elements",
+    "layer_norm.cu: one more, 3": "no group has the number of the turn past the last",
+    "layer_norm.cu: one more, 6": "a turn past the channels has lines of no elements",
+    "layer_norm.cu: one more, 8": "a turn past the channels has lines of no elements",
+    "tables.cu: one more, 8": "at the count both choices are the count",
     "activation.cu: one fewer, 1": "what becomes of zero is zero",
     "random.cu: one fewer, 1": "the last four may be dropped one by one",
     "random.cu: one more, 4": "in the last part no place past the vector is before the end",

@@ -57,6 +57,13 @@ def rows_added(backend: Any, dtype: Any, small: bool) -> None:
                     index = backend.xp.asarray(names)
                     out = backend.embedding_add(place(g), index, padding, rows)
                     close(out.get(), want)
+    there = np.repeat([2, 0], [40, 3])
+    nowhere = np.repeat([-1, 4], [3, 35])  # of a table of 4 rows
+    g = sample((len(there) + len(nowhere), 3), dtype)
+    want = np.zeros((4, 3))
+    np.add.at(want, there, g[: len(there)])
+    index = backend.xp.asarray(np.concatenate([there, nowhere]))
+    close(backend.embedding_add(backend.xp.asarray(g), index, None, 4).get(), want)
     if small:
         return
     given = [sample((40, 4), dtype), sample((60, 4), dtype, 1)]
