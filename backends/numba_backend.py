@@ -311,9 +311,11 @@ class NumbaBackend(
         scale: float,
         causal: bool,
         needs: tuple[bool, ...],
-        aux: Any,
+        y: Array,
+        aux: Array,
     ) -> Any:
-        return self._attention.attention_vjp(g, query, key, value, mask, scale, causal, needs, aux)
+        how = mask, scale, causal, needs, y, aux
+        return self._attention.attention_vjp(g, query, key, value, *how)
 
     # ---- lists of arrays at once: see `tensorgrad.stepping`
 

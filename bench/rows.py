@@ -267,9 +267,9 @@ def attention_cases(rng: Any, dtype: Any) -> Iterator[Case]:
         size = "x".join(map(str, shape)) + (" causal" if causal else "")
         q, k, v, g = (normal(rng, dtype, *shape).swapaxes(1, 2) for _ in range(4))
         scale = float(shape[3] ** -0.5)
-        _, aux = numba_backend.attention(q, k, v, None, scale, causal, False)
+        y, aux = numba_backend.attention(q, k, v, None, scale, causal, False)
         needs = (True, True, True, False)
-        given = g, q, k, v, None, scale, causal, needs, aux
+        given = g, q, k, v, None, scale, causal, needs, y, aux
         yield (
             "attention",
             size,

@@ -145,6 +145,15 @@ def test_gradients_of_slices_of_one_projection_are_slices_of_its_gradient(cut):
         assert part.grad.equal(before), "the leaf's gradient is nobody else's memory"
 
 
+def test_writing_over_the_result_is_refused_in_backward():
+    arrays, _ = heads((2, 2, 2, 40, 40, 8, 8), np.float64)
+    q, k, v = (tg.from_numpy(array).requires_grad_() for array in arrays)
+    mixed = functional.scaled_dot_product_attention(q, k, v)
+    mixed.mul_(2)
+    with pytest.raises(tg.GraphError, match="attention: expected its saved 'result'"):
+        mixed.sum().backward()
+
+
 def test_ranks_other_than_four():
     for lead in (), (5,), (2, 3, 2):
         arrays = [normal(*lead, 7, 4, seed=n) for n in range(3)]

@@ -134,7 +134,7 @@ def attention(
     arrays = tiles.q, tiles.k, tiles.v, out
     given = *map(places, arrays), tiles.mask, tiles.sizes, tiles.scale, state
     tiles("attention", tiles.queries, tiles.heads, *given)
-    return out.reshape((*query.shape[:-1], out.shape[3])), (out, state)
+    return out.reshape((*query.shape[:-1], out.shape[3])), state
 
 
 def attention_vjp(
@@ -146,15 +146,16 @@ def attention_vjp(
     scale: float,
     causal: bool,
     needs: tuple[bool, ...],
-    aux: Any,
+    y: Array,
+    aux: Array,
 ) -> Any:
     """The gradients of query, key and value; of a mask by composition alone."""
     import cupy
 
     if needs[3] or not served([g, query]):
         return NotImplemented
-    out, state = aux
-    tiles, gradient = Tiles(query, key, value, mask, scale, causal), heads_of(g)
+    tiles = Tiles(query, key, value, mask, scale, causal)
+    out, gradient, state = heads_of(y), heads_of(g), aux
     found = like(tiles.q, tiles.q.shape[3]), like(tiles.k, tiles.k.shape[3])
     g_query, g_key, g_value = *found, like(tiles.v, tiles.v.shape[3])
     slopes = cupy.empty(len(state), state.dtype)

@@ -145,15 +145,14 @@ def attention(query, key, value, mask, scale, causal, grouped):
         memory, _steps(out), kind, mask_at, mask_strides, int(causal),
         np.array([scale], q.dtype), state, columns(q.dtype),
     )  # fmt: skip
-    return out.reshape(*query.shape[:-1], value_size), (memory, _steps(out), state)
+    return out.reshape(*query.shape[:-1], value_size), state
 
 
-def attention_vjp(g, query, key, value, mask, scale, causal, needs, aux):
+def attention_vjp(g, query, key, value, mask, scale, causal, needs, y, state):
     """The gradients of query, key and value; of a mask by composition alone."""
     if needs[3] or g.dtype is not query.dtype:
         return NotImplemented
-    out, out_strides, state = aux
-    q, k, v, g = _heads(query), _heads(key), _heads(value), _heads(g)
+    q, k, v, g, out = (_heads(x) for x in (query, key, value, g, y))
     batch, heads, queries, size = q.shape
     own, keys, value_size = v.shape[1:]
     kind, mask_at, mask_strides, _ = _mask(mask, q, keys)
@@ -169,7 +168,7 @@ def attention_vjp(g, query, key, value, mask, scale, causal, needs, aux):
         (parts, part_keys, q.size),
         g.ctypes.data, _steps(g), q.ctypes.data, _steps(q),
         k.ctypes.data, _steps(k), v.ctypes.data, _steps(v),
-        out, out_strides, kind, mask_at, mask_strides, int(causal),
+        out.ctypes.data, _steps(out), kind, mask_at, mask_strides, int(causal),
         np.array([scale], q.dtype), state,
         q_memory, _steps(g_q), k_memory, _steps(g_k), v_memory, _steps(g_v),
         columns(q.dtype),

@@ -261,7 +261,7 @@ def forward(
 @Tasks
 def backward(
     task, sizes, parts, g_at, g_strides, q_at, q_strides, k_at, k_strides, v_at, v_strides,
-    out, out_strides, kind, mask_at, mask_strides, causal, scale, state,
+    out_at, out_strides, kind, mask_at, mask_strides, causal, scale, state,
     g_q, g_q_strides, g_k, g_k_strides, g_v, g_v_strides, width,
 ):  # fmt: skip
     """Some keys of one head, and all queries that see them: g_k, g_v, and a share of g_q.
@@ -273,9 +273,9 @@ def backward(
     begin, end = part * parts[1], min(keys, (part + 1) * parts[1])
     own = heads // group
     b, own_h = head // own, head % own
-    g, q = _numbers(g_at, out), _numbers(q_at, out)
-    k, v = _numbers(k_at, out), _numbers(v_at, out)
-    hiding, added = carray(pointer(mask_at, np.int8), 1 << 40), _numbers(mask_at, out)
+    g, out, q = _numbers(g_at, state), _numbers(out_at, state), _numbers(q_at, state)
+    k, v = _numbers(k_at, state), _numbers(v_at, state)
+    hiding, added = carray(pointer(mask_at, np.int8), 1 << 40), _numbers(mask_at, state)
     g_row, q_row, k_row, v_row = g_strides[2], q_strides[2], k_strides[2], v_strides[2]
     out_row, g_q_row = out_strides[2], g_q_strides[2]
     g_k_row, g_v_row = g_k_strides[2], g_v_strides[2]
@@ -284,17 +284,17 @@ def backward(
     g_k_start = b * g_k_strides[0] + own_h * g_k_strides[1]
     g_v_start = b * g_v_strides[0] + own_h * g_v_strides[1]
 
-    number, zero = out.dtype.type, np.zeros(width, out.dtype)
-    weights, slopes = np.empty(STEPS * KEYS, out.dtype), np.empty(STEPS * KEYS, out.dtype)
+    number, zero = state.dtype.type, np.zeros(width, state.dtype)
+    weights, slopes = np.empty(STEPS * KEYS, state.dtype), np.empty(STEPS * KEYS, state.dtype)
     places, down = _places(STEPS, KEYS), _places(KEYS, 1)
     q_places, g_places = _places(STEPS, q_row), _places(STEPS, g_row)
     g_q_places = _places(STEPS, g_q_row)
     g_k_places, g_v_places = _places(KEYS, g_k_row), _places(KEYS, g_v_row)
-    across_room = _panels(size, KEYS, width, out)
-    values_room = _panels(value_size, KEYS, width, out)
-    keys_room = _panels(KEYS, size, width, out)
-    q_room, g_room = _panels(STEPS, size, width, out), _panels(STEPS, value_size, width, out)
-    totals = np.empty(group * queries, out.dtype)
+    across_room = _panels(size, KEYS, width, state)
+    values_room = _panels(value_size, KEYS, width, state)
+    keys_room = _panels(KEYS, size, width, state)
+    q_room, g_room = _panels(STEPS, size, width, state), _panels(STEPS, value_size, width, state)
+    totals = np.empty(group * queries, state.dtype)
     for shared in range(group):
         h = own_h * group + shared
         g_start = b * g_strides[0] + h * g_strides[1]
