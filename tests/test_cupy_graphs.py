@@ -114,3 +114,33 @@ def test_a_graph_is_captured_once_and_on_a_stream_of_its_own(cuda: Any) -> None:
     other = tg.cuda.CUDAGraph()
     with tg.cuda.graph(graph), pytest.raises(RuntimeError, match="capture_error_mode"):
         other.capture_begin(capture_error_mode="none")
+
+
+def test_a_graphed_module_learns_as_the_module_does(cuda: Any) -> None:
+    found = []
+    for graphed in (False, True):
+        model, optimizer = model_and_optimizer()
+        if graphed:
+            sample = (tg.zeros(8, 6),)
+            assert tg.cuda.make_graphed_callables(model, sample) is model
+        data = [(tg.tensor(x), tg.tensor(target)) for x, target in batches(4)]
+        losses = [step(model, optimizer, x, target).item() for x, target in data]
+        model.eval()
+        found.append((losses, model(data[0][0][:3]).shape))
+    assert found[0] == found[1]
+
+
+def test_a_graphed_function_of_several_results(cuda: Any) -> None:
+    def function(x: Any, y: Any) -> Any:
+        return x * y, (x + 1).sum()
+
+    samples = tg.zeros(3, requires_grad=True), tg.zeros(3, requires_grad=True)
+    (graphed,) = tg.cuda.make_graphed_callables((function,), (samples,))
+    x, y = (tg.tensor([1.0, 2.0, k], requires_grad=True) for k in (3.0, 4.0))
+    for _ in range(2):  # gradients add up
+        product, total = graphed(x, y)
+        (product.sum() + 2 * total).backward()
+    assert (product.tolist(), total.item()) == ([1, 4, 12], 9)
+    assert (x.grad.tolist(), y.grad.tolist()) == ([6, 8, 12], [2, 4, 6])
+    with pytest.raises(TypeError, match=r"^make_graphed_callables: expected tensors"):
+        tg.cuda.make_graphed_callables(function, (1.0, x))

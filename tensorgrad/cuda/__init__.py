@@ -200,4 +200,6 @@ def set_rng_state(new_state: Any, device: Any = "cuda") -> None:
 def __getattr__(name: str) -> Any:
     if name == "amp":  # few programs name it; importing it takes time
         return importlib.import_module("tensorgrad.cuda.amp")
+    if name == "make_graphed_callables":
+        return importlib.import_module("tensorgrad.cuda.graphed").make_graphed_callables
     raise AttributeError(f"module 'tensorgrad.cuda' has no attribute {name!r}")

@@ -38,5 +38,5 @@ def written(result: Any, anew: Any) -> None:
     if isinstance(result, tuple):
         for part, other in zip(result, anew, strict=True):
             written(part, other)
-    elif hasattr(result, "_host") and anew is not result:
-        result._host[...] = anew._host
+    elif hasattr(result, "_host") and anew is not result and result.base is None:
+        result._host[...] = anew._host  # a view shows it already
