@@ -143,6 +143,7 @@ EQUIVALENT = {
     "norms.cu: one more, 3": "at VECTOR both choices are VECTOR",
     "recurrent.cu: one fewer, 1": "what becomes of zero is zero",
     "convolution.cu: one more, 11": "what is past the end is not stored",
+    "direct.cu: of each part, 1": "each part has the same sum for the bias",
     "direct.cu: one more, 9": "at the last sample both choices are the end",
     "winograd.cu: one fewer, 1": "what becomes of zero is zero",
     "tiles.cuh: one fewer, 1": "the last part may be read number by number",

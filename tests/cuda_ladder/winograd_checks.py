@@ -22,7 +22,7 @@ CASES = [
     ((1, 2, 60, 71), 1, (1, 1)),  # several blocks
 ]
 HOW = (1, 1), (1, 1), (1, 1), 1
-SMALL = [((1, 1, 4, 5), 1, (1, 1))]
+SMALL = [((1, 2, 4, 5), 1, (1, 1))]
 
 
 @contextmanager
@@ -80,9 +80,9 @@ def convolution_by_transforms(backend: Any, dtype: Any, small: bool) -> None:
 @check("winograd.cu", FULL)
 def what_is_not_finite_reaches_its_own_windows_only(backend: Any, dtype: Any, small: bool) -> None:
     if small:  # of two tiles, of which one is summed window by window
-        x = np.full((1, 1, 8, 4), np.inf, dtype)
+        x = np.full((1, 2, 8, 4), np.inf, dtype)
         with settings(1, 2**27):
-            ones = np.ones((1, 1, 3, 3), dtype)
+            ones = np.ones((1, 2, 3, 3), dtype)
             y = backend.convolution(*map(backend.xp.asarray, (x, ones)), None, *HOW)
         assert (y.get() == np.inf).all()
         return
