@@ -58,7 +58,7 @@ def rows_added(backend: Any, dtype: Any, small: bool) -> None:
                     out = backend.embedding_add(place(g), index, padding, rows)
                     close(out.get(), want)
     there = np.repeat([2, 0], [40, 3])
-    nowhere = np.repeat([-1, 4], [3, 35])  # of a table of 4 rows
+    nowhere = np.repeat([-2, 4], [3, 35])  # of a table of 4 rows
     g = sample((len(there) + len(nowhere), 3), dtype)
     want = np.zeros((4, 3))
     np.add.at(want, there, g[: len(there)])
