@@ -150,6 +150,7 @@ EQUIVALENT = {
     "tiles.cuh: one fewer, 2": "the last part may be written number by number",
     "tiles.cuh: one more, 9": "past the end there are zeros, which add nothing",
     "tiles.cuh: the first chunk, 1": "past the end there are zeros, which add nothing",
+    "windows.cuh: one fewer, 1": "of nothing before, the first window over a place is the first",
     "windows.cuh: one more, 2": "at the end both choices are the end",
     "steps.cu: one more, 5": "of no array past the last is it said that it is written",
     "steps.cu: one more, 7": "at CHUNK both choices are CHUNK",
