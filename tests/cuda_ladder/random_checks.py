@@ -33,8 +33,8 @@ def dropout(backend: Any, dtype: Any, small: bool) -> None:
         x = sample(size, dtype)
         x[:2] = (np.nan, -np.inf)[:size]
         for key, offset in STREAMS[-1:] if small else STREAMS:
-            first = reference.uniform((1,), FULL[0], key, offset, reference.default_device)
-            for p in (0.3,) if small else (0.0, 0.3, 0.5, float(first[0])):  # which is not below
+            drawn = reference.uniform((3,), FULL[0], key, offset, reference.default_device)
+            for p in (0.3,) if small else (0.0, 0.3, 0.5, float(drawn[2])):  # which is not below
                 kept = reference.kept_by_chance(x, p, key, offset)
                 with np.errstate(invalid="ignore"):
                     wide = np.promote_types(dtype, "f4")
