@@ -62,7 +62,24 @@ complex128 = cdouble = np.dtype("complex128")
 BOOL, INTEGRAL, FLOATING, COMPLEX = range(4)
 _CATEGORY_OF_KIND = {"b": BOOL, "i": INTEGRAL, "u": INTEGRAL, "f": FLOATING, "c": COMPLEX}
 
+_SHARED = {
+    kind: kind
+    for kind in (
+        bool_, uint8, int8, int16, int32, int64,
+        float16, bfloat16, float32, float64, complex64, complex128,
+    )
+}  # fmt: skip
+
 _default = float32
+
+
+def with_shared(array: Any) -> Any:
+    """The array, under the one object of its dtype that kernels compare with: NumPy gives what it
+    unpickles another one, which is equal only.
+    """
+    kind = array.dtype
+    shared = _SHARED.get(kind, kind)
+    return array if shared is kind else array.view(shared)
 
 
 def as_dtype(op: str, dtype: Any) -> DType:
@@ -77,7 +94,7 @@ def as_dtype(op: str, dtype: Any) -> DType:
         raise TypeError(f"{op}: expected a dtype, got {dtype!r}") from error
     if found.kind not in _CATEGORY_OF_KIND and found != bfloat16:
         raise TypeError(f"{op}: expected a dtype of numbers, got {dtype!r}")
-    return found
+    return _SHARED.get(found, found)
 
 
 def category(dtype: DType) -> int:

@@ -6,6 +6,7 @@ are the cases that the table does not make: odd layouts and sizes, nan and infin
 """
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import numba
 import numpy as np
 import pytest
 
+import tensorgrad as tg
 from bench import kernels as compose
 from bench import recurrent as compose_layers
 from tensorgrad.backend import CPU
@@ -359,3 +361,16 @@ assert "numba" not in sys.modules
     process = run(code)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
+
+
+@pytest.mark.parametrize("make", [tg.tensor, tg.as_tensor, tg.from_numpy])
+def test_what_was_unpickled_meets_the_same_kernels(make):
+    """NumPy's unpickled arrays have a dtype object of their own, which `is` nobody else's."""
+    array = pickle.loads(pickle.dumps(np.arange(6, dtype=np.float32).reshape(2, 3)))
+    assert array.dtype is not tg.float32
+    tensor = make(array)
+    assert tensor.dtype is tg.float32
+    assert make is tg.tensor or np.shares_memory(tensor.numpy(), array)
+    copied = pickle.loads(pickle.dumps(tensor))
+    assert copied.dtype is tg.float32
+    assert tg.zeros(2, dtype=pickle.loads(pickle.dumps(tg.float32))).dtype is tg.float32

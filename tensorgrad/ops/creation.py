@@ -165,7 +165,8 @@ def _data(op: str, data: Any, dtype: DType | None, device: Where) -> Any:
         elif dtype is None and array.dtype.kind == "c":
             dtype = dtypes.scalar_dtype(1j)
         data = array
-    return backend.asarray(data, None if dtype is None else dtypes.as_dtype(op, dtype), place)
+    dtype = None if dtype is None else dtypes.as_dtype(op, dtype)
+    return dtypes.with_shared(backend.asarray(data, dtype, place))
 
 
 def _nested(data: Any) -> Any:
@@ -200,7 +201,8 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Where = None) -> Te
         return known.to(device=device, dtype=dtype)  # type: ignore[no-any-return]
     same = isinstance(data, np.ndarray) and dtype in (None, data.dtype)
     if same and data.dtype.kind in "biufcV" and backend_for(device)[1].type == "cpu":
-        return wrap(np.asarray(data))  # a memory map, say, as a plain array over its memory
+        # A memory map, say, as a plain array over its memory.
+        return wrap(dtypes.with_shared(np.asarray(data)))
     return wrap(_data("as_tensor", data, dtype, device))
 
 
@@ -234,7 +236,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise TypeError(f"from_numpy: expected a numpy.ndarray, got {type(ndarray).__name__}")
     if ndarray.dtype.kind not in "biufcV":
         raise TypeError(f"from_numpy: expected numbers, got {ndarray.dtype}")
-    return wrap(np.asarray(ndarray))
+    return wrap(dtypes.with_shared(np.asarray(ndarray)))
 
 
 # ---- filled
