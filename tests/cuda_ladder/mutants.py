@@ -122,6 +122,7 @@ CHANGES = {
 
 # Mutants that compute the same, and why.
 EQUIVALENT = {
+    "batch_norm.cu: not centred, 1": "sums of x (x - mean) are those of squares, but for rounding",
     "layer_norm.cu: one more, 1": "a turn past the rows has lines of no elements",
     "layer_norm.cu: one more, 3": "no group has the number of the turn past the last",
     "layer_norm.cu: one more, 6": "a turn past the channels has lines of no elements",
