@@ -1,5 +1,7 @@
 """Functions in the kernels: elementary ones, special ones, and random numbers."""
 
+import re
+
 import numba
 import numpy as np
 import pytest
@@ -97,6 +99,15 @@ def test_error_in_units_in_the_last_place(name, exact, low, high, bound, dtype):
     assert error.max() <= bound
     if name == "tanh":
         np.testing.assert_array_equal(np.signbit(apply(name, np.array([0.0, -0.0], dtype))), [0, 1])
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "tanh", "sigmoid", "expm1", "log1p", "erf"])
+def test_loops_over_a_function_are_of_vectors(name, dtype):
+    apply(name, np.ones(3, dtype))
+    kind = "float" if dtype == np.float32 else "double"
+    code = "\n".join(LOOPS[name].inspect_llvm().values())
+    for operation in "load", "fmul", "store":
+        assert re.search(rf"\b{operation} .*<(2|4|8|16) x {kind}>", code), operation
 
 
 def test_error_function_and_normal_distribution(dtype):
