@@ -4,7 +4,8 @@
 `KeyedVectors` holds them under the words' names, `Alignment` brings two languages together,
 `LineSentences` reads texts larger than memory, `read_trees` sentences with labelled phrases, and
 `LengthSampler` makes batches of sentences. `KneserNey` is a language model of counts, and
-`sample_token` draws what any such model says next. Knows strings, NumPy and SciPy's sparse
+`sample_token` draws what any such model says next; `beam_search` finds what it finds likely, and
+`ctc_beam_search` what a reader of images or sounds does. Knows strings, NumPy and SciPy's sparse
 matrices; models of text are made of `nn`.
 """
 
@@ -12,7 +13,7 @@ from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
 from tensorgrad.text.alignment import Alignment, procrustes, translation_pairs
 from tensorgrad.text.batches import LengthSampler
 from tensorgrad.text.counts import cooccurrences, pca, ppmi, truncated_svd
-from tensorgrad.text.decoding import beam_search
+from tensorgrad.text.decoding import beam_search, ctc_beam_search, ctc_best_path
 from tensorgrad.text.evaluation import analogies, word_pairs
 from tensorgrad.text.fasttext import FastText
 from tensorgrad.text.glove import GloVe
@@ -45,6 +46,8 @@ __all__ = [
     "analogies",
     "beam_search",
     "cooccurrences",
+    "ctc_beam_search",
+    "ctc_best_path",
     "pairs",
     "parse_tree",
     "pca",

@@ -1,11 +1,15 @@
-"""Sequences that a model finds likely, a token at a time: greedy and beam search. Knows a step's
-log probabilities, not the model.
+"""Sequences that a model finds likely: beam search a token at a time; of connectionist temporal
+classification (CTC) the best path, and beam search over prefixes. Knows log probabilities, not the
+model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tensorgrad.errors import ShapeError
 from tensorgrad.modes import no_grad
@@ -95,3 +99,78 @@ def beam_search(
                 finish(tokens, score, longest)
     finished.sort(key=lambda one: -one[0])
     return [(tokens, score) for _, tokens, score in finished[:beams]]
+
+
+def _steps(name: str, log_probs: Tensor, shape: str, blank: int) -> np.ndarray[Any, Any]:
+    """The array of what CTC decodes: steps, classes, and what `shape` has between them."""
+    if log_probs.ndim != shape.count(",") + 1 or not 0 <= blank < log_probs.shape[-1]:
+        raise ShapeError(
+            f"{name}: expected log probabilities {shape} and a blank in [0, C), got "
+            f"{list(log_probs.shape)} and {blank}"
+        )
+    return log_probs.detach().cpu().numpy()
+
+
+def ctc_best_path(
+    log_probs: Tensor, input_lengths: Tensor | Sequence[int] | None = None, blank: int = 0
+) -> list[list[int]]:
+    """What each sample's likeliest class at each step spells: equal neighbours merged, then blanks
+    left out. A letter is doubled only where a blank parts the two.
+
+    log_probs: (T, N, C), or any scores that rise with them. input_lengths: steps of each sample, T
+    unless given. Its spelling need not be the likeliest one, whose probability is a sum over paths;
+    see `ctc_beam_search`. Graves et al. 2006, https://www.cs.toronto.edu/~graves/icml_2006.pdf
+
+    Raises:
+        ShapeError: log_probs have no such shape, or there are not N lengths of 0 to T.
+    """
+    path = _steps("ctc_best_path", log_probs, "(T, N, C)", blank).argmax(-1)
+    steps, count = path.shape
+    lengths = np.full(count, steps) if input_lengths is None else np.asarray(input_lengths)
+    if lengths.shape != (count,) or (lengths < 0).any() or (lengths > steps).any():
+        raise ShapeError(
+            f"ctc_best_path: expected {count} lengths from 0 to {steps}, got {lengths.tolist()}"
+        )
+    kept = (path != blank) & (np.arange(steps)[:, None] < lengths)
+    kept[1:] &= path[1:] != path[:-1]
+    return [path[kept[:, sample], sample].tolist() for sample in range(count)]
+
+
+def ctc_beam_search(
+    log_probs: Tensor, beams: int = 10, blank: int = 0
+) -> list[tuple[list[int], float]]:
+    """The likeliest spellings of one sample, the best first: their classes, and the logarithms of
+    their probabilities, each the sum over all paths that spell it and never left the beam.
+
+    log_probs: (T, C). After each step the `beams` likeliest beginnings are kept; with as many as
+    there can be, the sums are exact. Graves and Jaitly 2014,
+    https://proceedings.mlr.press/v32/graves14.html
+
+    Raises:
+        ShapeError: log_probs have no such shape.
+        ValueError: fewer than one beam.
+    """
+    array = _steps("ctc_beam_search", log_probs, "(T, C)", blank).astype(np.float64)
+    if beams < 1:
+        raise ValueError(f"ctc_beam_search: expected beams of at least 1, got {beams}")
+    never = -float("inf")
+    # Of each beginning: log P of the paths that end in a blank, and of those that end in its last
+    # class, after which the same class says nothing new.
+    alive: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, never)}
+    for row in array.tolist():
+        after: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [never, never])
+        for prefix, (paused, spoken) in alive.items():
+            either = float(np.logaddexp(paused, spoken))
+            for token, score in enumerate(row):
+                if token == blank:
+                    ways = [(prefix, 0, either)]
+                elif prefix and token == prefix[-1]:
+                    ways = [(prefix, 1, spoken), ((*prefix, token), 1, paused)]
+                else:
+                    ways = [((*prefix, token), 1, either)]
+                for beginning, way, before in ways:
+                    scores = after[beginning]
+                    scores[way] = float(np.logaddexp(scores[way], before + score))
+        ranked = sorted(after.items(), key=lambda one: -float(np.logaddexp(one[1][0], one[1][1])))
+        alive = {prefix: (paused, spoken) for prefix, (paused, spoken) in ranked[:beams]}
+    return [(list(prefix), float(np.logaddexp(*scores))) for prefix, scores in alive.items()]
