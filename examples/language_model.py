@@ -20,7 +20,6 @@ is to be closed: a window is at a loss where it does not reach the one that was 
 from __future__ import annotations
 
 import argparse
-import copy
 import math
 import random
 import time
@@ -101,9 +100,7 @@ def trained(
 ) -> tuple[Any, list[dict[str, float]]]:
     """The model of that name after its best epoch, and its losses. The texts are tokens."""
     print(f"---- {name}")
-    options = copy.copy(options)
-    if options.checkpoint is not None:
-        options.checkpoint = options.checkpoint.with_stem(f"{options.checkpoint.stem}-{name}")
+    options = program.of_part(options, name)
     tg.manual_seed(options.seed)
     if name == "ngram":
         counts = KneserNey([learnt], options.order, options.min_freq)

