@@ -131,6 +131,7 @@ __all__ = [
     "adaptive_max_pool1d",
     "alpha_dropout",
     "amp",
+    "audio",
     "autocast",
     "autograd",
     "avg_pool1d",
@@ -316,6 +317,7 @@ _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"tensorgrad\
 if _typing.TYPE_CHECKING:
     from tensorgrad import (
         amp,
+        audio,
         autograd,
         compiler,
         data,

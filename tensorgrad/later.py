@@ -43,9 +43,9 @@ NAMES = {
     for name in names.split()
 }
 PACKAGES = (
-    "accelerator", "amp", "autograd", "backends", "compiler", "data", "datasets", "distributed",
-    "distributions", "fft", "func", "hub", "linalg", "multiprocessing", "nn", "optim", "signal",
-    "special", "testing", "text", "types", "utils",
+    "accelerator", "amp", "audio", "autograd", "backends", "compiler", "data", "datasets",
+    "distributed", "distributions", "fft", "func", "hub", "linalg", "multiprocessing", "nn",
+    "optim", "signal", "special", "testing", "text", "types", "utils",
 )  # fmt: skip
 
 _SPARSE = (

@@ -135,9 +135,9 @@ LAYERS = [
     "autograd", "printing", "inplace_ops", "operators", "public", "tensor_ops", "tensor_fields",
     "shared", "tensor_memory", "tensor_graph", "_tensor", "typed", "settings", "amp", "cuda",
     "accelerator", "hub",
-    ("compiler", "data", "distributed", "fft", "func", "linalg", "multiprocessing", "signal",
-    "special", "testing", "types"), "distributions", "utils", "nn", "optim", "io", "datasets",
-    "text",     "later", "__init__", "warmup",
+    ("audio", "compiler", "data", "distributed", "fft", "func", "linalg", "multiprocessing",
+    "signal", "special", "testing", "types"), "distributions", "utils", "nn", "optim", "io",
+    "datasets", "text", "later", "__init__", "warmup",
 ]  # fmt: skip
 OPS_LAYERS = [
     "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",
