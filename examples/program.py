@@ -100,6 +100,12 @@ def digit_images(options: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
     return images, labels, held_out, wanted
 
 
+def accuracy(model: Any, images: Any, labels: Any) -> float:
+    """The share of the images to whose label the model gives the highest score."""
+    with tg.no_grad():
+        return float((model(images).argmax(1) == labels).float().mean().item())
+
+
 def of_part(options: argparse.Namespace, name: str) -> argparse.Namespace:
     """The options for one of several trainings, which keeps a checkpoint of its own."""
     options = copy.copy(options)
@@ -173,6 +179,8 @@ def fit(
     schedule: Any = None,
     after_epoch: Callable[[int], dict[str, float]] = lambda epoch: {},
     best: Callable[[dict[str, float]], float] | None = None,
+    patience: int | None = None,
+    title: str | None = None,
     **kept: Any,
 ) -> list[dict[str, float]]:
     """Train for `--epochs`; of each epoch the mean loss, and what `after_epoch` says.
@@ -181,7 +189,9 @@ def fit(
     bar counts and losses are weighed. clip: the largest norm of the gradient. schedule: stepped
     after each epoch. after_epoch is called in evaluation mode and without recording. best: how
     good an epoch with these figures was; the model then ends with the weights of the best one.
-    kept: what else the training changes, such as a second optimizer; it has a `state_dict`.
+    patience: stop when so many epochs in a row were no better than the best. title: one bar of
+    this name over all epochs, in place of a bar and a line of each. kept: what else the training
+    changes, such as a second optimizer; it has a `state_dict`.
 
     With `--checkpoint` all is kept after each epoch, and a program that was broken off goes on
     behind the last one that was whole: the result is the same as if it had not been.
@@ -197,10 +207,16 @@ def fit(
         tg.set_rng_state(state["random"])
         history, chosen = state["history"], state["chosen"]
         print(f"resumed behind epoch {len(history)}")
+    whole = tqdm(total=options.epochs, desc=title, unit="epoch", disable=title is None)
+    whole.update(len(history))
     for epoch in range(len(history), options.epochs):
+        scores = [] if best is None else [best(figures) for figures in reversed(history)]
+        if patience is not None and scores and scores.index(max(scores)) >= patience:
+            break
         model.train()
         total, count, start = 0.0, 0, time.perf_counter()
-        with tqdm(loader, desc=f"epoch {epoch + 1}/{options.epochs}", unit="batch") as bar:
+        name = f"epoch {epoch + 1}/{options.epochs}"
+        with tqdm(loader, desc=name, unit="batch", disable=title is not None) as bar:
             for batch in bar:
                 optimizer.zero_grad()
                 loss = loss_of(batch)
@@ -217,7 +233,11 @@ def fit(
         model.eval()
         with tg.no_grad():
             figures = {"loss": total / max(1, count), **after_epoch(epoch)}
-        print(f"epoch {epoch + 1}: " + ", ".join(f"{k} {v:.4f}" for k, v in figures.items()))
+        said = ", ".join(f"{k} {v:.4f}" for k, v in figures.items())
+        if title is None:
+            print(f"epoch {epoch + 1}: {said}")
+        whole.set_postfix_str(said, refresh=False)
+        whole.update()
         history.append(figures)
         if best is not None and best(figures) >= max(map(best, history)):
             chosen = {name: value.clone() for name, value in model.state_dict().items()}
@@ -225,6 +245,7 @@ def fit(
             state = {name: part.state_dict() for name, part in parts.items()}
             state |= {"random": tg.get_rng_state(), "history": history, "chosen": chosen}
             tg.save(state, options.checkpoint)
+    whole.close()
     if chosen:
         model.load_state_dict(chosen)
     model.eval()
