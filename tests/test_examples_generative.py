@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tests.example_runs import run
 
 
 def write_mnist(folder, count):
@@ -44,3 +45,48 @@ def test_images_are_laid_side_by_side():
     expected = [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 0, 0], [10, 11, 0, 0]]
     assert program.tiled(images, 2).tolist() == expected
     assert program.tiled(tg.ones(2, 3, 4, 5), 2).shape == (4, 10, 3)
+
+
+def test_attacks_on_a_linear_net_are_the_worst_there_are():
+    """Within epsilon the margin w x of a linear net falls by epsilon |w|_1 at most."""
+    adversarial = importlib.import_module("adversarial")
+    model = tg.nn.Sequential(tg.nn.Flatten(), tg.nn.Linear(16, 2))
+    images, labels = 0.3 + 0.4 * tg.rand(5, 1, 4, 4), tg.tensor([0, 1, 0, 1, 1])
+
+    def margins(images):
+        scores = model(images).detach()
+        mine = scores.gather(1, labels[:, None])
+        return (mine - scores.gather(1, 1 - labels[:, None])).flatten()
+
+    worst = margins(images) - 0.25 * (model[1].weight[0] - model[1].weight[1]).abs().sum().detach()
+    for attacked in (
+        adversarial.fgsm(model, images, labels, 0.25),
+        adversarial.pgd(model, images, labels, 0.25, 10),
+    ):
+        assert not attacked.requires_grad
+        tg.testing.assert_close(margins(attacked), worst, atol=1e-5, rtol=1e-5)
+    far = adversarial.pgd(model, images, labels, 0.9, 10)
+    assert far.min() == 0
+    assert far.max() == 1
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_net_that_learns_from_attacks_withstands_them(backend, tmp_path, capsys):
+    shares = run("adversarial", "--quick", folder=tmp_path)
+    assert min(found["clean"] for found in shares.values()) > 0.8
+    assert shares["plain"]["noise"] > 0.8  # the size of the change alone does little
+    assert shares["plain"]["PGD"] < 0.3
+    assert shares["robust"]["PGD"] > shares["plain"]["PGD"] + 0.3
+    assert "net  clean  noise   FGSM    PGD\n plain" in capsys.readouterr().out
+
+
+def test_attacks_that_were_broken_off_go_on(tmp_path):
+    write_mnist(tmp_path, 200)
+    options = ["--data", str(tmp_path), "--steps", "1", "--epochs"]
+    kept = ["--checkpoint", str(tmp_path / "kept.st")]
+    run("adversarial", *options, "1", *kept, folder=tmp_path)
+    resumed = run("adversarial", *options, "2", *kept, folder=tmp_path)
+    assert resumed == run("adversarial", *options, "2", folder=tmp_path)
+    assert {path.name for path in tmp_path.glob("*.st")} == {"kept-plain.st", "kept-robust.st"}
+    with pytest.raises(SystemExit, match=r"expected an epsilon in \(0, 1\) .* got 1.5 and 7"):
+        run("adversarial", "--epsilon", "1.5", folder=tmp_path)
