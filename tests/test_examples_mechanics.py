@@ -59,6 +59,48 @@ def test_the_net_by_hand_reads_mnist_files(tmp_path):
         run("neuron", *options, "--hidden", "0", folder=tmp_path)
 
 
+def test_vanishing(backend, tmp_path, capsys):
+    found = run("vanishing", "--quick", folder=tmp_path)
+    ratio = {name: by_depth[16] for name, by_depth in found["ratio"].items()}
+    share = {name: by_depth[16] for name, by_depth in found["accuracy"].items()}
+    # Fifteen layers, each with slopes of at most 1/4.
+    assert ratio["sigmoid"] < 0.25**15
+    assert ratio["ReLU, twice He's weights"] > 1e3
+    for name in ("ReLU, He's weights", "sigmoid, residual", "sigmoid, batch norm"):
+        assert 0.1 < ratio[name] < 10
+    assert share["sigmoid"] < 0.2
+    assert min(share["sigmoid, batch norm"], share["ReLU, layer norm, residual"]) > 0.7
+    # The state of 60 steps ago.
+    assert found["lags"]["RNN"][60] < 1e-15
+    assert found["lags"]["LSTM: c"][60] < 1e-9
+    assert found["lags"]["LSTM, open gates: c"][60] > 0.1
+    assert {len(norms) for norms in found["lags"].values()} == {61}
+    assert "|dC/da| of the first layer" in capsys.readouterr().out
+
+
+def test_slopes_of_the_state_are_those_of_the_loss(tmp_path):
+    """A step of time whose weights are 1/2 halves the slope."""
+    vanishing = importlib.import_module("vanishing")
+
+    def halve(cell, steps):
+        tg.nn.init.eye_(cell.weight_hh).mul_(0.5)
+        tg.nn.init.constant_(cell.bias_ih, 9.0)  # ReLU lets all through
+
+    vanishing.CELLS["half"] = (vanishing.CELLS["RNN of ReLU, identity"][0], halve)
+    try:
+        (norms,) = vanishing.lag_norms("half", 5).values()
+    finally:
+        del vanishing.CELLS["half"]
+    assert norms == pytest.approx([1, 1 / 2, 1 / 4, 1 / 8, 1 / 16])
+    ours, library = vanishing.LSTMCell(3, 4), tg.nn.LSTMCell(3, 4)
+    ours.load_state_dict(library.state_dict())
+    x, state = tg.randn(2, 3), (tg.randn(2, 4), tg.randn(2, 4))
+    tg.testing.assert_close(ours(x), library(x))
+    tg.testing.assert_close(ours(x, state), library(x, state))
+    with pytest.raises(SystemExit, match="--depths: expected at least 1, got 0"):
+        run("vanishing", "--depths", "2", "0", folder=tmp_path)
+
+
 def test_a_program_stops_where_it_gets_no_better(tmp_path):
     program = importlib.import_module("program")
     accuracies = [0.5, 0.9, 0.1, 0.9, 0.8, 0.7, 1.0]
