@@ -177,6 +177,7 @@ def fit(
     unit: str,
     clip: float | None = None,
     schedule: Any = None,
+    each_step: bool = False,
     after_epoch: Callable[[int], dict[str, float]] = lambda epoch: {},
     best: Callable[[dict[str, float]], float] | None = None,
     patience: int | None = None,
@@ -187,8 +188,9 @@ def fit(
 
     loss_of: the loss of a batch of the loader; size_of: how many units a batch has, by which the
     bar counts and losses are weighed. clip: the largest norm of the gradient. schedule: stepped
-    after each epoch. after_epoch is called in evaluation mode and without recording. best: how
-    good an epoch with these figures was; the model then ends with the weights of the best one.
+    after each epoch, or with each_step after each batch. after_epoch is called in evaluation mode
+    and without recording. best: how good an epoch with these figures was; the model then ends with
+    the weights of the best one.
     patience: stop when so many epochs in a row were no better than the best. title: one bar of
     this name over all epochs, in place of a bar and a line of each. kept: what else the training
     changes, such as a second optimizer; it has a `state_dict`.
@@ -224,11 +226,13 @@ def fit(
                 if clip is not None:
                     tg.nn.utils.clip_grad_norm_(model.parameters(), clip)
                 optimizer.step()
+                if each_step:
+                    schedule.step()
                 size = size_of(batch)
                 total, count = total + loss.item() * size, count + size
                 rate = count / (time.perf_counter() - start)
                 bar.set_postfix_str(f"loss {total / count:.4f}, {rate:,.0f} {unit}/s")
-        if schedule is not None:
+        if schedule is not None and not each_step:
             schedule.step()
         model.eval()
         with tg.no_grad():
