@@ -274,16 +274,16 @@ def picture(options: argparse.Namespace, name: str, draw: Callable[[Any], None])
 
 
 def tiled(images: Any, columns: int) -> np.ndarray[Any, Any]:
-    """Images (N, 1, height, width), or (N, channels, height, width), as one picture of `columns`
-    beside each other: (rows * height, columns * width), or that and channels. What is missing of
-    the last row is 0.
+    """Images (N, 1, height, width) or (N, channels, height, width) as one picture, `columns` beside
+    each other, a pixel of 0 behind each: (rows * (height + 1), columns * (width + 1)) for one
+    channel, else with the channels last. What the last row lacks is 0.
     """
     array = images.cpu().numpy()
-    _, channels, height, width = array.shape
-    rows = -(-len(array) // columns)
-    array = np.pad(array, [(0, rows * columns - len(array)), (0, 0), (0, 0), (0, 0)])
-    grid = array.reshape(rows, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
-    whole = grid.reshape(rows * height, columns * width, channels)
+    lacking = -len(array) % columns
+    array = np.pad(array, [(0, lacking), (0, 0), (0, 1), (0, 1)])
+    count, channels, height, width = array.shape
+    grid = array.reshape(count // columns, columns, channels, height, width)
+    whole = grid.transpose(0, 3, 1, 4, 2).reshape(-1, columns * width, channels)
     return np.asarray(whole[..., 0] if channels == 1 else whole)
 
 

@@ -42,9 +42,10 @@ def test_digits_are_the_bundled_ones_or_mnist(tmp_path):
 def test_images_are_laid_side_by_side():
     program = importlib.import_module("program")
     images = tg.arange(12).reshape(3, 1, 2, 2)
-    expected = [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 0, 0], [10, 11, 0, 0]]
-    assert program.tiled(images, 2).tolist() == expected
-    assert program.tiled(tg.ones(2, 3, 4, 5), 2).shape == (4, 10, 3)
+    rows = [[0, 1, 0, 4, 5, 0], [2, 3, 0, 6, 7, 0], [8, 9, 0, 0, 0, 0], [10, 11, 0, 0, 0, 0]]
+    gap = [0] * 6
+    assert program.tiled(images, 2).tolist() == [*rows[:2], gap, *rows[2:], gap]
+    assert program.tiled(tg.ones(2, 3, 4, 5), 2).shape == (5, 12, 3)
 
 
 def test_attacks_on_a_linear_net_are_the_worst_there_are():
@@ -90,3 +91,42 @@ def test_attacks_that_were_broken_off_go_on(tmp_path):
     assert {path.name for path in tmp_path.glob("*.st")} == {"kept-plain.st", "kept-robust.st"}
     with pytest.raises(SystemExit, match=r"expected an epsilon in \(0, 1\) .* got 1.5 and 7"):
         run("adversarial", "--epsilon", "1.5", folder=tmp_path)
+
+
+def test_the_bound_and_the_evidence_of_a_linear_decoder():
+    """x = W z + b + sigma e is normal with covariance W W^T + sigma^2 I."""
+    vae = importlib.import_module("vae")
+    model = vae.VAE(4, 2, 8)
+    model.decoder = tg.nn.Linear(2, 4)
+    x = tg.rand(3, 1, 2, 2)
+    with tg.no_grad():
+        _, kl = model.terms(x)
+        mean, log_variance = model.encode(x)
+        found = model.log_evidence(x, 4000)
+        weight, sigma = model.decoder.weight, model.log_sigma.exp()
+    guess = tg.distributions.Normal(mean, (log_variance / 2).exp())
+    prior = tg.distributions.Normal(tg.zeros(3, 2), tg.ones(3, 2))
+    tg.testing.assert_close(kl, tg.distributions.kl_divergence(guess, prior).sum(1))
+    covariance = (weight @ weight.T + sigma**2 * tg.eye(4)).detach()
+    law = tg.distributions.MultivariateNormal(model.decoder.bias.detach(), covariance)
+    tg.testing.assert_close(found, law.log_prob(x.flatten(1)), atol=0.1, rtol=0)
+
+
+def test_digits_become_points_and_points_digits(backend, tmp_path, capsys):
+    figures = run("vae", "--quick", folder=tmp_path)
+    # Two numbers say much of 64 pixels, and more draws say how much the bound leaves out.
+    assert figures["ELBO"] > figures["mean image"] + 10
+    assert figures["log p(x)"] > figures["ELBO"]
+    assert figures["ELBO"] == pytest.approx(figures["log p(x | z)"] - figures["KL"])
+    assert "ELBO  log p(x | z)    KL  log p(x)  mean image\n" in capsys.readouterr().out
+
+
+def test_a_vae_that_was_broken_off_goes_on(tmp_path):
+    write_mnist(tmp_path, 200)
+    options = ["--data", str(tmp_path), "--hidden", "16", "--latent", "3", "--epochs"]
+    kept = ["--checkpoint", str(tmp_path / "kept.st")]
+    run("vae", *options, "2", *kept, folder=tmp_path)
+    resumed = run("vae", *options, "3", *kept, folder=tmp_path)
+    assert resumed == run("vae", *options, "3", folder=tmp_path)
+    with pytest.raises(SystemExit, match="expected a --latent of at least 2, got 1"):
+        run("vae", "--latent", "1", folder=tmp_path)
