@@ -235,14 +235,33 @@ class CupyBackend(
 
     # ---- lists of arrays, each by one launch
 
-    def step_elements(self, trace: str, arrays: list[list[Array]], numbers: list[float]) -> Any:
-        return optimizers.step_elements(trace, arrays, numbers)
+    def count_steps(
+        self,
+        counters: list[Array],
+        sources: list[str] | None,
+        constants: list[float],
+        skip: Array | None,
+    ) -> Array:
+        return optimizers.count_steps(counters, sources, constants, skip)
+
+    def step_elements(
+        self, trace: str, arrays: list[list[Array]], numbers: Any, skip: Array | None = None
+    ) -> Any:
+        return optimizers.step_elements(trace, arrays, numbers, skip)
 
     def step_rows(
-        self, rows: Array, trace: str, arrays: list[list[Array]], numbers: list[float]
+        self,
+        rows: Array,
+        trace: str,
+        arrays: list[list[Array]],
+        numbers: Any,
+        skip: Array | None = None,
     ) -> Any:
         report = self._index_report("step_rows", len(arrays[0][0]))
-        return optimizers.step_rows(rows, trace, arrays, numbers, report)
+        return optimizers.step_rows(rows, trace, arrays, numbers, skip, report)
+
+    def unscale(self, arrays: list[Array], scale: Array) -> Any:
+        return optimizers.unscale(arrays, scale)
 
     def total_norm(self, arrays: list[Array]) -> Any:
         return optimizers.total_norm(arrays)

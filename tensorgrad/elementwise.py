@@ -12,8 +12,9 @@ y0, y1, ... what becomes of x0, x1, ... where that changes:
 The rule's own tests of numbers and of None have been decided by then. Numbers are not part of the
 text, so that a step with another learning rate has the same one. The text may call what `Tracer`
 has as a method. What the rule computes of the step's number is written down as well, with its
-tests, so that a later step needs no other trace. Symbols stand in for arrays in tensors, too, where
-`tensorgrad.formula` asks for a gradient. Knows backends, no tensor.
+tests, so that a later step needs no other trace, and a GPU that counts its steps can compute it.
+Symbols stand in for arrays in tensors, too, where `tensorgrad.formula` asks for a gradient. Knows
+backends, no tensor.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Trace:
         """Let the numbers be those of another step; False if the rule does another thing there."""
         tape = self.tape
         if tape.follow is None:
-            sources = ", ".join([tape.source(number) for number in tape.numbers])
+            sources = ", ".join(self.sources())
             tests = " and ".join(tape.tests) or "True"
             tape.follow = _function(f"lambda step, k: [{sources}] if {tests} else None")
         numbers = tape.follow(step, tape.constants)
@@ -81,24 +82,41 @@ class Trace:
         self.numbers = numbers
         return True
 
+    def sources(self) -> list[str]:
+        """How each number follows the step's: Python, and C as well, of the number `step`, of
+        `power(x, y)` and of k[0], k[1], ..., which are `constants`.
+        """
+        tape = self.tape
+        if tape.sources is None:
+            tape.sources = [tape.source(number) for number in tape.numbers]
+        return tape.sources
+
+    @property
+    def constants(self) -> list[float]:
+        return self.tape.constants
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether the rule does another thing at some steps than at others."""
+        return bool(self.tape.tests)
+
 
 @cache
 def _function(source: str) -> Callable[[float, list[Any]], list[float] | None]:
-    return eval(source)  # type: ignore[no-any-return]
+    return eval(source, {"power": operator.pow})  # type: ignore[no-any-return]
 
 
 class Tape:
-    """What is written while a rule runs. `source` and `tests` are Python of the number `step`, in
-    which k[0], k[1], ... are `constants`.
-    """
+    """What is written while a rule runs. `tests` are Python, as `Trace.sources`."""
 
-    __slots__ = ("constants", "follow", "lines", "numbers", "tests")
+    __slots__ = ("constants", "follow", "lines", "numbers", "sources", "tests")
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.numbers: list[Any] = []
         self.constants: list[Any] = []
         self.tests: list[str] = []
+        self.sources: list[str] | None = None
         self.follow: Callable[[float, list[Any]], list[float] | None] | None = None
 
     def source(self, value: Any) -> str:
@@ -215,7 +233,8 @@ def _counted(sign: str, compute: Callable[[Any, Any], Any], swapped: bool = Fals
         pair = (other, self) if swapped else (self, other)
         left, right = [self.tape.source(value) for value in pair]
         result = compute(*[value_of(value) for value in pair])
-        return Count(result, f"({left} {sign} {right})", self.tape)
+        source = f"power({left}, {right})" if sign == "**" else f"({left} {sign} {right})"
+        return Count(result, source, self.tape)
 
     return method
 

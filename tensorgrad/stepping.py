@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tensorgrad import modes
 from tensorgrad.elementwise import ARRAY, Trace
 
 Rule = Callable[..., tuple[Any, ...]]
+
+
+class OnDevice(NamedTuple):
+    """What a GPU is to find out for itself, so that the host need neither wait for it nor be there
+    when the step is replayed.
+    """
+
+    counters: list[Any] | None  # arrays of one number, the steps of each array so far; it counts
+    skip: Any  # an array of one number, not 0 if the step is to be left out, uncounted; or None
 
 
 class Stepper:
@@ -28,10 +37,17 @@ class Stepper:
         self.count = self.hosts[0] if self.hosts and not self.kept else None
         self.targets = [0, *range(2, len(states) + 2)]  # what the results are new values of
         self.traced: tuple[Any, Trace] | None = None  # the last one, and what it was made of
+        self.counts: dict[tuple[bool, ...], bool] = {}  # what `can_count` has found
 
-    def step(self, lists: Sequence[Any], numbers: dict[str, Any], compiled: bool) -> None:
+    def step(
+        self,
+        lists: Sequence[Any],
+        numbers: dict[str, Any],
+        compiled: bool,
+        device: OnDevice | None = None,
+    ) -> None:
         """Write what the rule makes of aligned lists for each of its arguments; of those that are
-        unused None.
+        unused None, and of the step's number where the device counts.
         """
         arrays = lists[0]
         kernel = None
@@ -39,10 +55,28 @@ class Stepper:
             backend = modes.current().backends[arrays[0].__class__]
             kernel = getattr(backend, "step_elements", None)
         # An array that is there twice is stepped twice, one step after the other.
-        if kernel is None or len(set(map(id, arrays))) != len(arrays):
+        if kernel is not None and len(set(map(id, arrays))) == len(arrays):
+            self.by_trace(kernel, lists, numbers, device=device)
+        elif device is None:
             self.by_rule(lists, numbers)
         else:
-            self.by_trace(kernel, lists, numbers)
+            self.by_trace(lambda *_: NotImplemented, lists, numbers, device=device)
+
+    def can_count(self, used: Sequence[bool], numbers: dict[str, Any]) -> bool:
+        """Whether a GPU can make the step's numbers from a count of its own. used: which arguments
+        are arrays or the step's number.
+        """
+        key = tuple(used)
+        found = self.counts.get(key)
+        if found is None:
+            found = not self.hosts
+            if self.count is not None:
+                given = [ARRAY if use else None for use in used]
+                given[self.count] = 1.0
+                choices = self.trace(given, numbers).has_choices
+                found = self.count is not None and not choices
+            self.counts[key] = found
+        return found
 
     def by_rule(self, lists: Sequence[Any], numbers: dict[str, Any]) -> None:
         table = modes.current().backends
@@ -60,8 +94,12 @@ class Stepper:
         lists: Sequence[Any],
         numbers: dict[str, Any],
         otherwise: Callable[..., None] | None = None,
+        device: OnDevice | None = None,
     ) -> None:
         """By the kernel; by the rule, or `otherwise`, where it serves not."""
+        if device is not None:
+            self.by_device(kernel, lists, numbers, otherwise or self.by_rule, device)
+            return
         hosts = [k for k in self.hosts if lists[k] is not None]
         known: list[Any] = []
         if hosts:
@@ -83,6 +121,38 @@ class Stepper:
         for k in self.kept:
             for array in lists[k]:
                 table[array.__class__].assign(array, trace.results[self.targets.index(k)])
+
+    def by_device(
+        self,
+        kernel: Callable[..., Any],
+        lists: Sequence[Any],
+        numbers: dict[str, Any],
+        otherwise: Callable[..., None],
+        device: OnDevice,
+    ) -> None:
+        """Likewise, on a device that counts the step or leaves it out by itself."""
+        given = [None if values is None else ARRAY for values in lists]
+        if device.counters is not None and self.count is not None:
+            given[self.count] = 1.0
+        trace = self.trace(given, numbers)
+        backend = modes.current().backends[lists[0][0].__class__]
+        values: Any = trace.numbers
+        if device.counters is not None:
+            counted = trace.sources() if self.count is not None else None
+            found = backend.count_steps(device.counters, counted, trace.constants, device.skip)
+            values = values if counted is None else found
+        together = [lists[k] for k, value in enumerate(given) if value is ARRAY]
+        if kernel(trace.text, together, values, device.skip) is not NotImplemented:
+            return
+        # What no kernel serves the host must look into.
+        if device.skip is not None and backend.to_numpy(device.skip).item():
+            return
+        lists = list(lists)
+        if device.counters is not None and self.count is not None:
+            lists[self.count] = [
+                int(backend.to_numpy(counter).item()) for counter in device.counters
+            ]
+        otherwise(lists, numbers)
 
     def trace(self, given: list[Any], numbers: dict[str, Any]) -> Trace:
         """The rule's trace; the last one if it was of the same numbers, or follows the step's."""

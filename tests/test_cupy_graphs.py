@@ -22,10 +22,22 @@ def batches(count: int) -> list[tuple[Any, Any]]:
     ]
 
 
-def model_and_optimizer() -> tuple[Any, Any]:
+OPTIMIZERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "SGD": ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    "Adam": ("Adam", {"lr": 0.1}),
+    "AMSGrad": ("AdamW", {"amsgrad": True}),
+    "Adamax": ("Adamax", {}),
+    "Adagrad": ("Adagrad", {"lr_decay": 0.1}),
+    "RMSprop": ("RMSprop", {"centered": True}),
+    "Adadelta": ("Adadelta", {}),
+}
+
+
+def model_and_optimizer(name: str = "SGD") -> tuple[Any, Any]:
     tg.manual_seed(3)
     model = nn.Sequential(nn.Linear(6, 9), nn.GELU(), nn.Linear(9, 3))
-    return model, optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    kind, options = OPTIMIZERS[name]
+    return model, getattr(optim, kind)(model.parameters(), **options)
 
 
 def step(model: Any, optimizer: Any, x: Any, target: Any) -> Any:
@@ -36,12 +48,13 @@ def step(model: Any, optimizer: Any, x: Any, target: Any) -> Any:
     return loss.detach()
 
 
-def test_replays_train_as_the_program_does(cuda: Any) -> None:
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_replays_train_as_the_program_does(name: str, cuda: Any) -> None:
     data = [(tg.tensor(x), tg.tensor(target)) for x, target in batches(6)]
-    model, optimizer = model_and_optimizer()
+    model, optimizer = model_and_optimizer(name)
     want = [step(model, optimizer, x, target).item() for x, target in data]
 
-    model, optimizer = model_and_optimizer()
+    model, optimizer = model_and_optimizer(name)
     x, target = data[0][0].clone(), data[0][1].clone()
     found = [step(model, optimizer, x, target).item()]
     kept = [value.clone() for value in values(model, optimizer)]
@@ -64,14 +77,16 @@ def test_replays_train_as_the_program_does(cuda: Any) -> None:
 
 
 def values(model: Any, optimizer: Any) -> list[Any]:
-    states = [optimizer.state[parameter]["momentum_buffer"] for parameter in model.parameters()]
+    states = [
+        value for parameter in model.parameters() for value in optimizer.state[parameter].values()
+    ]
     return [*[parameter.detach() for parameter in model.parameters()], *states]
 
 
-def adam_step() -> None:
+def step_of(kind: Any, **options: Any) -> None:
     parameter = tg.ones(3, requires_grad=True)
     parameter.grad = tg.ones(3)
-    optim.Adam([parameter]).step()
+    kind([{"params": [parameter], **options}]).step()
 
 
 REFUSED = {
@@ -80,7 +95,10 @@ REFUSED = {
     "random numbers": lambda: tg.rand(3),
     "random numbers .a replay": lambda: functional.dropout(tg.ones(3), 0.5),
     "a copy from the host": lambda: tg.tensor([1.0, 2.0]),
-    "a step of Adam, whose numbers change each time": adam_step,
+    "a step of RAdam, whose numbers change each time": lambda: step_of(optim.RAdam),
+    "a step of NAdam, whose numbers change each time": lambda: step_of(optim.NAdam),
+    "a step of Adam, whose numbers change each time": lambda: step_of(optim.Adam, fused=False),
+    "a step of Adafactor, whose numbers change each time": lambda: step_of(optim.Adafactor),
     "the capture of another graph": lambda: tg.cuda.CUDAGraph().capture_begin(),
 }
 

@@ -38,6 +38,9 @@ def test_gradients_may_lie_as_they_will(cuda: Any) -> None:
     same(got, trained("adam", "float32", None, shapes, 3, None, "cupy"))
 
 
+STEP, NORM = {"count_steps": 1, "step_elements": 1}, {"squares": 1, "root": 1}
+
+
 def test_a_step_of_a_model_is_one_launch(cuda: Any) -> None:
     model = nn.Sequential(*[nn.Linear(3, 3) for _ in range(20)])
     optimizer = optim.Adam(model.parameters())
@@ -46,7 +49,7 @@ def test_a_step_of_a_model_is_one_launch(cuda: Any) -> None:
         before = execution.launches.copy()
         optimizer.step()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        assert execution.launches - before == {"step_elements": 1, "squares": 1, "root": 1}
+        assert execution.launches - before == STEP | NORM
 
 
 @pytest.mark.parametrize("dtype", [tg.float16, tg.bfloat16])
@@ -58,8 +61,89 @@ def test_a_step_in_half_precision_is_one_launch(dtype: Any, cuda: Any) -> None:
     before = execution.launches.copy()
     optim.Adam(params, 0.5).step()
     nn.utils.clip_grad_norm_(params, 100.0)
-    assert execution.launches - before == {"step_elements": 1, "squares": 1, "root": 1}
+    assert execution.launches - before == STEP | NORM
     assert params[4].tolist() == [0.5, 1.0, 1.5]
+
+
+def test_who_counts_the_steps(cuda: Any) -> None:
+    """The device where it can, which changes hands with the settings and with a file."""
+    found = {}
+    for name, (kind, options) in OPTIONS.items():
+        param = tg.ones(3, requires_grad=True)
+        param.grad = tg.ones(3)
+        optimizer = getattr(optim, kind)([param], **options)
+        optimizer.step()
+        if "step" in optimizer.state[param]:
+            found[name] = optimizer.state[param]["step"].device.type
+    on_host = {"radam", "nadam", "asgd"}
+    assert found == {name: "cpu" if name in on_host else "cuda" for name in found}
+    assert on_host | {"adam", "adagrad", "rmsprop"} <= set(found)
+
+    param = tg.ones(3, requires_grad=True)
+    param.grad = tg.ones(3)
+    state: Any = None
+    for fused, device, twin in ((None, "cuda", 1), (False, "cpu", 2), (None, "cuda", 3)):
+        optimizer = optim.Adam([{"params": [param], "fused": fused}])
+        if state is not None:
+            state["param_groups"][0]["fused"] = fused
+            optimizer.load_state_dict(state)
+        optimizer.step()
+        step = optimizer.state[param]["step"]
+        assert (step.device.type, step.item()) == (device, twin)
+        state = optimizer.state_dict()
+
+
+def scaled(name: str, gradients: list[list[float]], backend: str, **more: Any) -> list[Any]:
+    """Parameter, states and scale after a scaler's steps on gradients that are given."""
+    kind, options = OPTIONS[name]
+    with tg.use_backend(backend):
+        params = [tg.tensor([1.0, -2.0], requires_grad=True), tg.ones(3, requires_grad=True)]
+        optimizer = getattr(optim, kind)([{"params": params, **more}], **options)
+        scaler = tg.amp.GradScaler(params[0].device.type, init_scale=8.0, growth_interval=2)
+        for gradient in gradients:
+            scaler.scale(tg.ones(()))
+            params[0].grad, params[1].grad = tg.tensor(gradient), tg.ones(3)
+            scaler.step(optimizer)
+            scaler.update()
+        states = [value for param in params for value in optimizer.state[param].values()]
+        numbers = [scaler.get_scale(), scaler._get_growth_tracker()]
+        return [[value.tolist() for value in (*params, *states)], numbers]
+
+
+GRADIENTS = [[1.0, 2.0], [np.inf, 1.0], [3.0, -1.0], [1.0, 1.0], [np.nan, 0.0], [2.0, 2.0]]
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_device_leaves_out_a_step_that_overflowed(name: str, cuda: Any) -> None:
+    got, want = (scaled(name, GRADIENTS, backend) for backend in ("cupy", "numpy"))
+    assert got[1] == want[1]
+    for one, other in zip(got[0], want[0], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    counted = OPTIONS[name][0] in ("Adam", "NAdam", "RAdam")
+    assert not counted or 4.0 in got[0]  # of six steps two were left out
+    assert scaled(name, GRADIENTS, "cupy", fused=False)[1] == want[1]
+
+
+def test_what_no_kernel_steps_is_left_out_as_well(cuda: Any) -> None:
+    """Arrays of two dtypes are stepped by the rule, for which the host reads what it must."""
+    results = []
+    for backend in ("cupy", "numpy"):
+        with tg.use_backend(backend):
+            params = [tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)]
+            params[1] = tg.ones(2, dtype=tg.float64, requires_grad=True)
+            optimizer, scaler = optim.Adam(params), tg.amp.GradScaler(params[0].device.type)
+            for bad in (0.0, np.inf, 1.0):
+                scaler.scale(tg.ones(()))
+                params[0].grad = tg.tensor([bad, 1.0])
+                params[1].grad = tg.tensor([1.0, 1.0], dtype=tg.float64)
+                scaler.step(optimizer)
+                scaler.update()
+            results.append(
+                [value.tolist() for value in (*params, optimizer.state[params[1]]["step"])]
+            )
+    assert results[0][2] == 2
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-6)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-12)
 
 
 TRACE = "t0 = x0 - x1\ny0 = t0"

@@ -73,7 +73,14 @@ def backend_classes():
 
 # What a backend may do to lists of arrays at once: see `tensorgrad.stepping`, `nn.utils` and
 # `text.word_steps`.
-OVER_LISTS = {"step_elements", "step_rows", "total_norm", "word_steps"}
+OVER_LISTS = {
+    "count_steps",
+    "step_elements",
+    "step_rows",
+    "total_norm",
+    "unscale",
+    "word_steps",
+}
 
 
 def public_methods(kind):

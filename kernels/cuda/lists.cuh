@@ -8,7 +8,7 @@
 constexpr int THREADS = 256;
 constexpr int CHUNK = 4096;
 
-// Arrays of one size that are worked on together. No row is empty.
+// Arrays of one size that are worked on together.
 template <int ARRAYS>
 struct Row {
     long long first_chunk;  // counted over all rows before
@@ -23,13 +23,22 @@ struct Row {
 };
 
 template <int ARRAYS>
-__device__ __forceinline__ const Row<ARRAYS>& row_of_chunk(
-        const long long* table, int rows, long long chunk) {
-    const Row<ARRAYS>* all = reinterpret_cast<const Row<ARRAYS>*>(table);
+__device__ __forceinline__ const Row<ARRAYS>* rows_of(const long long* table) {
+    return reinterpret_cast<const Row<ARRAYS>*>(table);
+}
+
+// The last row that begins at this chunk or before: an empty one begins where the next one does.
+template <int ARRAYS>
+__device__ __forceinline__ int row_of_chunk(const long long* table, int rows, long long chunk) {
     int low = 0, high = rows;
     while (high - low > 1) {
         const int middle = (low + high) / 2;
-        if (all[middle].first_chunk <= chunk) low = middle; else high = middle;
+        if (rows_of<ARRAYS>(table)[middle].first_chunk <= chunk) low = middle; else high = middle;
     }
-    return all[low];
+    return low;
+}
+
+// Whether there is a number at this address, and it is not 0.
+__device__ __forceinline__ bool is_left_out(unsigned long long skip) {
+    return skip != 0 && *reinterpret_cast<const float*>(skip) != 0.0f;
 }

@@ -13,7 +13,7 @@ template <typename T>
 __global__ void __launch_bounds__(THREADS) squares(
         const long long* __restrict__ table, int rows, double* __restrict__ sums) {
     __shared__ double shared[THREADS / 32];
-    const Row<1> row = row_of_chunk<1>(table, rows, blockIdx.x);
+    const Row<1> row = rows_of<1>(table)[row_of_chunk<1>(table, rows, blockIdx.x)];
     const long long start = (blockIdx.x - row.first_chunk) * CHUNK;
     const int count = row.size - start < CHUNK ? int(row.size - start) : CHUNK;
     const T* elements = reinterpret_cast<const T*>(row.addresses[0]) + start;

@@ -1,8 +1,10 @@
-"""Steps of optimizers and norms over lists of arrays: what `steps.cu` and `norms.cu` are given.
+"""Steps of optimizers, norms and scaling over lists of arrays: what `steps.cu`, `counters.cu`,
+`norms.cu` and `scaling.cu` are given.
 
 A trace (`tensorgrad.elementwise`) is text of assignments that C++ reads as it is; each becomes a
-kernel of its own once, and computes numbers of 16 bits in float. The addresses of all arrays
-go to the GPU as one small table, by a copy that nothing waits for.
+kernel of its own once, and computes numbers of 16 bits in float. The addresses of all arrays and
+the numbers of the step go to the GPU as one small table, by a copy that nothing waits for; numbers
+that follow the count of the steps are made there.
 """
 
 from __future__ import annotations
@@ -20,6 +22,22 @@ from tensorgrad.kernels.cuda.loader import kernel, served, structure
 Array = Any
 
 THREADS, CHUNK = 256, 4096  # as in lists.cuh
+
+
+@cache
+def numbers_of(sources: tuple[str, ...], constants: int) -> str:
+    """The numbers of a trace as a C++ function of the number of the step."""
+    return "\n".join(
+        [
+            f"struct Numbers {{ double of[{max(1, len(sources))}]; }};",
+            f"struct Constants {{ double of[{max(1, constants)}]; }};",
+            "__device__ double power(double x, double y) { return pow(x, y); }",
+            "__device__ Numbers numbers_of(double step, const Constants& constants) {",
+            "    const double* k = constants.of;",
+            f"    return {{{{{', '.join(sources)}}}}};",
+            "}",
+        ]
+    )
 
 
 @cache
@@ -43,20 +61,47 @@ def rule_of(text: str, arrays: int, numbers: int) -> str:
     )
 
 
-def table_of(lists: Sequence[Sequence[Array]]) -> tuple[Array, int, int]:
-    """The table of `lists.cuh`, its rows, and the chunks of all."""
+def table_of(lists: Sequence[Sequence[Array]], *more: Any) -> tuple[Array, int, int, int]:
+    """The table of `lists.cuh`, its rows, the chunks of all, and the address of what more there is
+    in it: 8-byte numbers.
+    """
     rows = []
     chunks = 0
     for together in zip(*lists, strict=True):
         size = together[0].size
-        if size:
-            rows.append((chunks, size, *[array.data.ptr for array in together]))
-            chunks += -(-size // CHUNK)
-    return on_device(np.array(rows, np.int64)), len(rows), chunks
+        rows.append((chunks, size, *[array.data.ptr for array in together]))
+        chunks += -(-size // CHUNK)
+    known = np.array(rows, np.int64).reshape(-1)
+    table = on_device(np.concatenate([known, *[part.view(np.int64) for part in more]]))
+    return table, len(rows), chunks, table.data.ptr + known.nbytes
 
 
-def step_elements(text: str, lists: list[list[Array]], numbers: list[float]) -> Any:
-    """Run a trace over the elements of lists of arrays, x0 from the first, and write in place.
+def address_of(found: Array | None) -> Any:
+    """Of an array of one float that says whether the step is left out; none, if there is none."""
+    return np.uint64(0 if found is None else found.data.ptr)
+
+
+def count_steps(
+    counters: list[Array], sources: list[str] | None, constants: list[float], skip: Array | None
+) -> Array:
+    """Add 1 to each counter, unless `skip` says no; the numbers that follow from each, by the
+    sources of a trace.
+    """
+    import cupy
+
+    made = numbers_of(tuple(sources or ()), len(constants))
+    addresses = on_device(np.array([counter.data.ptr for counter in counters], np.int64))
+    numbers = cupy.empty((len(counters), max(1, len(sources or ()))), np.float64)
+    count = kernel("counters.cu", "count_steps", counters[0].dtype.char, generated=made)
+    values = structure(constants or [0.0], "f8")
+    given = addresses, np.int32(len(counters)), values, address_of(skip), numbers
+    count((-(-len(counters) // THREADS),), (THREADS,), given)
+    return numbers
+
+
+def step_elements(text: str, lists: list[list[Array]], numbers: Any, skip: Array | None) -> Any:
+    """Run a trace over the elements of lists of arrays, x0 from the first, and write in place,
+    unless `skip` says no. numbers: the trace's, or those of `count_steps` for each of a list.
 
     NotImplemented, and nothing is written, unless all arrays are of one dtype that is served,
     C-contiguous (what is only read may lie as it will), and of one shape in a row.
@@ -74,17 +119,21 @@ def step_elements(text: str, lists: list[list[Array]], numbers: list[float]) -> 
         elif not all(array.flags.c_contiguous for array in arrays):
             return NotImplemented
         ready.append(arrays)
-    table, rows, chunks = table_of(ready)
+    counted = not isinstance(numbers, list)
+    known = [] if counted else [np.array(numbers, np.float64)]
+    table, rows, chunks, place = table_of(ready, *known)
     if chunks:
-        rule = rule_of(text, len(lists), len(numbers))
+        size = numbers.shape[1] if counted else len(numbers)
+        rule = rule_of(text, len(lists), size)
         step = kernel("steps.cu", "step_elements", lists[0][0].dtype.char, generated=rule)
-        given = table, np.int32(rows), structure(numbers or [0.0], "f8")
+        values = np.uint64(numbers.data.ptr if counted else place)
+        given = table, np.int32(rows), values, np.int32(counted), address_of(skip)
         step((chunks,), (THREADS,), given)
     return None
 
 
 def step_rows(
-    rows: Array, text: str, lists: list[list[Array]], numbers: list[float], report: Any
+    rows: Array, text: str, lists: list[list[Array]], numbers: Any, skip: Array | None, report: Any
 ) -> Any:
     """Run a trace over these rows, each named once and there, of a table and its states, each alone
     in its list. The second list has the gradient, whose rows are those named. A row that is not
@@ -103,13 +152,30 @@ def step_rows(
             return NotImplemented
     blocks = -(-tables[1].size // THREADS)
     if blocks:
-        rule = rule_of(text, len(lists), len(numbers))
+        if isinstance(numbers, list):
+            numbers = on_device(np.array([numbers or [0.0]], np.float64))
+        rule = rule_of(text, len(lists), numbers.shape[1])
         step = kernel("steps.cu", "step_rows", tables[0].dtype.char, generated=rule)
         places = structure([table.data.ptr for table in tables], "i8")
-        values = structure(numbers or [0.0], "f8")
         sizes = [np.int32(size) for size in (rows.size, *shape)]
-        step((blocks,), (THREADS,), (rows, *sizes, places, values, report))
+        step((blocks,), (THREADS,), (rows, *sizes, places, numbers, address_of(skip), report))
     return None
+
+
+def unscale(arrays: list[Array], scale: Array) -> Any:
+    """Divide by the scale, in place; 1.0 if a number is infinite or NaN then, else 0.0, on the GPU.
+    NotImplemented, and nothing is written, unless all are C-contiguous and of one dtype.
+    """
+    import cupy
+
+    if not served(arrays) or not all(array.flags.c_contiguous for array in arrays):
+        return NotImplemented
+    found = cupy.zeros((), np.float32)
+    table, rows, chunks, _ = table_of([arrays])
+    if chunks:
+        divide = kernel("scaling.cu", "unscale", arrays[0].dtype.char)
+        divide((chunks,), (THREADS,), (table, np.int32(rows), scale, found))
+    return found
 
 
 def total_norm(arrays: list[Array]) -> Any:
@@ -122,7 +188,7 @@ def total_norm(arrays: list[Array]) -> Any:
         return NotImplemented
     char = arrays[0].dtype.char
     ready = [cupy.ascontiguousarray(array) for array in arrays]
-    table, rows, chunks = table_of([ready])
+    table, rows, chunks, _ = table_of([ready])
     norm = cupy.zeros((), arrays[0].dtype)
     if chunks:
         sums = cupy.empty(chunks, np.float64)

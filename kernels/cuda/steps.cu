@@ -5,7 +5,9 @@
 // Accesses are of 16 bytes where all arrays of a row begin at a multiple of 16.
 // Launch: step_elements one block of THREADS for each chunk of CHUNK elements of each array,
 // step_rows one thread for each VECTOR of elements of the rows that are stepped.
-// Arithmetic: the rule's own, every operation rounded to Wide<T>.
+// Arithmetic: the rule's own, every operation rounded to Wide<T>. Its numbers lie in device memory,
+// where the host or counters.cu put them: of each row, or the same of all. A step is left out if
+// *skip is not 0.
 
 #include "faults.cuh"
 #include "lists.cuh"
@@ -47,8 +49,12 @@ __device__ __forceinline__ void step_at(
 
 template <typename T>
 __global__ void __launch_bounds__(THREADS, 2) step_elements(
-        const long long* __restrict__ table, int rows, Numbers numbers) {
-    const Row<ARRAYS> row = row_of_chunk<ARRAYS>(table, rows, blockIdx.x);
+        const long long* __restrict__ table, int rows, unsigned long long values, int of_each,
+        unsigned long long skip) {
+    if (is_left_out(skip)) return;
+    const int number = row_of_chunk<ARRAYS>(table, rows, blockIdx.x);
+    const Row<ARRAYS> row = rows_of<ARRAYS>(table)[number];
+    const Numbers numbers = reinterpret_cast<const Numbers*>(values)[of_each ? number : 0];
     const long long start = (blockIdx.x - row.first_chunk) * CHUNK;
     const int count = row.size - start < CHUNK ? int(row.size - start) : CHUNK;
     const int vectors = row.is_vector_aligned() ? count / VECTOR<T> : 0;
@@ -68,7 +74,9 @@ __global__ void __launch_bounds__(THREADS, 2) step_elements(
 template <typename T>
 __global__ void __launch_bounds__(THREADS, 2) step_rows(
         const long long* __restrict__ rows, int count, int height, int width, Addresses tables,
-        Numbers numbers, Report report) {
+        const double* __restrict__ values, unsigned long long skip, Report report) {
+    if (is_left_out(skip)) return;
+    const Numbers numbers = *reinterpret_cast<const Numbers*>(values);
     bool vectors = width % VECTOR<T> == 0;
     for (int k = 0; k < ARRAYS; ++k) vectors = vectors && tables.of[k] % 16 == 0;
     const int step = vectors ? VECTOR<T> : 1;

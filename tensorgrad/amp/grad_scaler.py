@@ -3,7 +3,8 @@
 https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling. The loss is multiplied by a large
 scale and the gradients are divided by it again before a step; a step whose gradients overflowed is
 left out, and the scale made smaller. Scale, count and the finding of an overflow are tensors on the
-gradients' device: what is read on the host is one flag an optimizer, by `step`.
+gradients' device; where that counts an optimizer's steps, it leaves one out by itself, and the host
+waits for nothing. Else `step` reads one number.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad import dtypes, modes
 from tensorgrad.amp.autocast import known, usable
-from tensorgrad.graph import TensorCore
-from tensorgrad.ops.choice import where
+from tensorgrad.graph import TensorCore, wrap, written
+from tensorgrad.ops.choice import maximum, where
 from tensorgrad.ops.creation import full
-from tensorgrad.ops.logic import isfinite, logical_and, logical_not, logical_or
+from tensorgrad.ops.logic import isfinite, logical_and, logical_not
 from tensorgrad.ops.reduction import amax, amin
+from tensorgrad.stepping import Stepper
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
@@ -31,7 +33,7 @@ class _Progress:
 
     def __init__(self) -> None:
         self.stage = ""
-        self.overflow: Tensor | None = None  # a bool on the device: whether a gradient overflowed
+        self.found_inf: Tensor | None = None  # on the device, 1.0 if one overflowed
 
 
 class GradScaler:
@@ -73,7 +75,7 @@ class GradScaler:
         self._backoff_factor = backoff_factor
         self._growth_interval = growth_interval
         self._scale: Any = None  # float32 on the device of the first outputs
-        self._growth_tracker: Any = None  # int32: steps since the last growth or overflow
+        self._growth_tracker: Any = None  # float32: steps since the last growth or overflow
         self._progress: dict[int, _Progress] = {}
 
     # ---- the training step
@@ -87,7 +89,7 @@ class GradScaler:
             if self._scale is None:
                 self._scale = full((), self._init_scale, dtype=dtypes.float32, device=tensor.device)
                 self._growth_tracker = full(
-                    (), self._init_growth_tracker, dtype=dtypes.int32, device=tensor.device
+                    (), self._init_growth_tracker, dtype=dtypes.float32, device=tensor.device
                 )
             return tensor * self._scale.to(tensor.device)
         if isinstance(outputs, list | tuple):
@@ -116,24 +118,40 @@ class GradScaler:
                 "unscale_: expected a call before step, got one after it (unscale_() is being "
                 "called after step())"
             )
-        inverse = self._scale.double().reciprocal().float()
+        alike: dict[Any, list[Any]] = {}
+        for gradient in _gradients(optimizer):
+            if gradient.dtype == dtypes.float16:
+                raise ValueError(
+                    "unscale_: expected gradients of float32 parameters, got float16 "
+                    "(attempting to unscale FP16 gradients)"
+                )
+            alike.setdefault((gradient.device, gradient.dtype), []).append(gradient)
         with modes.no_grad():
-            for gradient in _gradients(optimizer):
-                if gradient.dtype == dtypes.float16:
-                    raise ValueError(
-                        "unscale_: expected gradients of float32 parameters, got float16 "
-                        "(attempting to unscale FP16 gradients)"
-                    )
-                gradient.mul_(inverse.to(device=gradient.device, dtype=gradient.dtype))
-                progress.overflow = _either(progress.overflow, self._overflowed(gradient))
+            for gradients in alike.values():
+                found = self._unscale(gradients).to(self._scale.device)
+                progress.found_inf = _greater(progress.found_inf, found)
         progress.stage = UNSCALED
 
-    def _overflowed(self, gradient: Any) -> Any:
-        """Whether an element is infinite or NaN. The extremes say so: NaN is both of them."""
-        if not gradient.numel():
-            return full((), False, device=self._scale.device)
-        finite = logical_and(isfinite(amax(gradient)), isfinite(amin(gradient)))
-        return logical_not(finite).to(self._scale.device)
+    def _unscale(self, gradients: list[Any]) -> Any:
+        """Divide gradients of one device and dtype by the scale; 1.0 if one overflowed, else 0.0.
+        By one kernel, where there is one for all.
+        """
+        scale = self._scale.to(gradients[0].device)
+        arrays = [gradient._array for gradient in gradients]
+        kernel = getattr(modes.current().backends[arrays[0].__class__], "unscale", None)
+        found = NotImplemented if kernel is None else kernel(arrays, scale._array)
+        if found is not NotImplemented:
+            for gradient in gradients:
+                written(gradient)
+            return wrap(found)
+        inverse = scale.double().reciprocal().to(gradients[0].dtype)
+        overflow: Any = full((), 0.0, device=scale.device)
+        for gradient in gradients:
+            gradient.mul_(inverse)
+            if gradient.numel():  # NaN is both of the extremes
+                finite = logical_and(isfinite(amax(gradient)), isfinite(amin(gradient)))
+                overflow = _greater(overflow, logical_not(finite).to(overflow.dtype))
+        return overflow
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
         """`optimizer.step(*args, **kwargs)` with unscaled gradients, unless one overflowed; what it
@@ -155,14 +173,23 @@ class GradScaler:
             )
         if progress.stage != UNSCALED:
             self.unscale_(optimizer)
-        if progress.overflow is None:
+        found_inf = progress.found_inf
+        if found_inf is None:
             raise AssertionError(
                 "step: expected an optimizer with gradients, got none (no inf checks were recorded "
                 "for this optimizer)"
             )
-        skipped = progress.overflow.item()
-        progress.stage = STEPPED
-        return None if skipped else optimizer.step(*args, **kwargs)
+        can_skip = getattr(optimizer, "can_skip", None)
+        if can_skip is None or not can_skip(found_inf.device):
+            left_out = found_inf.item()
+            progress.stage = STEPPED
+            return None if left_out else optimizer.step(*args, **kwargs)
+        optimizer.found_inf = found_inf
+        try:
+            return optimizer.step(*args, **kwargs)
+        finally:
+            optimizer.found_inf = None
+            progress.stage = STEPPED
 
     def update(self, new_scale: Any = None) -> None:
         """Fit the scale to what the steps found, or set it to new_scale: once an iteration, after
@@ -192,23 +219,24 @@ class GradScaler:
         self._scale.copy_(new_scale.reshape(()))
 
     def _adapt(self) -> None:
-        overflow: Any = None
+        found_inf: Any = None
         for progress in self._progress.values():
-            if progress.overflow is not None:
-                overflow = _either(overflow, progress.overflow)
-        if overflow is None:
+            if progress.found_inf is not None:
+                found_inf = _greater(found_inf, progress.found_inf)
+        if found_inf is None:
             raise AssertionError(
                 "update: expected a step before, got none (no inf checks were recorded prior to "
                 "update)"
             )
-        count = where(overflow, 0, self._growth_tracker + 1)
-        grown = self._scale * self._growth_factor
-        due = logical_and(count == self._growth_interval, logical_not(overflow))
-        # A scale that can grow no further stays.
-        larger = where(isfinite(grown), grown, self._scale)
-        kept = where(due, larger, self._scale)
-        self._scale.copy_(where(overflow, self._scale * self._backoff_factor, kept))
-        self._growth_tracker.copy_(where(due, 0, count))
+        lists = [[tensor._array] for tensor in (self._scale, found_inf, self._growth_tracker)]
+        numbers = {
+            "growth": self._growth_factor,
+            "backoff": self._backoff_factor,
+            "interval": self._growth_interval,
+        }
+        ADAPT.step(lists, numbers, compiled=True)
+        for changed in (self._scale, self._growth_tracker):
+            written(changed)
 
     def _progress_of(self, optimizer: Any) -> _Progress:
         return self._progress.setdefault(id(optimizer), _Progress())
@@ -317,5 +345,21 @@ def _gradients(optimizer: Any) -> list[Any]:
     return found
 
 
-def _either(known: Any, other: Any) -> Any:
-    return other if known is None else logical_or(known, other)
+def _greater(known: Any, other: Any) -> Any:
+    return other if known is None else maximum(known, other)
+
+
+def _adapted(
+    scale: Any, found_inf: Any, count: Any, *, growth: float, backoff: float, interval: int
+) -> tuple[Any, Any]:
+    """The new scale and count of steps: a scale that can grow no further stays."""
+    count = where(found_inf > 0, 0.0, count + 1.0)
+    grown = scale * growth
+    larger = where(grown <= LARGEST, grown, scale)
+    kept = where(count == interval, larger, scale)
+    scale = where(found_inf > 0, scale * backoff, kept)
+    return scale, where(count == interval, 0.0, count)
+
+
+LARGEST = float(dtypes.finfo(dtypes.float32).max)
+ADAPT = Stepper(_adapted, ["count"])

@@ -3,10 +3,10 @@
 https://docs.pytorch.org/docs/stable/cuda.html#graphs. A replay works on the memory of the capture:
 new inputs are written into the tensors that were captured (`copy_`), results are read from those
 that the captured code made. Nothing may be captured that the host must do anew each time: waiting
-for the GPU, random numbers, copies from the host, and steps of optimizers whose numbers change from
-step to step (Adam's do, those of SGD do not) raise RuntimeError. Kernels are compiled before a
-capture, by running the code a few times on the stream of the capture. Each needs a usable GPU, and
-raises BackendError without one.
+for the GPU, random numbers, copies from the host, and steps of the optimizers whose steps the host
+counts (ASGD, NAdam, RAdam, Adafactor, and any with fused=False) raise RuntimeError. Kernels are
+compiled before a capture, by running the code a few times on its stream. Each needs a
+usable GPU, and raises BackendError without one.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ from tensorgrad import modes
 from tensorgrad._tensor import Tensor
 from tensorgrad.errors import ShapeError
 from tensorgrad.graph import HookHandle, written
-from tensorgrad.ops.creation import tensor, zeros_like
+from tensorgrad.ops.creation import zeros_like
+from tensorgrad.optim.counting import Counting
 from tensorgrad.optim.rows import step_rows
 from tensorgrad.sparse_rows import SparseRows
 from tensorgrad.stepping import Stepper, these
@@ -34,8 +35,8 @@ def hints(**given: bool | None) -> Group:
     """PyTorch's options about how a step is carried out, as they are in a group: `foreach`,
     `capturable`, `differentiable`, `fused`.
 
-    A group's tensors go to one kernel in any case, so `foreach` and `capturable` change nothing;
-    fused=False asks for the rule itself.
+    A group's tensors go to one kernel in any case, and on a GPU what can be counted there is, so
+    `foreach` and `capturable` change nothing; fused=False asks for the rule itself.
     """
     if given.get("differentiable"):
         raise ValueError("differentiable: expected False, got True (a step is never recorded)")
@@ -44,18 +45,15 @@ def hints(**given: bool | None) -> Group:
     return dict(given)
 
 
-class Optimizer:
+class Optimizer(Counting):
     """Base of all optimizers.
 
     params: tensors, pairs of a name and a tensor, or dicts with "params" and the options in which a
     group differs from `defaults`.
     """
 
-    elementwise = False  # whether the rule treats each element by itself, in traceable functions
-    counted = True  # whether the state has "step"
     sparse = False  # whether gradients may be sparse
     on_host: tuple[str, ...] = ("step",)  # states that are numbers, kept on the CPU
-    states: list[str]
     numbers: list[str]
 
     def __init_subclass__(cls) -> None:
@@ -70,6 +68,7 @@ class Optimizer:
             raise TypeError(f"{self._name}: expected an iterable of tensors or dicts, got {kind}")
         self.defaults = defaults
         self.stepped = False  # a schedule asks
+        self.found_inf = None
         self.stepper = Stepper(self.rule, self.states, self.on_host)
         self.before_step: dict[int, Any] = {}
         self.after_step: dict[int, Any] = {}
@@ -204,21 +203,20 @@ class Optimizer:
 
     def update(self, group: Group, params: list[Tensor]) -> None:
         """Step the parameters of a group, all of which have gradients."""
-        counts = None
-        if self.counted:
-            capture = getattr(modes.current().backends[params[0]._array.__class__], "capture", None)
-            if capture is not None:
-                capture.refuse(f"a step of {self._name}, whose numbers change each time")
-            counts = self.count_steps(params)
         states: list[Any] = []
         for name in self.states:
-            if name == "step":
-                states.append(counts)
+            wanted = name != "step" and self.wants(name, group)
+            states.append(self.tensors(params, name, group) if wanted else None)
+        numbers = self.numbers_of(group)
+        counters = None
+        if self.counted:
+            if self.on_device(group, params, states, numbers):
+                counters = self.counters(params, beside=True)
             else:
-                states.append(
-                    self.tensors(params, name, group) if self.wants(name, group) else None
-                )
-        self.apply(group, params, states, **self.numbers_of(group))
+                counts = self.count_steps(params)
+                if "step" in self.states:
+                    states[self.states.index("step")] = counts
+        self.apply(group, params, states, counters, **numbers)
 
     def numbers_of(self, group: Group) -> Group:
         """What the rule takes by keyword; a learning rate that is a tensor is read here."""
@@ -266,31 +264,35 @@ class Optimizer:
         group: Group,
         params: Sequence[Tensor],
         states: Sequence[Sequence[Any] | None],
+        counters: Sequence[Tensor] | None = None,
         **numbers: Any,
     ) -> None:
         """Step `params` as the backend compiles the rule, or by the rule itself where it does not
         or group["fused"] is False.
 
         states: for each state of the rule a list aligned with params, of tensors or numbers; or
-        None if it is unused. Parameters with sparse gradients are stepped row by row.
+        None if it is unused. counters: the state "step" of each, where a device counts. Parameters
+        with sparse gradients are stepped row by row.
         """
-        compiled = self.elementwise and group.get("fused") is not False
+        compiled = self.compiles(group)
         sparse = [i for i, p in enumerate(params) if p._grad.__class__ is SparseRows]
         for i in sparse:
             own = [None if values is None else values[i] for values in states]
-            step_rows(self.stepper, params[i], own, numbers, compiled)
+            device = self.left_to_device(counters and counters[i : i + 1])
+            step_rows(self.stepper, params[i], own, numbers, compiled, device)
         if sparse:
             dense = [i for i in range(len(params)) if i not in sparse]
             if not dense:
                 return
-            params, *states = these([params, *states], dense)
+            params, counters, *states = these([params, counters, *states], dense)
         arrays = [param._array for param in params]
         grads = [param._grad._array for param in params]
         lists = [
             None if values is None else [getattr(value, "_array", value) for value in values]
             for values in states
         ]
-        self.stepper.step([arrays, grads, *lists], numbers, compiled)
+        device = self.left_to_device(counters)
+        self.stepper.step([arrays, grads, *lists], numbers, compiled, device)
         for param in params:
             written(param)
 
@@ -305,22 +307,22 @@ class Optimizer:
             found.append(value)
         return found
 
-    def count_steps(self, params: Sequence[Tensor]) -> list[int]:
-        """The number of the coming step of each parameter, counted in the state "step".
-
-        Counters are tensors on the CPU: reading one never waits for a device.
+    def can_skip(self, device: Any) -> bool:
+        """Whether this device alone can leave a step out, by `found_inf` on it, so that the host
+        need not wait to know.
         """
-        counts = []
-        for param in params:
-            state = self.state[param]
-            step = state.get("step")
-            if step is None:
-                step = state["step"] = tensor(0.0, device="cpu")
-            array = step._array
-            count = int(array) + 1
-            array.fill(count)
-            counts.append(count)
-        return counts
+        for group in self.param_groups:
+            params = [param for param in group["params"] if param.grad is not None]
+            for param in params:
+                backend = modes.current().backends[param._array.__class__]
+                counts = hasattr(backend, "count_steps") and self.compiles(group)
+                if not counts or param.device != device:
+                    return False
+            if params and self.counted:
+                wanted = [self.wants(name, group) or None for name in self.states]
+                if not self.stepper.can_count(self.used(wanted), self.numbers_of(group)):
+                    return False
+        return True
 
     # ---- state
 

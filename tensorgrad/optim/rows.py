@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad import modes
 from tensorgrad.graph import written
-from tensorgrad.stepping import Stepper
+from tensorgrad.stepping import OnDevice, Stepper
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
 
 
 def step_rows(
-    stepper: Stepper, param: Tensor, state: Sequence[Any], numbers: dict[str, Any], compiled: bool
+    stepper: Stepper,
+    param: Tensor,
+    state: Sequence[Any],
+    numbers: dict[str, Any],
+    compiled: bool,
+    device: OnDevice | None,
 ) -> None:
     """Step these rows of parameter and states; the others stay as they are, without decay of any
     kind.
@@ -32,6 +37,8 @@ def step_rows(
             backend.embedding(rows, target, None) if hasattr(target, "shape") else target
             for target in targets
         ]
+        if stepper.count is not None:
+            (parts[stepper.count - 1],) = lists[stepper.count]  # a device may have counted
         results = stepper.rule(parts[0], gradient._data, *parts[1:], **numbers)
         for target, value in zip(targets, results, strict=False):
             if target is not None:
@@ -43,5 +50,5 @@ def step_rows(
     if kernel is None:
         by_rule(lists, numbers)
     else:
-        stepper.by_trace(partial(kernel, rows), lists, numbers, by_rule)
+        stepper.by_trace(partial(kernel, rows), lists, numbers, by_rule, device)
     written(param)

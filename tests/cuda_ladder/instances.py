@@ -9,12 +9,14 @@ from itertools import product
 import tensorgrad as tg
 from tensorgrad import optim
 from tensorgrad.kernels.cuda import loader
-from tensorgrad.kernels.cuda.optimizers import rule_of
+from tensorgrad.kernels.cuda.optimizers import numbers_of, rule_of
 from tests.optimizer_samples import OPTIONS
 
 
-def rules() -> Iterator[tuple[str, str]]:
-    """The optimizers' rules as the text that is put into steps.cu, by name."""
+def rules() -> Iterator[tuple[str, str, str]]:
+    """The optimizers' rules, by name, as the texts that are put into steps.cu and counters.cu; the
+    latter is empty if no device can count.
+    """
     with tg.use_backend("numba"):
         for name, (kind, options) in OPTIONS.items():
             param = tg.ones(3, requires_grad=True)
@@ -24,15 +26,20 @@ def rules() -> Iterator[tuple[str, str]]:
                 optimizer.step()
             trace = optimizer.stepper.traced[1]
             arrays = 1 + max(int(number) for number in re.findall(r"x(\d+)", trace.text))
-            yield name, rule_of(trace.text, arrays, len(trace.numbers))
+            counted = numbers_of(tuple(trace.sources()), len(trace.constants))
+            counts = optimizer.stepper.count is not None and not trace.has_choices
+            rule = rule_of(trace.text, arrays, len(trace.numbers))
+            yield name, rule, counted if counts else ""
 
 
 def texts() -> Iterator[tuple[str, str]]:
     """A name and the whole text of each source; of one with a generated part, for each of those."""
     for path in sorted(loader.FOLDER.glob("*.cu")):
         if '#include "generated"' in path.read_text():
-            for name, generated in rules():
-                yield f"{path.name}, {name}", loader.text_of(path.name, generated)
+            for name, rule, counted in rules():
+                generated = counted if path.name == "counters.cu" else rule
+                if generated:
+                    yield f"{path.name}, {name}", loader.text_of(path.name, generated)
         else:
             yield path.name, loader.text_of(path.name)
 

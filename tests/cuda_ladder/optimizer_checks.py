@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 
 from tests.cuda_ladder import execution
-from tests.cuda_ladder.checking import check, reading, shifted
+from tests.cuda_ladder.checking import FULL, check, reading, shifted
 from tests.kernel_samples import sample
 from tests.optimizer_samples import same, strange, trained
 
@@ -45,6 +45,65 @@ def steps_of_strange_numbers(backend: Any, dtype: Any, small: bool) -> None:
                 trained(name, dtype, True, [(37,), (5, 7)], 2, strange, "cupy"),
                 by_rule(name, dtype, [(37,), (5, 7)], 2, strange),
             )
+
+
+@check("counters.cu", FULL)
+def counted_steps(backend: Any, dtype: Any, small: bool) -> None:
+    """Numbers as Python has them; a step that is left out is not counted, and has none."""
+    sources = ["(k[0] / (k[1] - power(k[2], step)))", "k[1]", "(step - k[1])"]
+    constants = [0.1, 1.0, 0.9]
+    for count in (1, 5) if small else (1, 3, 255, 256, 257):
+        hosts = [np.array(number, dtype) for number in range(count)]
+        counters = [backend.xp.asarray(host) for host in hosts]
+        for skip, by in ((None, 1), (1.0, 0), (0.0, 1)):
+            flag = None if skip is None else backend.xp.asarray(np.array(skip, "f4"))
+            numbers = backend.count_steps(counters, sources, constants, flag)
+            steps = [int(host) + by for host in hosts]
+            hosts = [np.array(step, dtype) for step in steps]
+            same(reading(backend, counters), hosts)
+            if by:
+                want = [[0.1 / (1.0 - 0.9**step), 1.0, step - 1.0] for step in steps]
+                same([backend.to_numpy(numbers)], [np.array(want)])
+    assert backend.count_steps(counters, None, [], None).shape == (count, 1)
+    same(reading(backend, counters), [host + dtype.type(1) for host in hosts])
+
+
+@check("scaling.cu")
+def gradients_divided_by_a_scale(backend: Any, dtype: Any, small: bool) -> None:
+    scale = backend.xp.asarray(np.array(1024.0, "f4"))
+    sizes = SMALL if small else SIZES
+    for spoilt in (None, *range(len(sizes))):
+        hosts = [sample(size, dtype, seed) for seed, size in enumerate(sizes)]
+        if spoilt is not None and sizes[spoilt]:
+            hosts[spoilt][-1] = (np.inf, -np.inf, np.nan)[spoilt % 3]
+        bad = any(not np.isfinite(host.astype("f8")).all() for host in hosts)
+        for place in (backend.xp.asarray, lambda host: shifted(backend, host)):
+            arrays = [place(host) for host in hosts]
+            assert backend.to_numpy(backend.unscale(arrays, scale)) == bad
+            wide = [widened([host])[0] / 1024 for host in hosts]
+            same(reading(backend, arrays), [array.astype(dtype) for array in wide])
+    assert backend.to_numpy(backend.unscale([backend.xp.asarray(hosts[0])], scale)) == 0
+    # A number that is finite until it is divided.
+    small_scale = backend.xp.asarray(np.array(2.0**-60, "f4"))
+    large = backend.xp.asarray(np.full(3, float(ml_dtypes.finfo(dtype).max) / 2).astype(dtype))
+    assert backend.to_numpy(backend.unscale([large], small_scale)) == 1
+
+
+@check("steps.cu")
+def steps_that_are_left_out(backend: Any, dtype: Any, small: bool) -> None:
+    hosts = [sample(37, dtype, seed) for seed in range(3)]
+    for skip in (1.0, 0.0):
+        flag = backend.xp.asarray(np.array(skip, "f4"))
+        lists = [[backend.xp.asarray(host)] for host in hosts]
+        assert backend.step_elements(TRACE, lists, [0.1], flag) is None
+        found = reading(backend, [array for (array,) in lists])
+        same(found, hosts if skip else traced(hosts, 0.1))
+        tables = [sample((3, 4), dtype, seed) for seed in range(3)]
+        lists = [[backend.xp.asarray(table)] for table in tables]
+        rows = backend.xp.asarray(np.arange(3))
+        assert backend.step_rows(rows, TRACE, lists, [0.1], flag) is None
+        found = reading(backend, [array for (array,) in lists])
+        same(found, tables if skip else traced(tables, 0.1))
 
 
 TRACE = "t0 = c0 * x1\nt1 = x0 - t0\nt2 = x2 + x1\ny0 = t1\ny2 = t2"
