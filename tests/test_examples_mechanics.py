@@ -1,6 +1,7 @@
 """Programs that show how nets learn: gradients, where they vanish, rules of descent, noise."""
 
 import importlib
+import re
 
 import numpy as np
 import pytest
@@ -99,6 +100,45 @@ def test_slopes_of_the_state_are_those_of_the_loss(tmp_path):
     tg.testing.assert_close(ours(x, state), library(x, state))
     with pytest.raises(SystemExit, match="--depths: expected at least 1, got 0"):
         run("vanishing", "--depths", "2", "0", folder=tmp_path)
+
+
+def test_optimizers(backend, tmp_path, capsys):
+    figures = run("optimizers", "--quick", folder=tmp_path)
+    valley = figures.pop("valley")
+    assert valley["SGD"] > 5 * valley["Nesterov"]
+    assert valley["RMSprop, PyTorch's"] == pytest.approx(valley["RMSprop, the lecture's"], rel=0.1)
+    assert figures.keys() == {"perceptron", "convolutional net"}
+    for net, rules in figures.items():
+        assert all(figure["loss"] < 0.8 for figure in rules.values()), net  # of log 10 = 2.3
+        assert all(figure["accuracy"] > 0.75 for figure in rules.values()), net
+        assert rules["Nesterov"]["loss"] < rules["SGD"]["loss"]
+    assert "perceptron  rate    loss  held-out digits right, %" in capsys.readouterr().out
+
+
+def test_the_two_rules_of_rmsprop_part_where_gradients_are_small():
+    optimizers = importlib.import_module("optimizers")
+    gradients = np.array([1e-1, 1e-6, 1e-8])
+    pytorch = optimizers.step_sizes("RMSprop, PyTorch's", gradients)
+    lecture = optimizers.step_sizes("RMSprop, the lecture's", gradients)
+    assert pytorch == pytest.approx([1, 1 / 1.01, 1 / 2], rel=1e-6)
+    assert lecture == pytest.approx([1, 1e-2, 1e-4], rel=1e-4)
+
+
+def test_each_rule_learns_at_its_best_rate(tmp_path, monkeypatch, capsys):
+    optimizers = importlib.import_module("optimizers")
+    rules = {name: optimizers.RULES[name] for name in ("SGD", "RMSprop, PyTorch's")}
+    rules = {name: rule._replace(rates=(1e-6, 0.3, 1e9)) for name, rule in rules.items()}
+    monkeypatch.setattr(optimizers, "RULES", rules)
+    monkeypatch.setattr(optimizers, "NETS", {"net": optimizers.perceptron})
+    options = ["--epochs", "2", "--seeds", "2"]
+    figures = run("optimizers", *options, folder=tmp_path)
+    assert figures["net"]["SGD"]["rate"] == 0.3
+    assert re.search(r"SGD +0.3 +\d\.\d{4} ± \d\.\d{4} +\d\d\.\d ± ", capsys.readouterr().out)
+    kept = ["--checkpoint", str(tmp_path / "kept.st")]
+    run("optimizers", "--epochs", "1", "--seeds", "2", *kept, folder=tmp_path)
+    assert run("optimizers", *options, *kept, folder=tmp_path) == figures
+    with pytest.raises(SystemExit, match="expected at least one of --seeds and of --epochs, got 0"):
+        run("optimizers", "--seeds", "0", folder=tmp_path)
 
 
 def test_a_program_stops_where_it_gets_no_better(tmp_path):
