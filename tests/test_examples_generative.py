@@ -130,3 +130,52 @@ def test_a_vae_that_was_broken_off_goes_on(tmp_path):
     assert resumed == run("vae", *options, "3", folder=tmp_path)
     with pytest.raises(SystemExit, match="expected a --latent of at least 2, got 1"):
         run("vae", "--latent", "1", folder=tmp_path)
+
+
+def test_scores_of_what_is_judged():
+    gan = importlib.import_module("gan")
+    assert gan.inception_score(np.eye(10).repeat(3, 0)) == pytest.approx(10)
+    assert gan.inception_score(np.eye(10)[[4] * 9]) == pytest.approx(1)
+    assert gan.inception_score(np.full((5, 4), 0.25)) == pytest.approx(1)
+    two = np.array([[0.9, 0.1], [0.1, 0.9]])
+    kl = 0.9 * np.log(0.9 / 0.5) + 0.1 * np.log(0.1 / 0.5)
+    assert gan.inception_score(two) == pytest.approx(np.exp(kl))
+    for shape in ((0, 10), (10,)):
+        with pytest.raises(ValueError, match=r"expected probabilities \(N, classes\), got \("):
+            gan.inception_score(np.zeros(shape))
+
+
+def test_the_frechet_distance_is_that_of_the_matrix_root():
+    gan = importlib.import_module("gan")
+    sqrtm = pytest.importorskip("scipy.linalg").sqrtm
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4))
+    second = rng.normal(size=(60, 4)) @ rng.normal(size=(4, 4)) + 1
+    s1, s2 = np.cov(first.T), np.cov(second.T)
+    wanted = ((first.mean(0) - second.mean(0)) ** 2).sum() + np.trace(s1 + s2 - 2 * sqrtm(s1 @ s2))
+    assert gan.frechet_distance(first, second) == pytest.approx(wanted)
+    assert gan.frechet_distance(second, first) == pytest.approx(wanted)
+    flat = np.c_[first, np.zeros(50)]  # a feature that never changes: S has no inverse
+    assert gan.frechet_distance(flat, flat + 2) == pytest.approx(4 * 5)
+    assert gan.frechet_distance(first[:, :1], 3 * first[:, :1] ** 0) > 0
+    for bad in (first[:1], first[:, :3], first[0]):
+        with pytest.raises(ValueError, match=r"expected two sets .* got \(.*\) and \(60, 4\)"):
+            gan.frechet_distance(bad, second)
+
+
+def test_a_net_draws_digits(backend, tmp_path, capsys):
+    figures = run("gan", "--quick", folder=tmp_path)
+    drawn, noise, real = (figures[name] for name in ("drawn", "noise", "held out"))
+    assert drawn["inception score"] > max(3.5, noise["inception score"] + 0.5)
+    assert drawn["inception score"] < real["inception score"]
+    assert drawn["Frechet distance"] < noise["Frechet distance"] / 2
+    assert "images  inception score  Frechet distance\n" in capsys.readouterr().out
+
+
+def test_two_nets_that_were_broken_off_go_on(tmp_path):
+    write_mnist(tmp_path, 200)
+    options = ["--data", str(tmp_path), "--channels", "2", "--latent", "4", "--epochs"]
+    kept = ["--checkpoint", str(tmp_path / "kept.st")]
+    run("gan", *options, "1", *kept, folder=tmp_path)
+    resumed = run("gan", *options, "3", *kept, folder=tmp_path)
+    assert resumed == run("gan", *options, "3", folder=tmp_path)
