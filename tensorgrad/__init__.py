@@ -223,6 +223,7 @@ __all__ = [
     "poisson",
     "poisson_nll_loss",
     "prelu",
+    "profiler",
     "random",
     "relu_",
     "rms_norm",
@@ -250,6 +251,7 @@ __all__ = [
     "use_backend",
     "utils",
     "version",
+    "viz",
     "vmap",
 ]
 __all__ += dtypes.__all__
@@ -328,10 +330,12 @@ if _typing.TYPE_CHECKING:
         linalg,
         nn,
         optim,
+        profiler,
         signal,
         special,
         text,
         utils,
+        viz,
     )
     from tensorgrad.amp.autocast import (
         autocast,

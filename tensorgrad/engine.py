@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensorgrad import modes
+from tensorgrad.detours import shown
 from tensorgrad.errors import DTypeError, GraphError, ShapeError
 from tensorgrad.graph import Leaf, Node, TensorCore, tick, version_of, wrap
 from tensorgrad.sparse_rows import SparseRows, as_dense
@@ -36,6 +37,7 @@ def _finished(
     return walk
 
 
+@shown("backward")
 def backward(
     tensors: Sequence[Any],
     gradients: Sequence[Any],
@@ -108,6 +110,7 @@ def _accumulate(tensor: Any, g: Any, create_graph: bool, shared: bool) -> None:
     version_of(known).written = tick()
 
 
+@shown("grad")
 def grad(
     outputs: Sequence[Any],
     inputs: Sequence[Any],

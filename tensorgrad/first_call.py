@@ -46,9 +46,14 @@ def define(
 
 def settled(function: FunctionType) -> FunctionType:
     """The function with the code that it has from its first call on, if it is one of these."""
-    if function.__code__.co_name == "stub":
+    if not is_settled(function):
         function.__globals__["_settle_call"]()
     return function
+
+
+def is_settled(function: FunctionType) -> bool:
+    """Whether the function has that code."""
+    return function.__code__.co_name != "stub"
 
 
 @functools.cache

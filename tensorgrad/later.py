@@ -45,7 +45,7 @@ NAMES = {
 PACKAGES = (
     "accelerator", "amp", "audio", "autograd", "backends", "compiler", "data", "datasets",
     "distributed", "distributions", "fft", "func", "hub", "linalg", "multiprocessing", "nn",
-    "optim", "signal", "special", "testing", "text", "types", "utils",
+    "optim", "profiler", "signal", "special", "testing", "text", "types", "utils", "viz",
 )  # fmt: skip
 
 _SPARSE = (

@@ -20,6 +20,7 @@ from typing import Any
 
 from tensorgrad import arguments
 from tensorgrad.arguments import said
+from tensorgrad.detours import undetoured
 from tensorgrad.errors import ShapeError
 from tensorgrad.graph import TensorCore
 from tensorgrad.op import OPS
@@ -57,7 +58,7 @@ ALIASES = {
 
 def parameters_inside(function: Any) -> tuple[str, ...]:
     """The parameters of a plain function, under its decorators; of anything else none."""
-    function = inside(function)
+    function = undetoured(inside(function))
     if not isinstance(function, FunctionType):
         return ()
     code = function.__code__
@@ -68,7 +69,7 @@ def settled_parameters(function: Any) -> list[tuple[int, str, arguments.Kind]]:
     """The parameters of a plain function that are looked at: place, name, kind. One that can be
     given by its name alone has a place that no argument has.
     """
-    function = inside(function)
+    function = undetoured(inside(function))
     if not isinstance(function, FunctionType):
         return []
     kinds = [(name, str(kind)) for name, kind in function.__annotations__.items()]
@@ -180,16 +181,20 @@ def python_numbers(value: Any) -> Any:
 def given(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """The arguments by their names; nothing if they are not the function's."""
     try:
-        return inspect.signature(function).bind(*args, **kwargs).arguments
+        return signature_of(function).bind(*args, **kwargs).arguments
     except TypeError:
         return {}
+
+
+def signature_of(function: Any) -> inspect.Signature:
+    return inspect.signature(undetoured(function))
 
 
 def misfit(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """What to say of the first argument that is not of the kind that its annotation names; nothing
     if there is none. For calls that failed.
     """
-    parameters = inspect.signature(function).parameters
+    parameters = signature_of(function).parameters
     for name, value in given(function, args, kwargs).items():
         names = str(parameters[name].annotation).split(" | ")
         kinds = [KINDS.get(part) for part in names]

@@ -175,7 +175,8 @@ def test_the_stand_in_has_the_real_names_and_signatures(real: Any) -> None:
         assert isinstance(getattr(real, name), real.ufunc)
         assert getattr(real, name).nin == getattr(cupy_stand_in.module, name).compute.nin
     invented = {name for name in vars(cupy_stand_in.ndarray) if not hasattr(real.ndarray, name)}
-    assert invented <= {"_host", "_places", "_showing", "__slots__"}
+    assert invented <= {"_host", "_places", "_showing", "__slots__", "__weakref__"}
+    assert real.ndarray.__weakrefoffset__  # Cython's classes show no `__weakref__`
 
 
 def test_the_stand_in_of_cublas_has_the_real_parameters(real: Any) -> None:

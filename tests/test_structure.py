@@ -136,14 +136,14 @@ def test_rules_name_what_there_is():
 # ---- imports go down only
 
 LAYERS = [
-    "version", "allocator", "paths", "errors", "formats", "dtypes", "arguments", "modes", "graph",
-    "saved", "sparse_rows", "walk", "engine", "backend", "elementwise", "formula", "stepping",
-    "first_call", "codegen", "explain", "out", "op", "several", "fused", "inplace", "random", "ops",
-    "autograd", "printing", "inplace_ops", "operators", "public", "tensor_ops", "tensor_fields",
-    "shared", "tensor_memory", "tensor_graph", "_tensor", "typed", "settings", "amp", "cuda",
-    "accelerator", "hub",
+    "version", "allocator", "paths", "first_call", "detours", "errors", "formats", "dtypes",
+    "arguments", "modes", "graph", "saved", "sparse_rows", "walk", "engine", "backend",
+    "elementwise", "formula", "stepping", "codegen", "explain", "out", "op", "several", "fused",
+    "inplace", "random", "ops", "profiler", "autograd", "printing", "inplace_ops", "operators",
+    "public", "tensor_ops", "tensor_fields", "shared", "tensor_memory", "tensor_graph", "_tensor",
+    "typed", "settings", "amp", "cuda", "accelerator", "hub",
     ("audio", "compiler", "data", "distributed", "fft", "func", "linalg", "multiprocessing",
-    "signal", "special", "testing", "types"), "distributions", "utils", "nn", "optim", "io",
+    "signal", "special", "testing", "types", "viz"), "distributions", "utils", "nn", "optim", "io",
     "datasets", "text", "later", "__init__", "warmup",
 ]  # fmt: skip
 OPS_LAYERS = [

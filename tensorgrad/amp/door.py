@@ -1,9 +1,7 @@
 """How ops come to know of autocast, at no cost to those who do not use it.
 
-While a block of `autocast` is open anywhere in the process, the functions of `policies` have other
-code: it looks at the mode of its thread, casts, and calls the function as it was. When the last
-block ends they have their own code again, so that without autocast an op executes not one
-instruction more. Every reference to a function sees this, methods and operators included.
+While a block of `autocast` is open anywhere in the process, the functions of `policies` take a
+detour: it looks at the mode of its thread, casts, and calls the function as it was.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType
+from functools import partial
 from typing import Any
 
 from tensorgrad import dtypes, modes
@@ -24,12 +22,11 @@ from tensorgrad.amp.policies import (
     REFUSED,
     policies,
 )
-from tensorgrad.first_call import settled
+from tensorgrad.detours import Detour
 from tensorgrad.graph import Leaf, TensorCore
 from tensorgrad.op import OPS
 
 ELIGIBLE = (dtypes.float16, dtypes.bfloat16, dtypes.float32)
-PLACE = "the call"
 
 
 class Casting:
@@ -99,16 +96,10 @@ def tensors_in(values: Any) -> list[Any]:
     return found
 
 
-def casting_call(function: FunctionType, by_device: dict[str, str]) -> Callable[..., Any]:
-    """What stands in for a function while autocast may be on; `by_device` are its policies."""
-    plain = FunctionType(
-        function.__code__,
-        function.__globals__,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    plain.__kwdefaults__ = function.__kwdefaults__
+def casting_call(plain: Callable[..., Any], op: str, by_device: dict[str, str]) -> Any:
+    """What stands in for a function, called so, while autocast may be on; `by_device` are its
+    policies.
+    """
     current, enter = modes.variable.get, modes.variable.set
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -125,7 +116,7 @@ def casting_call(function: FunctionType, by_device: dict[str, str]) -> Callable[
             return plain(*args, **kwargs)
         # A result that is written into `out` has the dtype of `out` in any case.
         if policy is not KEEP and kwargs.get("out") is None:
-            dtype = dtype_of(policy, casting.fast[device_type], tensors, kwargs, function.__name__)
+            dtype = dtype_of(policy, casting.fast[device_type], tensors, kwargs, op)
             if dtype is not None:
                 args = casting.all_cast(args, dtype)
                 kwargs = {name: casting.all_cast(value, dtype) for name, value in kwargs.items()}
@@ -160,44 +151,23 @@ def dtype_of(
     return dtypes.float32 if wide else fast
 
 
-def code_that_calls(call: Callable[..., Any], free: int) -> CodeType:
-    """Code for a function with this many free variables, which passes its arguments to `call`."""
-    names = "".join(f"_{i}, " for i in range(free))
-    source = (
-        f"def around({names}):\n"
-        "  def casting(*args, **kwargs):\n"
-        f"    {names or None}\n"
-        f"    call = {PLACE!r}\n"
-        "    return call(*args, **kwargs)\n"
-        "  return casting\n"
-    )
-    found: dict[str, Any] = {}
-    exec(source, found)
-    code: CodeType = found["around"](*range(free)).__code__
-    # Constants of code may be any object: so it needs no name in the globals of the function.
-    constants = tuple(call if value == PLACE else value for value in code.co_consts)
-    return code.replace(co_consts=constants)
-
-
 class Door:
-    """The functions of `policies` with their two codes, and how many blocks are open."""
+    """The detour of the functions of `policies`, and how many blocks are open."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.open_blocks = 0
         self.for_good = False  # opened by a setting, which no end of a block takes back
-        self.codes: list[tuple[FunctionType, CodeType, CodeType]] = []
+        self.detour = Detour(place=0)
 
     def open(self) -> None:
         with self.lock:
-            if not self.codes:
+            if not self.detour.around:
                 for function, by_device in policies().items():
-                    call = casting_call(settled(function), by_device)
-                    code = code_that_calls(call, len(function.__code__.co_freevars))
-                    self.codes.append((function, function.__code__, code))
+                    casting = partial(casting_call, op=function.__name__, by_device=by_device)
+                    self.detour.lead(function, casting)
             if not self.open_blocks:
-                for function, _, casting in self.codes:
-                    function.__code__ = casting
+                self.detour.open()
             self.open_blocks += 1
 
     def stay_open(self) -> None:
@@ -210,8 +180,7 @@ class Door:
         with self.lock:
             self.open_blocks -= 1
             if not self.open_blocks:
-                for function, plain, _ in self.codes:
-                    function.__code__ = plain
+                self.detour.close()
 
 
 door = Door()

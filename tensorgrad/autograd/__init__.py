@@ -5,6 +5,7 @@ https://docs.pytorch.org/docs/stable/autograd.html
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from tensorgrad.ops.joining import stack
 
 if TYPE_CHECKING:
     from tensorgrad._tensor import Tensor
+    from tensorgrad.autograd import profiler
 
 __all__ = [
     "Function",
@@ -44,9 +46,16 @@ __all__ = [
     "is_anomaly_enabled",
     "no_grad",
     "once_differentiable",
+    "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "profiler":  # few programs ask for it
+        return importlib.import_module("tensorgrad.autograd.profiler")
+    raise AttributeError(f"module 'tensorgrad.autograd' has no attribute {name!r}")
 
 
 def _sequence(values: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad import dtypes, modes
+from tensorgrad.detours import shown
 from tensorgrad.errors import GraphError, ShapeError
 from tensorgrad.graph import (
     Leaf,
@@ -190,6 +191,7 @@ class Function:
     _node_type: type[FunctionNode]
 
     @classmethod
+    @shown(lambda cls, *args: cls.__name__)
     def apply(cls, *args: Any) -> Any:
         """Run the op and record it."""
         nodes = tuple([x._node if isinstance(x, TensorCore) else None for x in args])

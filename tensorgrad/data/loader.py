@@ -16,10 +16,12 @@ from tensorgrad.data.collate import default_collate, default_convert
 from tensorgrad.data.dataset import Dataset, IterableDataset, fetch_batch, fetch_items
 from tensorgrad.data.sampler import BatchSampler, RandomSampler, SequentialSampler
 from tensorgrad.data.workers import START_METHODS, Pool
+from tensorgrad.detours import shown
 from tensorgrad.random import Generator, default_generator
 
 Collate = Callable[[Any], Any]
 
+READ = "enumerate(DataLoader)#_SingleProcessDataLoaderIter.__next__"  # in a profile
 # What the order of the batches was made from.
 _MADE_FROM = {
     "batch_sampler",
@@ -31,11 +33,13 @@ _MADE_FROM = {
 }
 
 
+@shown(READ)
 def fetch(collate: Collate, dataset: Any, index: Any) -> Any:
     """One item, converted."""
     return collate(dataset[index])
 
 
+@shown(READ)
 def fetch_many(collate: Collate, dataset: Any, indices: list[Any]) -> Any:
     """One batch of a data set with items."""
     indices = list(indices)
@@ -46,6 +50,7 @@ def fetch_many(collate: Collate, dataset: Any, indices: list[Any]) -> Any:
     return collate(fetch_items(dataset, indices))
 
 
+@shown(READ)
 def fetch_next(collate: Collate, size: int | None, drop_last: bool, stream: Any, _: Any) -> Any:
     """The next batch of a stream, or item where `size` is None; StopIteration at its end."""
     if size is None:

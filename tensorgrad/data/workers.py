@@ -23,6 +23,7 @@ import numpy as np
 
 from tensorgrad.backend import set_backend
 from tensorgrad.data.dataset import IterableDataset
+from tensorgrad.detours import shown
 from tensorgrad.random import manual_seed
 
 # The first is the quicker: its server has imported nothing, and copies itself at once.
@@ -272,6 +273,7 @@ class Pool:
         except (BrokenPipeError, ConnectionResetError):
             self.report(worker)
 
+    @shown("enumerate(DataLoader)#_MultiProcessingDataLoaderIter.__next__")
     def receive(self) -> tuple[int, Any]:
         """The next message of any worker; an error where one has died or the time is up."""
         sentinels = {process.sentinel: w for w, process in enumerate(self.processes)}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tensorgrad import modes
+from tensorgrad.detours import shown
 from tensorgrad.ops.creation import zeros_like
 from tensorgrad.ops.cutting import narrow
 from tensorgrad.ops.joining import cat
@@ -87,6 +88,7 @@ class LBFGS(Optimizer):
     def params(self) -> list[Tensor]:
         return self.param_groups[0]["params"]  # type: ignore[no-any-return]
 
+    @shown("Optimizer.step#LBFGS.step")
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Iterate, calling `closure` (which clears the gradients, computes the loss and calls
         backward) as often as needed; returns the first loss.

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from tensorgrad import modes
 from tensorgrad._tensor import Tensor
+from tensorgrad.detours import shown
 from tensorgrad.errors import ShapeError
 from tensorgrad.graph import HookHandle, written
 from tensorgrad.ops.creation import zeros_like
@@ -164,6 +165,7 @@ class Optimizer(Counting):
             raise TypeError(f"{self._name}: expected numbers as options, got {odd}") from error
         self.param_groups.append(group)
 
+    @shown(lambda self, *args, **kwargs: f"Optimizer.zero_grad#{self._name}.zero_grad")
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop all gradients, or fill them with zeros."""
         for group in self.param_groups:
@@ -175,10 +177,9 @@ class Optimizer(Counting):
 
     # ---- the step
 
+    @shown(lambda self, *args, **kwargs: f"Optimizer.step#{self._name}.step")
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient. `closure` computes the loss first, and it is
-        returned.
-        """
+        """Update what has a gradient. `closure` computes the loss first, and it is returned."""
         for hook in list(self.before_step.values()):
             hook(self, (closure,) if closure is not None else (), {})
         loss = None

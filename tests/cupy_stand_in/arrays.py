@@ -65,7 +65,7 @@ class MemoryPointer:
 class ndarray:
     """`cupy.ndarray`: an array that NumPy cannot read."""
 
-    __slots__ = ("_host", "base")
+    __slots__ = ("__weakref__", "_host", "base")
     __array_priority__ = 100
 
     def __init__(self, shape: Any, dtype: Any = float, memptr: Any = None, strides: Any = None):
