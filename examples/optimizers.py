@@ -156,7 +156,9 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
             curves[net][rule] = losses
             loss, share = losses[:, -1], shares[:, -1]
             figures[net][rule] = {"rate": rate, "loss": loss.mean(), "accuracy": share.mean()}
-            rows.append((rule, f"{rate:g}", spread(loss, ".4f"), spread(100 * share, ".1f")))
+            rows.append(
+                (rule, f"{rate:g}", program.spread(loss, ".4f"), program.spread(100 * share, ".1f"))
+            )
         print(program.table(rows, (net, "rate", "loss", "held-out digits right, %")))
     program.picture(options, "optimizers", lambda figure: draw(figure, paths, curves))
     return figures
@@ -164,12 +166,6 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
 
 def finite(loss: float) -> float:
     return loss if math.isfinite(loss) else math.inf
-
-
-def spread(values: Any, style: str) -> str:
-    """Mean and standard deviation, if there are several."""
-    mean = f"{values.mean():{style}}"
-    return f"{mean} ± {values.std(ddof=1):{style}}" if len(values) > 1 else mean
 
 
 def draw(figure: Any, paths: dict[str, Any], curves: dict[str, Any]) -> None:

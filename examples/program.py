@@ -292,3 +292,9 @@ def table(rows: Iterable[Iterable[Any]], head: Iterable[str]) -> str:
     lines = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(map(str.rjust, line, widths)) for line in lines)
+
+
+def spread(values: Any, style: str) -> str:
+    """The mean of numbers, and their standard deviation if there are several."""
+    mean = f"{np.mean(values):{style}}"
+    return f"{mean} ± {np.std(values, ddof=1):{style}}" if len(values) > 1 else mean

@@ -141,6 +141,62 @@ def test_each_rule_learns_at_its_best_rate(tmp_path, monkeypatch, capsys):
         run("optimizers", "--seeds", "0", folder=tmp_path)
 
 
+def test_overfitting(backend, tmp_path, capsys):
+    figures = run("overfitting", "--quick", folder=tmp_path)
+    nothing = figures["nothing"]
+    # It knows all labels by heart, the wrong ones too, and reads other digits worse for it.
+    assert nothing["learnt"] > 0.98
+    assert nothing["training"] < 0.1 < 0.5 < nothing["validation"]
+    assert figures["augmentation"]["tested"] > nothing["tested"] > 0.6
+    for name in ("augmentation", "early stopping", "input noise"):
+        assert figures[name]["validation"] < nothing["validation"], name
+    assert re.search(r"nothing +0.0\d ± 0.\d\d .* \d\d.\d% ± ", capsys.readouterr().out)
+
+
+def test_l2_is_decay_of_the_weights():
+    overfitting = importlib.import_module("overfitting")
+    x, found = tg.randn(5, 3), []
+    for strength, decay in ((0.5, 0.0), (0.0, 0.5 / 50)):
+        tg.manual_seed(1)
+        model = tg.nn.Linear(3, 2)
+        groups = [{"params": [model.weight], "weight_decay": decay}, {"params": [model.bias]}]
+        (model(x).square().mean() + overfitting.l2(model, strength, 50)).backward()
+        tg.optim.SGD(groups, lr=0.1).step()
+        found.append(model)
+    tg.testing.assert_close(found[0].weight, found[1].weight)
+    tg.testing.assert_close(found[0].bias, found[1].bias)
+
+
+def test_images_are_moved_and_labels_are_wrong_as_much_as_is_asked_for():
+    overfitting = importlib.import_module("overfitting")
+    images, labels = map(tg.tensor, tg.datasets.digits())
+    tg.testing.assert_close(overfitting.moved(images[:9], 0.0), images[:9], atol=1e-5, rtol=0)
+    changed = overfitting.moved(images[:9], 15.0)
+    assert changed.shape == images[:9].shape
+    # A digit stays more like itself than like the others.
+    apart = ((changed[:, None] - images[:9]) ** 2).sum((2, 3, 4))
+    assert apart.argmin(1).tolist() == list(range(9))
+    assert apart.diagonal().min().item() > 0.01
+    wrong = overfitting.with_wrong_labels(labels, 0.3)
+    assert (wrong != labels).sum().item() == round(0.3 * len(labels))
+    assert 0 <= wrong.min().item() <= wrong.max().item() <= 9
+
+
+def test_stopping_early_goes_on_too(tmp_path, monkeypatch):
+    overfitting = importlib.import_module("overfitting")
+    ways = {"early": overfitting.Way(dropout=0.2, noise=0.1, patience=2)}
+    monkeypatch.setattr(overfitting, "WAYS", ways)
+    options = ["--seeds", "1", "--examples", "40", "--rate", "0.01"]
+    kept = ["--checkpoint", str(tmp_path / "kept.st")]
+    whole = run("overfitting", *options, "--epochs", "30", folder=tmp_path)
+    run("overfitting", *options, *kept, "--epochs", "4", folder=tmp_path)
+    assert run("overfitting", *options, *kept, "--epochs", "30", folder=tmp_path) == whole
+    with pytest.raises(SystemExit, match="--examples: expected 1 to 1037 beside 400 validation"):
+        run("overfitting", "--examples", "1038", folder=tmp_path)
+    with pytest.raises(SystemExit, match=r"--wrong: expected a share between 0 and 1, got 2\.0"):
+        run("overfitting", "--wrong", "2", folder=tmp_path)
+
+
 def test_a_program_stops_where_it_gets_no_better(tmp_path):
     program = importlib.import_module("program")
     accuracies = [0.5, 0.9, 0.1, 0.9, 0.8, 0.7, 1.0]
