@@ -256,20 +256,48 @@ def fit(
     return history
 
 
-def picture(options: argparse.Namespace, name: str, draw: Callable[[Any], None]) -> Path:
-    """Let `draw` fill a matplotlib figure, and put it where `--picture` says, or in `name`.png."""
+def blank_figure(width: float, height: float) -> Any:
+    """A matplotlib figure of so many inches, drawn in memory."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise SystemExit("the picture needs matplotlib: pip install matplotlib") from None
 
-    path = options.picture or Path(f"{name}.png")
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def picture(options: argparse.Namespace, name: str, draw: Callable[[Any], None]) -> Path:
+    """Let `draw` fill a matplotlib figure, and put it where `--picture` says, or in `name`.png."""
+    path = options.picture or Path(f"{name}.png")
+    figure = blank_figure(8, 5)
     draw(figure)
     figure.savefig(path, dpi=120)
     print(f"picture: {path}")
+    return Path(path)
+
+
+def moving_picture(
+    options: argparse.Namespace, name: str, draw: Callable[[Any, int], None], count: int
+) -> Path:
+    """Let `draw` fill figures 0 to count - 1, and put them as an animated GIF beside the picture.
+    The last one stands for two seconds.
+    """
+    path = (options.picture or Path(f"{name}.png")).with_suffix(".gif")
+    figure = blank_figure(8, 3)
+    from PIL import Image  # which matplotlib needs too
+
+    frames = []
+    for number in range(count):
+        figure.clear()
+        draw(figure, number)
+        figure.canvas.draw()
+        frames.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())).convert("RGB"))
+    durations = [200] * (count - 1) + [2000]  # in milliseconds
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
+    print(f"moving picture: {path}")
     return Path(path)
 
 
