@@ -6,7 +6,7 @@ The net reads digits: its gradients are the four formulas of backpropagation in 
 compared with the engine's. Then it learns twice, from the same weights and in the same order.
 
     python examples/neuron.py
-    python examples/neuron.py --data mnist --hidden 30 --epochs 30
+    python examples/neuron.py --data mnist --epochs 10
 
 --data is a folder with the four files of MNIST (https://ossci-datasets.s3.amazonaws.com/mnist);
 without it the bundled digits of 8x8 are read. --hidden 40 20 makes two hidden layers.
@@ -142,12 +142,15 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
     options = program.options_of(
         __doc__,
         epochs=30,
-        hidden={"type": int, "nargs": "+", "default": [30], "help": "neurons of hidden layers"},
+        hidden={
+            "type": program.whole_number,
+            "nargs": "+",
+            "default": [30],
+            "help": "neurons of hidden layers",
+        },
         rate={"type": float, "default": 3.0, "help": "of learning"},
-        batch={"type": int, "default": 10, "help": "digits of a step"},
+        batch={"type": program.whole_number, "default": 10, "help": "digits of a step"},
     ).parse_args(arguments)
-    if min(options.hidden) < 1:
-        raise SystemExit(f"--hidden: expected at least 1 neuron a layer, got {options.hidden}")
     if options.quick:
         options.epochs = 10
     program.begin(options)
@@ -181,7 +184,7 @@ def learnt(
     options: argparse.Namespace, name: str, cost: Any, sizes: list[int], data: Any, held_out: Any
 ) -> list[dict[str, float]]:
     """How a net learns by stochastic gradient descent with these gradients."""
-    options = program.of_part(options, name.replace(" ", "-"))
+    options = program.of_part(options, name)
     tg.manual_seed(options.seed)
     model = sigmoid_net(sizes)
     return program.fit(

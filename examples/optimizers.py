@@ -109,7 +109,7 @@ def learnt(
     model = NETS[net](images.shape[-1])
     name = f"{net}, {rule}, rate {rate:g}, seed {seed}"
     return program.fit(
-        program.of_part(options, name.replace(", ", "-").replace(" ", "-")), model,
+        program.of_part(options, name), model,
         RULES[rule].make(model.parameters(), rate),
         tg.data.DataLoader(tg.data.TensorDataset(images, labels), 64, shuffle=True),
         lambda batch: nn.functional.cross_entropy(model(batch[0]), batch[1]),
@@ -125,13 +125,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     options = program.options_of(
         __doc__,
         epochs=20,
-        seeds={"type": int, "default": 3, "help": "trainings of each rule"},
+        seeds={"type": program.whole_number, "default": 3, "help": "trainings of each rule"},
     ).parse_args(arguments)
-    if options.seeds < 1 or options.epochs < 1:
-        raise SystemExit(
-            f"expected at least one of --seeds and of --epochs, got {options.seeds} and "
-            f"{options.epochs}"
-        )
     if options.quick:
         options.epochs, options.seeds = 4, 1
     program.begin(options)

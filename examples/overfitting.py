@@ -115,7 +115,7 @@ def learnt(
         }
 
     history = program.fit(
-        program.of_part(options, f"{name}-{seed}".replace(", ", "-").replace(" ", "-")), model,
+        program.of_part(options, f"{name}, seed {seed}"), model,
         tg.optim.Adam(model.parameters(), lr=options.rate),
         tg.data.DataLoader(tg.data.TensorDataset(x, y), 20, shuffle=True), loss_of,
         size_of=lambda batch: len(batch[0]), unit="digits", after_epoch=after_epoch,
@@ -137,21 +137,21 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
     options = program.options_of(
         __doc__,
         epochs=100,
-        examples={"type": int, "default": 200, "help": "digits to learn from"},
-        validation={"type": int, "default": 400, "help": "digits to stop by"},
+        examples={"type": program.whole_number, "default": 200, "help": "digits to learn from"},
+        validation={"type": program.whole_number, "default": 400, "help": "digits to stop by"},
         wrong={"type": float, "default": 0.1, "help": "the share of wrong training labels"},
         rate={"type": float, "default": 1e-3, "help": "of learning"},
-        seeds={"type": int, "default": 5, "help": "trainings in each way"},
+        seeds={"type": program.whole_number, "default": 5, "help": "trainings in each way"},
     ).parse_args(arguments)
     if options.quick:
         options.epochs, options.seeds, options.rate = 30, 2, 3e-3
         options.examples = 100
     program.begin(options)
     digits = program.digit_images(options)
-    if not 1 <= options.examples <= len(digits[0]) - options.validation:
+    if options.examples + options.validation > len(digits[0]):
         raise SystemExit(
-            f"--examples: expected 1 to {len(digits[0]) - options.validation} beside "
-            f"{options.validation} validation digits, got {options.examples}"
+            f"--examples and --validation: expected at most {len(digits[0])} digits, got "
+            f"{options.examples} and {options.validation}"
         )
     if not 0 <= options.wrong <= 1:
         raise SystemExit(f"--wrong: expected a share between 0 and 1, got {options.wrong}")

@@ -9,6 +9,7 @@ import copy
 import csv
 import importlib.util
 import itertools
+import re
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -29,6 +30,13 @@ GOLD = {
 KEPT_EVERY = 10_000_000  # words between two checkpoints
 
 
+def whole_number(text: str) -> int:
+    """The `type` of an option: a whole number above 0."""
+    if not text.isascii() or not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
 def options_of(doc: str, epochs: int | None, **more: dict[str, Any]) -> argparse.ArgumentParser:
     """A parser of the options that all programs have; without epochs, of those of a program that
     learns nothing in passes over its data. more: arguments of `add_argument`, by the name of the
@@ -43,7 +51,9 @@ def options_of(doc: str, epochs: int | None, **more: dict[str, Any]) -> argparse
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers")
     parser.add_argument("--data", type=Path, help="the folder with the data")
     if epochs is not None:
-        parser.add_argument("--epochs", type=int, default=epochs, help="passes over the data")
+        parser.add_argument(
+            "--epochs", type=whole_number, default=epochs, help="passes over the data"
+        )
         parser.add_argument("--checkpoint", type=Path, help="kept while learning; resumed if there")
     parser.add_argument("--picture", type=Path, help="where the picture is put, a PNG")
     parser.add_argument("--quick", action="store_true", help="less than a minute, on small data")
@@ -110,7 +120,8 @@ def of_part(options: argparse.Namespace, name: str) -> argparse.Namespace:
     """The options for one of several trainings, which keeps a checkpoint of its own."""
     options = copy.copy(options)
     if options.checkpoint is not None:
-        options.checkpoint = options.checkpoint.with_stem(f"{options.checkpoint.stem}-{name}")
+        part = "-".join(re.findall(r"\w+", name))
+        options.checkpoint = options.checkpoint.with_stem(f"{options.checkpoint.stem}-{part}")
     return options
 
 

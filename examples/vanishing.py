@@ -166,18 +166,19 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     options = program.options_of(
         __doc__,
         epochs=10,
-        depths={"type": int, "nargs": "+", "default": [2, 10, 20, 50], "help": "numbers of layers"},
-        width={"type": int, "default": 64, "help": "neurons of a layer"},
+        depths={
+            "type": program.whole_number,
+            "nargs": "+",
+            "default": [2, 10, 20, 50],
+            "help": "in layers",
+        },
+        width={"type": program.whole_number, "default": 64, "help": "neurons of a layer"},
         rate={"type": float, "default": 2e-3, "help": "of learning"},
-        lags={"type": int, "default": 100, "help": "steps of time"},
+        lags={"type": program.whole_number, "default": 100, "help": "steps of time"},
     ).parse_args(arguments)
     if options.quick:
         options.depths, options.width, options.lags = [2, 16], 32, 60
         options.epochs, options.rate = 3, 3e-3
-    for name in ("depths", "width", "lags"):
-        least = min(options.depths) if name == "depths" else getattr(options, name)
-        if least < 1:
-            raise SystemExit(f"--{name}: expected at least 1, got {least}")
     program.begin(options)
     images, labels, held_out, wanted = program.digit_images(options)
 
@@ -211,7 +212,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
 def learnt(options: argparse.Namespace, name: str, model: Any, data: Any, held_out: Any) -> float:
     """The share of held-out digits that the net reads right after it has learnt for `--epochs`."""
     program.fit(
-        program.of_part(options, name.replace(", ", "-").replace(" ", "-")), model,
+        program.of_part(options, name), model,
         tg.optim.Adam(model.parameters(), options.rate),
         tg.data.DataLoader(tg.data.TensorDataset(*data), 64, shuffle=True),
         lambda batch: nn.functional.cross_entropy(model(batch[0]), batch[1]),
@@ -232,7 +233,7 @@ def draw(figure: Any, options: argparse.Namespace, found: dict[str, Any]) -> Non
         shares.plot(list(by_depth), [100 * share for share in by_depth.values()], **style)
     layers.set(xlabel="layer", ylabel="|dC/da| before learning")
     layers.set_title(f"Nets of {options.depths[-1]} layers")
-    layers.set_ylim(1e-16, 1e10)
+    layers.set_ylim(1e-20, 1e15)
     shares.set(xlabel="layers", ylabel=f"digits read right after {options.epochs} epochs, %")
     shares.set_title("What they learn")
     figure.legend(
