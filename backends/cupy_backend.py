@@ -27,9 +27,8 @@ from tensorgrad.backends.cupy_tables import CupyTables
 from tensorgrad.backends.cupy_windows import CupyWindows
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError
-from tensorgrad.kernels.cuda import capture, optimizers, random, softmax
+from tensorgrad.kernels.cuda import capture, faults, optimizers, random, softmax
 
-DRAW = "random numbers (a replay would repeat them)"
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
 
@@ -229,9 +228,17 @@ class CupyBackend(
         if self.faults.check(index, report, first, size, first) is NotImplemented:
             super().check_range(op, index, size, first)
 
+    def check_all(self, good: Array, sentence: str) -> None:
+        self.faults.look()
+        report = self.faults.report(faults.Untrue(sentence))
+        if self.faults.check(good, report, 1, 2, 1) is NotImplemented:
+            super().check_all(good, sentence)
+
     def _index_report(self, op: str, size: int, first: int = 0) -> Any:
         self.faults.look()
-        return self.faults.report(op, "indices", first, size, "index {} is out of bounds")
+        return self.faults.report(
+            faults.Outside(op, "indices", first, size, "index {} is out of bounds")
+        )
 
     # ---- lists of arrays, each by one launch
 
@@ -285,16 +292,13 @@ class CupyBackend(
     def uniform(
         self, shape: tuple[int, ...], dtype: Any, key: int, offset: int, device: Device
     ) -> Array:
-        capture.refuse(DRAW)
         out = random.uniform(shape, dtype, key, offset)
         return super().uniform(shape, dtype, key, offset, device) if out is NotImplemented else out
 
     def random_bits(self, key: int, offset: int, count: int, device: Device) -> Array:
-        capture.refuse(DRAW)
-        return super().random_bits(key, offset, count, device)
+        return random.random_bits(key, offset, count)
 
     def drop(self, input: Array, p: float, key: int, offset: int) -> Any:
-        capture.refuse(DRAW)
         return random.drop(input, p, key, offset)
 
 

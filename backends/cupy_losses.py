@@ -21,7 +21,9 @@ class CupyLosses(ArrayBackend):
     def class_report(self, op: str, shape: tuple[int, ...]) -> Any:
         """For classes that are not there, of scores of this shape."""
         classes = shape[1] if len(shape) > 1 else 0
-        return self.faults.report(op, "targets", 0, classes, "Target is out of bounds")
+        return self.faults.report(
+            faults.Outside(op, "targets", 0, classes, "Target is out of bounds")
+        )
 
     # ---- linear maps: products of cuBLAS
 

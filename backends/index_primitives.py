@@ -192,6 +192,11 @@ class IndexPrimitives:
                     f"(index {wrong} is out of bounds)"
                 )
 
+    def check_all(self, good: Array, sentence: str) -> None:
+        """RuntimeError of this sentence unless all of `good` are true."""
+        if not bool(good.all()):
+            raise RuntimeError(sentence)
+
     def check_classes(self, op: str, target: Array, classes: int, ignored: int) -> None:
         """IndexRangeError unless all of `target` lie in [0, classes) or are `ignored`."""
         wrong = ((target < 0) | (target >= classes)) & (target != ignored)

@@ -62,6 +62,10 @@ class Generator:
         """(seed, blocks used): where in which stream the next draw begins."""
         return self._seed, self._offset
 
+    def go_to(self, block: int) -> None:
+        """Let the next draw begin at this block of the stream."""
+        self._offset = block
+
     def get_state(self) -> Any:
         """Seed and position, as a tensor of 16 bytes: what `set_state` takes to continue bit for
         bit.

@@ -13,6 +13,7 @@ from tensorgrad.graph import unwrap
 from tensorgrad.ops.windows import fold_windows
 from tests.cases import CASES, arrays, differentiable, draw, map_arrays
 from tests.cuda_ladder import execution
+from tests.cupy_stand_in.arrays import asked
 
 # ---- every op
 
@@ -188,6 +189,25 @@ def test_a_later_check_tells_of_an_earlier_index(cuda: Any) -> None:
     nn.functional.cross_entropy(x, tg.tensor([0, -(2**40), 1]))
     with pytest.raises(tg.IndexRangeError, match=r"^cross_entropy: .* got -1099511627776 "):
         tg.embedding(tg.tensor([1]), x)
+
+
+UNTRUE = {
+    "binary_cross_entropy": lambda x: nn.functional.binary_cross_entropy(x, tg.ones(3)),
+    "bernoulli": tg.bernoulli,
+    "normal": lambda x: tg.normal(tg.zeros(3), x),
+}
+
+
+@pytest.mark.skipif(execution.COMPILER is None, reason=execution.MISSING)
+@pytest.mark.parametrize("name", UNTRUE)
+def test_conditions_on_numbers_are_told_likewise(name: str, cuda: Any) -> None:
+    before = asked["wait"]
+    UNTRUE[name](tg.tensor([0.5, 0.0, 1.0]))
+    UNTRUE[name](tg.tensor([0.5, -0.5, 1.0]))
+    assert asked["wait"] == before
+    with pytest.raises(RuntimeError, match=f"^{name}: expected .* got others"):
+        tg.cuda.synchronize()
+    tg.cuda.synchronize()  # it is said once
 
 
 def test_index_arrays_that_do_not_broadcast(cuda: Any) -> None:

@@ -92,8 +92,10 @@ def step_of(kind: Any, **options: Any) -> None:
 REFUSED = {
     "a wait of the host": lambda: tg.ones(3).sum().item(),
     "a wait of the host for it .synchronize": tg.cuda.synchronize,
-    "random numbers": lambda: tg.rand(3),
-    "random numbers .a replay": lambda: functional.dropout(tg.ones(3), 0.5),
+    "random numbers of a generator of one's own": lambda: tg.rand(
+        3, generator=tg.Generator().manual_seed(9)
+    ),
+    "random numbers of .* or seeded anew": lambda: (tg.manual_seed(5), tg.randint(5, (3,))),
     "a copy from the host": lambda: tg.tensor([1.0, 2.0]),
     "a step of RAdam, whose numbers change each time": lambda: step_of(optim.RAdam),
     "a step of NAdam, whose numbers change each time": lambda: step_of(optim.NAdam),
@@ -114,6 +116,47 @@ def test_what_cannot_be_captured_is_refused(words: str, cuda: Any) -> None:
     assert tg.ones(2).sum().item() == 2  # the capture has ended
     with pytest.raises(RuntimeError, match=r"^replay: expected a graph that was captured"):
         graph.replay()
+
+
+def noisy(x: Any) -> Any:
+    """All kinds of draws, and a dropout."""
+    kept = functional.dropout(x + tg.randn(4), 0.4) * tg.rand(4, dtype=tg.float64)
+    return kept + tg.randint(9, (4,)) + tg.bernoulli(tg.full((4,), 0.5))
+
+
+def test_each_replay_draws_other_numbers_as_the_program_would(cuda: Any) -> None:
+    tg.manual_seed(11)
+    x = tg.ones(4)
+    want = [noisy(x).tolist() for _ in range(4)] + [tg.rand(2).tolist()]
+    tg.manual_seed(11)
+    found = [noisy(x).tolist()]
+    graph = tg.cuda.CUDAGraph()
+    with tg.cuda.graph(graph):
+        y = noisy(x)
+    for _ in range(3):
+        graph.replay()
+        found.append(y.tolist())
+    assert [*found, tg.rand(2).tolist()] == want
+    tg.manual_seed(11)  # another stream than that of the capture, too
+    graph.replay()
+    assert y.tolist() == want[0]
+
+
+def test_a_graphed_module_drops_in_its_gradient_what_it_dropped(cuda: Any) -> None:
+    results = []
+    for graphed in (False, True):
+        tg.manual_seed(3)
+        model = nn.Sequential(nn.Linear(5, 40), nn.Dropout(0.5), nn.Linear(40, 3), nn.Dropout(0.2))
+        x = tg.rand(8, 5)
+        if graphed:
+            tg.cuda.make_graphed_callables(model, (tg.zeros(8, 5),))
+        tg.manual_seed(4)
+        for _ in range(3):  # gradients add up
+            y = model(x)
+            tg.rand(3)  # others draw in between
+            y.square().sum().backward()
+        results.append([y.tolist(), *[parameter.grad.tolist() for parameter in model.parameters()]])
+    assert results[0] == results[1]
 
 
 def test_a_graph_is_captured_once_and_on_a_stream_of_its_own(cuda: Any) -> None:

@@ -147,8 +147,8 @@ LAYERS = [
     "datasets", "text", "later", "__init__", "warmup",
 ]  # fmt: skip
 OPS_LAYERS = [
-    "creation", ("layouts", "queries", "sequences"), "sampling", "pieces", "shape", "joining",
-    "cutting", ("diagonals", "strides"), "rearranging", "conversion", "moving", "places", "logic",
+    ("creation", "expecting"), ("layouts", "queries", "sequences"), "sampling", "pieces", "shape",
+    "joining", "cutting", ("diagonals", "strides"), "rearranging", "conversion", "moving", "places", "logic",
     "choice", "complex_parts", "pointwise", "polar", "arithmetic", "floats", "special",
     "rejection", "index_forms", "indexing", "scattering", "drawing", "reduction", "over_elements",
     "picking", "scan",

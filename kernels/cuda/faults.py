@@ -1,4 +1,5 @@
-"""Indices out of range on a GPU: what kernels report, and the exception that it becomes.
+"""Numbers on a GPU that are not as they must be: what kernels report, and the exception that it
+becomes.
 
 A kernel that meets one writes to a word of the host's memory (`faults.cuh`) and goes on without it.
 Nobody waits for that: the exception is raised when the host next waits for the GPU for another
@@ -7,7 +8,7 @@ reason, or at the next check if the word is there by then.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,31 @@ BLOCK = 256  # as in indices.cu
 VALUE_BITS = 48  # as in faults.cuh
 
 
+class Outside(NamedTuple):
+    """A number that lies outside [first, end)."""
+
+    op: str
+    what: str
+    first: int
+    end: int
+    end_of_sentence: str
+
+    def error(self, wrong: int) -> Exception:
+        return IndexRangeError(
+            f"{self.op}: expected {self.what} in [{self.first}, {self.end}), got {wrong} "
+            f"({self.end_of_sentence.format(wrong)})"
+        )
+
+
+class Untrue(NamedTuple):
+    """A condition that does not hold of all elements."""
+
+    sentence: str
+
+    def error(self, wrong: int) -> Exception:
+        return RuntimeError(self.sentence)
+
+
 class Faults:
     """One word that all kernels report to, and the sentences by the codes that it holds."""
 
@@ -29,16 +55,15 @@ class Faults:
         self.memory = cupy.cuda.alloc_pinned_memory(8)
         self.word = np.frombuffer(self.memory, np.int64, 1)
         self.word[0] = 0
-        self.codes: dict[tuple[str, str, int, int, str], int] = {}
+        self.codes: dict[Outside | Untrue, int] = {}
 
-    def report(self, op: str, what: str, first: int, end: int, end_of_sentence: str) -> Any:
-        """What a kernel is given to report numbers outside [first, end) with."""
-        said = op, what, first, end, end_of_sentence
-        code = self.codes.get(said)
+    def report(self, fault: Outside | Untrue) -> Any:
+        """What a kernel is given to report this fault with."""
+        code = self.codes.get(fault)
         if code is None:
             if len(self.codes) == 2**15 - 1:  # all codes are taken
                 self._start_again()
-            code = self.codes[said] = len(self.codes) + 1
+            code = self.codes[fault] = len(self.codes) + 1
         return structure([self.memory.ptr, code], "u8")
 
     def _start_again(self) -> None:
@@ -49,18 +74,14 @@ class Faults:
         self.codes.clear()
 
     def look(self) -> None:
-        """IndexRangeError if a kernel has reported by now."""
+        """Raise what a kernel has reported by now."""
         word = int(self.word[0])
         if not word:
             return
         self.word[0] = 0
         code, digits = word >> VALUE_BITS, word & (1 << VALUE_BITS) - 1
         wrong = digits - (digits >> VALUE_BITS - 1 << VALUE_BITS)
-        op, what, first, end, end_of_sentence = list(self.codes)[code - 1]
-        raise IndexRangeError(
-            f"{op}: expected {what} in [{first}, {end}), got {wrong} "
-            f"({end_of_sentence.format(wrong)})"
-        )
+        raise list(self.codes)[code - 1].error(wrong)
 
     def check(self, indices: Array, report: Any, first: int, end: int, ignored: int) -> Any:
         """A launch that reports indices outside [first, end) other than those ignored."""

@@ -58,7 +58,7 @@ def kernel(
 
     types = C_TYPES | INDEX_TYPES
     named = [types[p] if isinstance(p, str) else str(p) for p in parameters]
-    instance = f"{name}<{', '.join(named)}>"
+    instance = f"{name}<{', '.join(named)}>" if named else name
     text = text_of(source, generated)
     module = cupy.RawModule(code=text, options=OPTIONS, name_expressions=(instance,))
     try:

@@ -1,10 +1,10 @@
-// Uniform numbers and dropout from the counter-based generator Philox 4x32-10 (Salmon et al. 2011),
-// the same to the bit as on the CPU.
+// Words, uniform numbers and dropout from the counter-based generator Philox 4x32-10 (Salmon et al.
+// 2011), the same to the bit as on the CPU.
 //
-// Traffic: uniform writes its array and reads none, drop reads one and writes one; which elements
-// stay is computed, and nothing is kept for the gradient.
-// Launch: one thread for 16 bytes of uniform numbers, which are float32 or float64, and for four
-// elements of drop or 16 bytes of them, in accesses of 16 bytes; blocks of BLOCK.
+// Traffic: random_bits and uniform write their array and read none, drop reads one and writes one;
+// which elements stay is computed, and nothing is kept for the gradient.
+// Launch: one thread for 16 bytes of words or uniform numbers, which are float32 or float64, and for
+// four elements of drop or 16 bytes of them, in accesses of 16 bytes; blocks of BLOCK.
 
 #include "elements.cuh"
 
@@ -13,6 +13,18 @@ constexpr int ROUNDS = 10;
 
 struct Words {
     unsigned of[4];
+};
+
+// A place in a stream: from a block on of the stream of a key. With the address of a base, both count
+// from what lies there, which the host sets before it replays a graph.
+struct Stream {
+    unsigned long long key, block, base;
+
+    __device__ Stream of_now() const {
+        if (base == 0) return *this;
+        const unsigned long long* found = reinterpret_cast<const unsigned long long*>(base);
+        return {found[0], found[1] + block, 0};
+    }
 };
 
 // The four words of a block of the stream of a key.
@@ -49,35 +61,56 @@ __device__ __forceinline__ void to_uniform(const Words& words, Part<double, 2>& 
     }
 }
 
-template <typename F>
-__global__ void __launch_bounds__(BLOCK) uniform(
-        F* __restrict__ out, long long count, unsigned long long key, unsigned long long offset) {
-    const long long number = thread_number(), first = number * VECTOR<F>;
-    if (first >= count) return;
-    Part<F, VECTOR<F>> part;
-    to_uniform(words_of(offset + number, key), part);
-    if (first + VECTOR<F> <= count) {  // a fresh array begins at a multiple of 16
-        *reinterpret_cast<Part<F, VECTOR<F>>*>(out + first) = part;
+// What a thread writes of an array of `count`, which begins at a multiple of 16.
+template <typename E, int WIDTH>
+__device__ __forceinline__ void put(
+        const Part<E, WIDTH>& part, E* out, long long first, long long count) {
+    if (first + WIDTH <= count) {
+        *reinterpret_cast<Part<E, WIDTH>*>(out + first) = part;
     } else {
-        for (int i = 0; i < VECTOR<F>; ++i) {
+        for (int i = 0; i < WIDTH; ++i) {
             if (first + i < count) out[first + i] = part.of[i];
         }
     }
+}
+
+template <typename F>
+__global__ void __launch_bounds__(BLOCK) uniform(
+        F* __restrict__ out, long long count, Stream stream) {
+    const long long number = thread_number(), first = number * VECTOR<F>;
+    if (first >= count) return;
+    const Stream now = stream.of_now();
+    Part<F, VECTOR<F>> part;
+    to_uniform(words_of(now.block + number, now.key), part);
+    put(part, out, first, count);
+}
+
+__global__ void __launch_bounds__(BLOCK) random_bits(
+        unsigned* __restrict__ out, long long count, Stream stream) {
+    const long long number = thread_number(), first = number * 4;
+    if (first >= count) return;
+    const Stream now = stream.of_now();
+    const Words words = words_of(now.block + number, now.key);
+    Part<unsigned, 4> part;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) part.of[i] = words.of[i];
+    put(part, out, first, count);
 }
 
 // Elements whose 24 bits are at least `least` stay, times `scale`.
 template <typename T>
 __global__ void __launch_bounds__(BLOCK) drop(
         const T* __restrict__ input, T* __restrict__ out, long long count, unsigned least,
-        double scale, unsigned long long key, unsigned long long offset) {
+        double scale, Stream stream) {
     using A = Wide<T>;
     constexpr int SHARE = VECTOR<T> > 4 ? VECTOR<T> : 4;
     const long long number = thread_number(), first = number * SHARE;
     if (first >= count) return;
+    const Stream now = stream.of_now();
     A factor[SHARE];
 #pragma unroll
     for (int part = 0; part < SHARE / 4; ++part) {
-        const Words words = words_of(offset + number * (SHARE / 4) + part, key);
+        const Words words = words_of(now.block + number * (SHARE / 4) + part, now.key);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
             factor[4 * part + i] = words.of[i] >> 8 >= least ? A(scale) : A(0);

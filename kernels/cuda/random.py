@@ -1,4 +1,4 @@
-"""Uniform numbers and dropout: what `random.cu` is given."""
+"""Random words, uniform numbers and dropout: what `random.cu` is given."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.kernels.cuda.capture import stream_of
 from tensorgrad.kernels.cuda.loader import C_TYPES, kernel, served
 
 Array = Any
@@ -14,9 +15,18 @@ Array = Any
 BLOCK = 256  # as in random.cu
 
 
-def launch(name: str, threads: int, char: str, *arguments: Any) -> None:
+def launch(name: str, threads: int, types: str, *arguments: Any) -> None:
     if threads:
-        kernel("random.cu", name, char)((-(-threads // BLOCK),), (BLOCK,), arguments)
+        kernel("random.cu", name, *types)((-(-threads // BLOCK),), (BLOCK,), arguments)
+
+
+def random_bits(key: int, offset: int, count: int) -> Array:
+    """`count` uint32 words: word i is word i % 4 of block offset + i // 4."""
+    import cupy
+
+    out = cupy.empty(count, np.uint32)
+    launch("random_bits", -(-count // 4), "", out, np.int64(count), stream_of(key, offset))
+    return out
 
 
 def uniform(shape: tuple[int, ...], dtype: Any, key: int, offset: int) -> Any:
@@ -26,7 +36,7 @@ def uniform(shape: tuple[int, ...], dtype: Any, key: int, offset: int) -> Any:
     if dtype.itemsize == 2 or dtype.char not in C_TYPES:
         return NotImplemented
     out = cupy.empty(shape, dtype)
-    given = out, np.int64(out.size), np.uint64(key), np.uint64(offset)
+    given = out, np.int64(out.size), stream_of(key, offset)
     launch("uniform", -(-out.size * dtype.itemsize // 16), dtype.char, *given)
     return out
 
@@ -41,7 +51,7 @@ def drop(input: Array, p: float, key: int, offset: int) -> Any:
     least = math.ceil(float(np.float32(p)) * 2**24)
     ready = cupy.ascontiguousarray(input)
     out = cupy.empty(ready.shape, ready.dtype)
-    how = np.uint32(least), 1 / (1 - p), np.uint64(key), np.uint64(offset)
+    how = np.uint32(least), 1 / (1 - p), stream_of(key, offset)
     share = max(4, 16 // out.dtype.itemsize)  # of elements, a thread's
     launch("drop", -(-out.size // share), ready.dtype.char, ready, out, np.int64(out.size), *how)
     return out

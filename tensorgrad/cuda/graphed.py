@@ -84,6 +84,7 @@ class Pair:
             self.outputs = self._outputs(function)
         # Before the capture: a replay must not write ones over what it is given.
         self.given = given_for(self.outputs)
+        self.back.continue_draws(self.there)
         with graph(self.back, self.there.pool(), side):
             self.gradients = self._gradients(self.outputs, self.given, leaves, allow_unused)
 

@@ -2,11 +2,12 @@
 
 https://docs.pytorch.org/docs/stable/cuda.html#graphs. A replay works on the memory of the capture:
 new inputs are written into the tensors that were captured (`copy_`), results are read from those
-that the captured code made. Nothing may be captured that the host must do anew each time: waiting
-for the GPU, random numbers, copies from the host, and steps of the optimizers whose steps the host
-counts (ASGD, NAdam, RAdam, Adafactor, and any with fused=False) raise RuntimeError. Kernels are
-compiled before a capture, by running the code a few times on its stream. Each needs a
-usable GPU, and raises BackendError without one.
+that the captured code made. Each replay draws other random numbers, as the code itself would.
+Nothing may be captured that the host must do anew each time: waiting for the GPU, copies from the
+host, draws of a generator that is not the default one, and steps of the optimizers whose steps the
+host counts (ASGD, NAdam, RAdam, Adafactor, and any with fused=False) raise RuntimeError. Kernels
+are compiled before a capture, by running the code a few times on its stream. Each needs a usable
+GPU, and raises BackendError without one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from tensorgrad.backend import backends
 from tensorgrad.cuda.streams import Stream, current_stream, stream
+from tensorgrad.random import default_generator
 
 __all__ = ["CUDAGraph", "graph", "is_current_stream_capturing"]
 
@@ -28,6 +30,8 @@ class CUDAGraph:
         self._pool: Any = None
         self._held: list[Any] = []
         self._allocator: Any = None
+        self._draws: Any = None
+        self._continues = False  # the draws of another graph, which is replayed before
 
     def capture_begin(self, pool: Any = None, capture_error_mode: str = "global") -> None:
         """Let the current stream's work go into the graph, not to the GPU. pool: another graph's
@@ -48,7 +52,13 @@ class CUDAGraph:
                 "capture_begin: expected a stream of one's own, got the default one (work on it "
                 "cannot be captured)"
             )
-        self._held = self._backend.capture.begin()
+        capture = self._backend.capture
+        capture.refuse("the capture of another graph")
+        if not self._continues:
+            self._draws = capture.Draws(*default_generator.position())
+        draws = self._draws
+        self._held = capture.begin(draws)
+        default_generator.go_to(draws.first + draws.blocks)
         self._pool = cuda.MemoryPool() if pool is None else pool
         self._allocator = cuda.using_allocator(self._pool.malloc)
         self._allocator.__enter__()
@@ -68,12 +78,23 @@ class CUDAGraph:
     def _leave(self) -> None:
         self._allocator.__exit__(None, None, None)
         self._backend.capture.end()
+        draws = self._draws
+        draws.blocks = max(draws.blocks, default_generator.position()[1] - draws.first)
+        default_generator.go_to(draws.first)  # nothing has been drawn so far
 
     def replay(self) -> None:
         """Ask the GPU for all of it again, on the current stream."""
         if self._graph is None:
             raise RuntimeError("replay: expected a graph that was captured, got an empty one")
+        if self._draws.blocks and not self._continues:
+            self._draws.begin_at(*default_generator.draw(4 * self._draws.blocks))
         self._graph.launch()
+
+    def continue_draws(self, of: CUDAGraph) -> None:
+        """Before the capture: this graph is replayed after another, whose random numbers it draws
+        again, or goes on with.
+        """
+        self._draws, self._continues = of._draws, True
 
     def pool(self) -> Any:
         """The memory of the graph, for another one's `capture_begin`."""
@@ -83,6 +104,8 @@ class CUDAGraph:
         """Forget what was captured, and its memory."""
         self._graph = self._pool = None
         self._held = []
+        if not self._continues:
+            self._draws = None
 
 
 class graph:

@@ -19,9 +19,10 @@ from tensorgrad.ops.activation import _softplus
 from tensorgrad.ops.choice import clamp, where
 from tensorgrad.ops.conversion import all_widened
 from tensorgrad.ops.distance import floored
+from tensorgrad.ops.expecting import expect_all
 from tensorgrad.ops.over_elements import reduced_of, way
 from tensorgrad.ops.pointwise import abs, exp, log
-from tensorgrad.ops.reduction import every, some, sum
+from tensorgrad.ops.reduction import some, sum
 from tensorgrad.ops.shape import expand, unsqueeze
 from tensorgrad.ops.special import xlogy
 
@@ -211,11 +212,11 @@ def binary_cross_entropy(
     _target_of_size("binary_cross_entropy", input, target)
     dtypes.refuse("binary_cross_entropy", input.dtype, "bool integers complex")
     dtypes.refuse_mixed("binary_cross_entropy", input.dtype, target.dtype)
-    if not bool(every((input >= 0) & (input <= 1), None, False)):
-        raise RuntimeError(
-            "binary_cross_entropy: expected probabilities in [0, 1] as input, got others (all "
-            "elements of input should be between 0 and 1)"
-        )
+    expect_all(
+        (input >= 0) & (input <= 1),
+        "binary_cross_entropy: expected probabilities in [0, 1] as input, got others (all "
+        "elements of input should be between 0 and 1)",
+    )
     if weight is None:
         return reduced_of(reduction, surprise, input, target)
     weight = expand(weight, input.shape)

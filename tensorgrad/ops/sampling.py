@@ -15,6 +15,7 @@ from tensorgrad.backend import Device, backend_for
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.graph import TensorCore
 from tensorgrad.ops.creation import Shape, Where, as_tensor, finish, like, making, sizes
+from tensorgrad.ops.expecting import expect_all
 from tensorgrad.out import takes_out, takes_out_apart
 from tensorgrad.random import Generator, default_generator
 
@@ -187,7 +188,9 @@ def normal(
     broadcast (one of them may be a number); or of one of each in a tensor of `size`.
     """
     spread: Any = std.detach() if isinstance(std, TensorCore) else std
-    if bool((spread < 0).any()) if isinstance(std, TensorCore) else std < 0:
+    if isinstance(std, TensorCore):
+        expect_all(~(spread < 0), "normal: expected std >= 0, got others")
+    elif std < 0:
         raise RuntimeError(f"normal: expected std >= 0, got {std}")
     center: Any = mean.detach() if isinstance(mean, TensorCore) else mean
     result: Tensor
@@ -210,8 +213,11 @@ def bernoulli(
     if p is None and not dtypes.is_floating_point(dtype):
         raise DTypeError(f"bernoulli: expected a floating point dtype, got {dtype}")
     chance: Any = input.detach() if p is None else p
-    if not (((chance >= 0) & (chance <= 1)).all() if p is None else 0 <= p <= 1):
-        raise RuntimeError("bernoulli: expected probabilities in [0, 1], got others")
+    wrong = "bernoulli: expected probabilities in [0, 1], got others"
+    if p is None:
+        expect_all((chance >= 0) & (chance <= 1), wrong)
+    elif not 0 <= p <= 1:
+        raise RuntimeError(wrong)
     drawn_as = dtype if p is None else dtypes.float32
     drawn = rand(tuple(input.shape), generator=generator, dtype=drawn_as, device=input.device)
     result: Tensor = (drawn < chance).to(dtype)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.kernels.cuda.faults import Outside
 from tests.cuda_ladder.checking import check
 
 INTEGERS = (np.dtype("int64"), np.dtype("int32"))
@@ -16,7 +17,7 @@ SIZE, IGNORED = 7, -100
 
 def reported(backend: Any, numbers: list[int], dtype: Any, first: int) -> bool:
     index = backend.xp.asarray(np.array(numbers, dtype))
-    report = backend.faults.report("op", "indices", first, SIZE, "{}")
+    report = backend.faults.report(Outside("op", "indices", first, SIZE, "{}"))
     backend.faults.check(index, report, first, SIZE, IGNORED)
     try:
         backend.faults.look()

@@ -56,15 +56,16 @@ def kernels(text: str) -> list[str]:
         "T": [*loader.C_TYPES.values()],
         "F": ["float", "double"],
         "I": ["int", "long long"],
+        "": [""],  # a kernel of its own
     }
     found = re.findall(
-        r"template <typename (T|F|I)((?:, int \w+)*)>\n"
+        r"(?:template <typename (T|F|I)((?:, int \w+)*)>\n)?"
         r"__global__ void (?:__launch_bounds__\([^)]*\) )?(\w+)\(",
         text,
     )
     assert len(found) == text.count("__global__ void")
     return [
-        f"{name}<{', '.join([kind, *map(str, numbers)])}>"
+        f"{name}<{', '.join([kind, *map(str, numbers)])}>" if kind else name
         for element, parameters, name in found
         for kind in types[element]
         for numbers in product(*[NUMBERS[p] for p in re.findall(r"int (\w+)", parameters)])

@@ -27,6 +27,30 @@ def uniform_numbers(backend: Any, dtype: Any, small: bool) -> None:
             same([found.get()], [want])
 
 
+@check("random.cu", FULL[:1])
+def random_words(backend: Any, dtype: Any, small: bool) -> None:
+    for size in SMALL if small else SIZES:
+        for key, offset in STREAMS[-1:] if small else STREAMS:
+            found = backend.random_bits(key, offset, size, backend.default_device)
+            want = reference.random_bits(key, offset, size, reference.default_device)
+            same([found.get()], [want])
+
+
+@check("random.cu", FULL[:1])
+def draws_of_a_replay(backend: Any, dtype: Any, small: bool) -> None:
+    """Counted from the place that the GPU is told of, not from that of the capture."""
+    draws = backend.capture.Draws(5, 3)
+    for key, first in STREAMS:
+        draws.begin_at(key, first)
+        backend.capture.begin(draws)
+        try:
+            found = backend.uniform((37,), dtype, 5, 3 + 4, backend.default_device)
+        finally:
+            backend.capture.end()
+        want = reference.uniform((37,), dtype, key, first + 4, reference.default_device)
+        same([found.get()], [want])
+
+
 @check("random.cu")
 def dropout(backend: Any, dtype: Any, small: bool) -> None:
     for size in SMALL if small else SIZES:
