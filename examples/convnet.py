@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         __doc__,
         epochs=10,
         model={"choices": list(MODELS), "default": "plain", "help": "of digits or photographs"},
-        batch={"type": int, "default": 128, "help": "images of a step"},
+        batch={"type": program.whole_number, "default": 128, "help": "images of a step"},
     ).parse_args(arguments)
     if options.quick:
         options.epochs, options.batch = min(options.epochs, 5), 32
