@@ -149,9 +149,9 @@ LAYERS = [
 OPS_LAYERS = [
     ("creation", "expecting"), ("layouts", "queries", "sequences"), "sampling", "pieces", "shape",
     "joining", "cutting", ("diagonals", "strides"), "rearranging", "conversion", "moving",
-    "places", "logic", "choice", "complex_parts", "pointwise", "polar", "arithmetic", "floats", "special",
-    "rejection", "index_forms", "indexing", "scattering", "drawing", "reduction", "over_elements",
-    "picking", "scan",
+    "places", "logic", "choice", "complex_parts", "pointwise", "polar", "arithmetic", "floats",
+    "special", "rejection", "index_forms", "indexing", "scattering", "drawing", "reduction",
+    "over_elements", "picking", "scan",
     ("closeness", "distinct", "multiplying", "ordering", "softmaxes", "norms", "statistics"),
     ("binning", "quantiles"), "differences",
     "linalg", "matrices", ("products", "einsum", "solving"), ("factors", "decompositions"), "lu",
