@@ -66,6 +66,21 @@ def test_a_step_of_training(backend):
     ]
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_what_reads_a_rule_is_no_op(backend):
+    """An optimizer's rule and a formula are called on symbols once, to be compiled."""
+    with tg.use_backend(backend):
+        weight = tg.ones(3, requires_grad=True)
+        optimizer = tg.optim.Adam([weight])
+        with profile(profile_memory=True, record_shapes=True) as prof:
+            nn.functional.elu(weight, alpha=0.75).sum().backward()
+            optimizer.step()
+    (step,) = named(prof, "Optimizer.step#Adam.step")
+    inside = {event.name for event in step.cpu_children}
+    assert ("sqrt" in inside) == (backend == "numpy")
+    assert all(shape == [3] for e in step.cpu_children for shape in e.input_shapes if shape)
+
+
 def test_own_times_add_up_to_the_whole():
     prof = one_step()
     for event in prof.events():

@@ -107,64 +107,6 @@ def test_parts_of_a_module_are_read_and_written_by_role():
         model[0]._modules["weight"]
 
 
-def test_tensorboard_says_what_is_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    monkeypatch.delitem(sys.modules, "tensorgrad.utils.tensorboard", raising=False)
-    with pytest.raises(ImportError, match=r"expected the package tensorboardX, got none; install"):
-        importlib.import_module("tensorgrad.utils.tensorboard")
-
-
-class Scaled(tg.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = tg.nn.Sequential(tg.nn.Linear(4, 3), tg.nn.ReLU(), tg.nn.Dropout(0.9))
-
-    def forward(self, x, scale):
-        return self.body(x) * scale + x.sum()
-
-
-def events_in(folder):
-    """The messages of the one file of events there: each has its length before it, with a sum of 4
-    bytes, and a sum of 4 bytes after it.
-    """
-    kind = importlib.import_module("tensorboardX.proto.event_pb2").Event
-    (path,) = folder.iterdir()
-    data, found = path.read_bytes(), []
-    while data:
-        length = int.from_bytes(data[:8], "little")
-        found.append(kind.FromString(data[12 : 12 + length]))
-        data = data[16 + length :]
-    return found
-
-
-def test_the_graph_that_tensorboard_draws(tmp_path, capsys):
-    pytest.importorskip("tensorboardX")
-    model = Scaled()
-    with importlib.import_module("tensorgrad.utils.tensorboard").SummaryWriter(tmp_path) as writer:
-        writer.add_graph(model, (tg.ones(2, 4), 3.0), verbose=True)
-    assert "Scaled/body/0/weight" in capsys.readouterr().out
-    assert all(module.training for module in model.modules())
-    graph = importlib.import_module("tensorboardX.proto.graph_pb2").GraphDef()
-    graph.ParseFromString(b"".join([event.graph_def for event in events_in(tmp_path)]))
-    assert {node.name: (node.op, *node.input) for node in graph.node} == {
-        "input_0": ("Tensor",),
-        "Scaled/body/0/weight": ("Tensor",),
-        "Scaled/body/0/bias": ("Tensor",),
-        "Scaled/body/0/Linear": (
-            "Linear", "input_0", "Scaled/body/0/weight", "Scaled/body/0/bias",
-        ),
-        "Scaled/body/1/Relu": ("Relu", "Scaled/body/0/Linear"),
-        "Scaled/Mul": ("Mul", "Scaled/body/1/Relu"),
-        "Scaled/Sum": ("Sum", "input_0"),
-        "Scaled/Add": ("Add", "Scaled/Mul", "Scaled/Sum"),
-    }  # fmt: skip
-    sizes = {
-        n.name: [d.size for d in n.attr["_output_shapes"].list.shape[0].dim] for n in graph.node
-    }
-    assert sizes["Scaled/body/0/weight"] == [3, 4]
-    assert sizes["Scaled/Mul"] == [2, 3]
-
-
 # ---- processes
 
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from tensorgrad import graph, modes, walk
 from tensorgrad.detours import SHOWN, Detour
+from tensorgrad.elementwise import Symbol
 from tensorgrad.graph import Leaf, Node, Pick, unwrap
 from tensorgrad.op import OPS
 from tensorgrad.profiler.events import FunctionEvent
@@ -51,6 +52,14 @@ class Recorder:
     def elapsed(self) -> float:
         """Microseconds since the profile began."""
         return (now() - self.start_ns) / 1e3
+
+    def listens(self) -> bool:
+        """Whether what is called now belongs to the profile: in its thread, and on arrays, not on
+        the symbols by which a rule is read.
+        """
+        if threading.get_ident() != self.thread:
+            return False
+        return Symbol not in modes.current().backends
 
     def innermost(self) -> FunctionEvent | None:
         return self.open[-1] if self.open else None
@@ -105,7 +114,7 @@ class Recorder:
 
     def pull(self, node: Any, pull: Callable[[Any], Any], g: Any) -> Any:
         """Run a node's gradient rules: what the walk calls."""
-        if threading.get_ident() != self.thread:
+        if not self.listens():
             return pull(g)
         event = self.begin(node.name(), g if isinstance(g, list) else (g,))
         event.scope = 1
@@ -204,7 +213,7 @@ def noted(call: Callable[..., Any], name: str | Callable[..., str]) -> Callable[
 
     def around(*args: Any, **kwargs: Any) -> Any:
         recorder = active
-        if recorder is None or threading.get_ident() != recorder.thread:
+        if recorder is None or not recorder.listens():
             return call(*args, **kwargs)
         title = name if isinstance(name, str) else name(*args, **kwargs)
         if recorder.open and recorder.open[-1].name == title:
@@ -234,7 +243,7 @@ class record_function:
 
     def __enter__(self) -> record_function:
         recorder = active
-        if recorder is not None and threading.get_ident() == recorder.thread:
+        if recorder is not None and recorder.listens():
             title = self.name if self.args is None else f"{self.name}({self.args})"
             event = recorder.begin(title)
             event.is_user_annotation = True

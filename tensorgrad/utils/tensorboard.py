@@ -70,6 +70,25 @@ class SummaryWriter:
             sys.stdout.write(str(graph))
         self._writer._get_file_writer().add_event(Event(graph_def=graph.SerializeToString()))
 
+    def add_hparams(
+        self,
+        hparam_dict: dict[str, Any],
+        metric_dict: dict[str, Any],
+        hparam_domain_discrete: dict[str, list[Any]] | None = None,
+        run_name: str | None = None,
+        global_step: int | None = None,
+    ) -> None:
+        """Note settings and what was reached with them, as a run of its own in a folder inside.
+
+        run_name: that folder, called by the time unless told. hparam_domain_discrete is PyTorch's;
+        TensorBoard shows the values that there are.
+        """
+        settings, reached = _on_host(hparam_dict), _on_host(metric_dict)
+        self._writer.add_hparams(settings, reached, name=run_name, global_step=global_step)
+
+    def get_logdir(self) -> str:
+        return self.log_dir
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._writer, name)
 
