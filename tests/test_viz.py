@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -167,6 +168,16 @@ def test_without_graphviz(monkeypatch, tmp_path):
     shown = drawing._repr_mimebundle_()["text/plain"]
     assert "install Graphviz" in shown
     assert drawing.source in shown
+
+
+def test_the_picture_in_the_readme_shows_what_is_recorded():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 256), nn.Tanh(), nn.Linear(256, 10))
+    with tg.use_backend("numba"):
+        loss = nn.functional.cross_entropy(model(tg.ones(64, 8, 8)), tg.zeros(64, dtype=tg.int64))
+    recorded = boxes(tg.viz.graph(loss, params=dict(model.named_parameters()))).values()
+    picture = Path(__file__).resolve().parents[1] / "examples" / "graph.svg"
+    words = re.findall(r"<text.*?>(.*?)</text>", picture.read_text(encoding="utf-8"))
+    assert sorted(words) == sorted(line for lines in recorded for line in lines)
 
 
 # ---- learning curves
