@@ -13,8 +13,8 @@ from tests.example_runs import run
 
 def test_neuron(backend, tmp_path):
     figures = run("neuron", "--quick", "--hidden", "20", "15", folder=tmp_path)
-    assert figures["gradients apart"] < 1e-12
-    assert figures["costs apart"] < 1e-12
+    for what in ("slopes", "gradients", "costs"):
+        assert figures[f"{what} apart"] < 1e-12, what
     assert figures["by hand"] == figures["by engine"] > 0.8
     # Both descents find the lowest point, about which no other is lower.
     assert figures["steep start"] == pytest.approx(figures["flat start"], abs=1e-6)
