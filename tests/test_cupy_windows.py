@@ -138,6 +138,25 @@ class Digits(nn.Module):
         return self.features(x)
 
 
+@pytest.mark.parametrize("dtype", [tg.float16, tg.bfloat16], ids=["float16", "bfloat16"])
+def test_autocast_multiplies_numbers_of_16_bits(dtype: Any, cuda: Any) -> None:
+    """Copied as they are and added up in float32, as the float32 results say."""
+    x, weight = tg.randn(2, 3, 6, 6), tg.randn(4, 3, 3, 3, requires_grad=True)
+    found = []
+    for enabled in (True, False):
+        before = execution.launches.copy()
+        with tg.amp.autocast("cuda", dtype=dtype, enabled=enabled):
+            y = nn.functional.conv2d(x, weight, stride=2)
+        (gradient,) = tg.autograd.grad(y.float().square().sum(), weight)
+        assert y.dtype == (dtype if enabled else tg.float32)
+        kernels = execution.launches - before
+        assert (kernels["columns"], kernels["by_channel"], kernels["gemm"]) == (2, 1, 2)
+        found.append((y.detach().float(), gradient))
+    for half, full in zip(*found, strict=True):
+        bound = 3 * tg.finfo(dtype).eps * full.abs().max().item()
+        assert ((half - full).abs() <= bound).all()
+
+
 def test_a_step_of_a_convolutional_net_is_at_most_60_launches(
     cuda: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@
 // has elements; folded reads that once and writes the input's gradient. by_sample and by_channel
 // read each array they are given once and write one, in accesses of 16 bytes where a plane is so
 // many; channel_sums reads an array once.
+// What is added up, and the elements that are folded, are float where arrays have 16 bits.
 // Launch: columns, by_channel: blockIdx.x some columns, blockIdx.y a channel, one thread for VECTOR
 // columns; by_sample one thread for VECTOR elements, folded for an element, channel_sums a block
 // for a channel. Blocks of BLOCK. Where several products meet in one element a thread adds them up
@@ -21,16 +22,16 @@ __device__ __forceinline__ int number_of_thread() {
 
 // Each channel's windows, by element of the kernel: input (samples, channels, plane) to out
 // (channels * kernel elements, samples * positions). Padding counts as zero.
-template <typename F>
+template <typename T>
 __global__ void __launch_bounds__(BLOCK, 2) columns(
-        const F* __restrict__ input, F* __restrict__ out, int channels, int count, int pitch,
+        const T* __restrict__ input, T* __restrict__ out, int channels, int count, int pitch,
         Windows windows) {
-    const int column = number_of_thread() * VECTOR<F>;
+    const int column = number_of_thread() * VECTOR<T>;
     if (column >= pitch) return;
-    int sample[VECTOR<F>];
-    Place start[VECTOR<F>];
+    int sample[VECTOR<T>];
+    Place start[VECTOR<T>];
 #pragma unroll
-    for (int v = 0; v < VECTOR<F>; ++v) {
+    for (int v = 0; v < VECTOR<T>; ++v) {
         const Spot at = windows.grid.spot(column + v);
         const Place window = windows.grid.place(at.inside);
         sample[v] = at.plane * channels * windows.plane.volume;
@@ -38,21 +39,21 @@ __global__ void __launch_bounds__(BLOCK, 2) columns(
         for (int k = 0; k < DIMENSIONS; ++k) start[v].of[k] = windows.start(k, window.of[k]);
     }
     for (int channel = blockIdx.y; channel < channels; channel += gridDim.y) {
-        F* row = out + channel * windows.kernel.volume * (long long)pitch + column;
-        const F* plane = input + channel * windows.plane.volume;
+        T* row = out + channel * windows.kernel.volume * (long long)pitch + column;
+        const T* plane = input + channel * windows.plane.volume;
         for (int element = 0; element < windows.kernel.volume; ++element) {
             const Place at = windows.kernel.place(element);
-            Part<F, VECTOR<F>> part;
+            Part<T, VECTOR<T>> part;
 #pragma unroll
-            for (int v = 0; v < VECTOR<F>; ++v) {
+            for (int v = 0; v < VECTOR<T>; ++v) {
                 const int depth = start[v].of[0] + at.of[0] * windows.step(0);
                 const int height = start[v].of[1] + at.of[1] * windows.step(1);
                 const int width = start[v].of[2] + at.of[2] * windows.step(2);
                 const bool read = column + v < count && windows.plane.has(depth, height, width);
                 const int place = sample[v] + windows.plane.number(depth, height, width);
-                part.of[v] = read ? plane[place] : F(0);
+                part.of[v] = read ? plane[place] : T(0);
             }
-            *reinterpret_cast<Part<F, VECTOR<F>>*>(row) = part;
+            *reinterpret_cast<Part<T, VECTOR<T>>*>(row) = part;
             row += pitch;
         }
     }
@@ -65,24 +66,25 @@ struct Steps {
 
 // Elements of windows added where they came from, the adjoint of `columns`, plus a channel's bias
 // if there is one.
-template <typename F>
+template <typename T>
 __global__ void __launch_bounds__(BLOCK, 2) folded(
-        const F* __restrict__ elements, const F* __restrict__ bias, F* __restrict__ out,
+        const Wide<T>* __restrict__ elements, const T* __restrict__ bias, T* __restrict__ out,
         int biased, Steps steps, Divisor channels, int count, Windows windows) {
+    using A = Wide<T>;
     const int number = number_of_thread();
     if (number >= count) return;
     const Spot at = windows.plane.spot(number);
     const Place place = windows.plane.place(at.inside);
     const int sample = channels.quotient(at.plane);
     const int channel = channels.remainder(at.plane, sample);
-    const F* first = elements + channel * steps.channel + sample * steps.sample;
-    F sum = biased ? bias[channel] : F(0);
+    const A* first = elements + channel * steps.channel + sample * steps.sample;
+    A sum = biased ? A(bias[channel]) : A(0);
     each_window_over(windows, place, [&](const Place& window, int position) {
         const int element = element_at(windows, window, place);
         const long long at = element * steps.element + position * steps.position;
         if (element >= 0) sum += first[at];
     });
-    out[number] = sum;
+    out[number] = T(sum);
 }
 
 // VECTOR elements from a place on, in one access if they are together.
@@ -99,35 +101,36 @@ __device__ __forceinline__ Part<T, VECTOR<T>> elements_at(
 // Results whose channels lie channel_step and whose samples lie sample_step apart as (samples,
 // channels, positions), with a channel's bias, and 0 in place of what is below if they are
 // rectified. May be in place.
-template <typename F>
+template <typename T>
 __global__ void __launch_bounds__(BLOCK) by_sample(
-        const F* results, const F* __restrict__ bias, F* out, int biased, int rectified,
+        const T* results, const T* __restrict__ bias, T* out, int biased, int rectified,
         Divisor channels, Divisor positions, int channel_step, int sample_step, int count) {
-    const int first = number_of_thread() * VECTOR<F>;
+    using A = Wide<T>;
+    const int first = number_of_thread() * VECTOR<T>;
     if (first >= count) return;
-    int channel[VECTOR<F>], places[VECTOR<F>];
+    int channel[VECTOR<T>], places[VECTOR<T>];
 #pragma unroll
-    for (int v = 0; v < VECTOR<F>; ++v) {
+    for (int v = 0; v < VECTOR<T>; ++v) {
         const int row = positions.quotient(first + v), sample = channels.quotient(row);
         channel[v] = channels.remainder(row, sample);
         places[v] = channel[v] * channel_step + sample * sample_step
             + positions.remainder(first + v, row);
     }
     // A row of positions then begins at a multiple of 16 bytes, here and there.
-    const bool together = positions.by % VECTOR<F> == 0;
+    const bool together = positions.by % VECTOR<T> == 0;
     auto part = elements_at(results, places, together, count - first);
 #pragma unroll
-    for (int v = 0; v < VECTOR<F>; ++v) {
+    for (int v = 0; v < VECTOR<T>; ++v) {
         if (first + v < count) {
-            if (biased) part.of[v] = part.of[v] + bias[channel[v]];
-            if (rectified) part.of[v] = part.of[v] <= F(0) ? F(0) : part.of[v];
+            if (biased) part.of[v] = T(A(part.of[v]) + A(bias[channel[v]]));
+            if (rectified) part.of[v] = A(part.of[v]) <= A(0) ? T(0) : part.of[v];
         }
     }
-    if (first + VECTOR<F> <= count && is_vector_aligned(out)) {
-        *reinterpret_cast<Part<F, VECTOR<F>>*>(out + first) = part;
+    if (first + VECTOR<T> <= count && is_vector_aligned(out)) {
+        *reinterpret_cast<Part<T, VECTOR<T>>*>(out + first) = part;
     } else {
 #pragma unroll
-        for (int v = 0; v < VECTOR<F>; ++v) {
+        for (int v = 0; v < VECTOR<T>; ++v) {
             if (first + v < count) out[first + v] = part.of[v];
         }
     }
@@ -152,38 +155,41 @@ __device__ __forceinline__ Part<T, VECTOR<T>> of_channel(
     if (rectified) {
         const auto above = elements_at(y, places, together, count - column);
 #pragma unroll
-        for (int v = 0; v < VECTOR<T>; ++v) part.of[v] = above.of[v] <= T(0) ? T(0) : part.of[v];
+        for (int v = 0; v < VECTOR<T>; ++v) {
+            part.of[v] = Wide<T>(above.of[v]) <= Wide<T>(0) ? T(0) : part.of[v];
+        }
     }
     return part;
 }
 
 // (samples, channels, positions) as a matrix; y: see of_channel.
-template <typename F>
+template <typename T>
 __global__ void __launch_bounds__(BLOCK) by_channel(
-        const F* __restrict__ input, const F* __restrict__ y, F* __restrict__ out, int rectified,
+        const T* __restrict__ input, const T* __restrict__ y, T* __restrict__ out, int rectified,
         int channels, Divisor positions, int count, int pitch) {
-    const int column = number_of_thread() * VECTOR<F>;
+    const int column = number_of_thread() * VECTOR<T>;
     if (column >= pitch) return;
     for (int channel = blockIdx.y; channel < channels; channel += gridDim.y) {
-        F* to = out + channel * (long long)pitch + column;
-        *reinterpret_cast<Part<F, VECTOR<F>>*>(to) = of_channel(
+        T* to = out + channel * (long long)pitch + column;
+        *reinterpret_cast<Part<T, VECTOR<T>>*>(to) = of_channel(
             input, y, rectified, channels, channel, positions, column, count);
     }
 }
 
 // The sum of each channel of (samples, channels, positions); y: see of_channel.
-template <typename F>
+template <typename T>
 __global__ void __launch_bounds__(BLOCK) channel_sums(
-        const F* __restrict__ input, const F* __restrict__ y, F* __restrict__ sums, int rectified,
+        const T* __restrict__ input, const T* __restrict__ y, T* __restrict__ sums, int rectified,
         Divisor positions, int count) {
-    __shared__ F shared[SLOTS<BLOCK>];
+    using A = Wide<T>;
+    __shared__ A shared[SLOTS<BLOCK>];
     const int channel = blockIdx.x, channels = gridDim.x;
-    F sum = 0;
-    for (int i = threadIdx.x * VECTOR<F>; i < count; i += BLOCK * VECTOR<F>) {
+    A sum = 0;
+    for (int i = threadIdx.x * VECTOR<T>; i < count; i += BLOCK * VECTOR<T>) {
         const auto part = of_channel(input, y, rectified, channels, channel, positions, i, count);
 #pragma unroll
-        for (int v = 0; v < VECTOR<F>; ++v) sum += part.of[v];
+        for (int v = 0; v < VECTOR<T>; ++v) sum += A(part.of[v]);
     }
     sum = group_sum<BLOCK>(sum, shared);
-    if (threadIdx.x == 0) sums[channel] = sum;
+    if (threadIdx.x == 0) sums[channel] = T(sum);
 }

@@ -3,7 +3,8 @@
 One channel a group: `direct`, without matrices. Windows of 3 x 3 of many channels: `winograd`. A
 kernel of one element over all positions: a product of matrices where the arrays lie. All else:
 windows as columns of a matrix, one product for all samples and groups, and `convolution.cu` between
-these and samples; so many samples at a time that matrices stay within SCRATCH elements.
+these and samples; so many samples at a time that matrices stay within SCRATCH elements. Numbers of
+16 bits are multiplied as such, and their products added up in float32.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tensorgrad.kernels.cuda.geometry import (
     positions_along,
     windows_of,
 )
-from tensorgrad.kernels.cuda.loader import kernel, served_in_full, structure
+from tensorgrad.kernels.cuda.loader import kernel, served, structure, wide
 from tensorgrad.kernels.cuda.products import multiply
 
 BLOCK = 256  # as in groups.cuh
@@ -43,7 +44,7 @@ def geometry(arrays: list[Array], size: Sizes, weight: Array, *how: Any) -> Wind
     """The windows of a weight over planes of a size; none where kernels do not serve."""
     stride, padding, dilation, groups = how
     kernel = weight.shape[2:]
-    if not served_in_full([*arrays, weight]) or len(kernel) > 3 or len(size) != len(kernel):
+    if not served([*arrays, weight]) or len(kernel) > 3 or len(size) != len(kernel):
         return None
     grid = tuple(map(positions_along, size, kernel, stride, padding, dilation))
     counts = [array.size for array in (*arrays, weight)]
@@ -72,10 +73,10 @@ class Matrices:
         self.vector = 16 // like.dtype.itemsize
         self.pitch = -(-self.count // self.vector) * self.vector
 
-    def matrix(self, rows: int) -> Array:
+    def matrix(self, rows: int, dtype: Any = None) -> Array:
         import cupy
 
-        return cupy.empty((rows, self.pitch), self.like.dtype)
+        return cupy.empty((rows, self.pitch), dtype or self.like.dtype)
 
     def grouped(self, matrix: Array, groups: int) -> Array:
         """(groups, rows, columns) without what is past the columns."""
@@ -238,7 +239,8 @@ def convolution_vjp(
             found[1:] = direct.correlate_weight(g, y, input, weight.shape, windows)
         return tuple([part if need else None for part, need in zip(found, needs)])
     g_input = cupy.empty(input.shape, g.dtype) if needs[0] else None
-    g_weight = cupy.empty(weight.shape, g.dtype) if needs[1] else None
+    # Of several rounds too the sums are rounded once.
+    g_weight = cupy.empty(weight.shape, wide(g.dtype)) if needs[1] else None
     g_bias = channel_sums(g, y) if needs[2] else None
     if winograd.served(weight, windows, stride, padding, dilation, groups):
         if g_input is not None:
@@ -262,9 +264,11 @@ def convolution_vjp(
             turned = between.grouped(terms, groups).transpose(0, 2, 1)
             multiply(gradients, turned, flat(g_weight, groups), add=number > 0)
         if to is not None and not (placed and y is None):
-            terms = between.matrix(depth)
+            terms = between.matrix(depth, wide(g.dtype))
             multiply(adjoint(weight, groups), gradients, between.grouped(terms, groups))
             between.folded(terms, None, to)
+    if g_weight is not None:
+        g_weight = g_weight.astype(g.dtype, copy=False)
     return g_input, g_weight, g_bias
 
 
@@ -304,7 +308,7 @@ def transposed_convolution(
     depth = channels * windows.elements
     for between, some, to in rounds(windows, depth + len(weight), input, out):
         gradients = between.grouped(between.by_channel(some, None), groups)
-        terms = between.matrix(depth)
+        terms = between.matrix(depth, wide(input.dtype))
         multiply(adjoint(weight, groups), gradients, between.grouped(terms, groups))
         between.folded(terms, bias, to)
     return out

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.kernels.cuda.geometry import Array, Windows, divisor
-from tensorgrad.kernels.cuda.loader import kernel, structure
+from tensorgrad.kernels.cuda.loader import kernel, structure, wide
 
 BLOCK, TAPS = 256, 9  # as in groups.cuh and direct.cu
 BLOCKS = 1024  # of a weight gradient, about: enough for any GPU
@@ -62,7 +62,7 @@ def correlate_weight(
     slices = min(samples, max(1, BLOCKS // (outputs * taps)), 65535)
     slice = -(-samples // slices)
     slices = -(-samples // slice)
-    parts = cupy.empty((slices, outputs, windows.elements + 1), g.dtype)
+    parts = cupy.empty((slices, outputs, windows.elements + 1), wide(g.dtype))
     each = outputs // input.shape[1]
     arrays = g, g if y is None else y, input, parts
     given = [np.int32(number) for number in (y is not None, each, samples, slice)]

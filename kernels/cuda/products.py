@@ -23,31 +23,43 @@ def _layout(matrix: Array) -> tuple[bool, int]:
 
 
 @cache
-def _kinds(char: str) -> tuple[Any, Any, Any, Any]:
-    """How cuBLAS calls a dtype and that of its sums, and the numbers 0 and 1 of the latter."""
+def _kind(char: str) -> Any:
+    """How cuBLAS calls a dtype."""
     import cupy
 
-    cublas, runtime = cupy.cuda.cublas, cupy.cuda.runtime
-    if char == "d":
-        kind, compute, sums = runtime.CUDA_R_64F, cublas.CUBLAS_COMPUTE_64F, "f8"
-    else:
-        kinds = {"f": runtime.CUDA_R_32F, "e": runtime.CUDA_R_16F, "E": runtime.CUDA_R_16BF}
-        kind, compute, sums = kinds[char], cublas.CUBLAS_COMPUTE_32F, "f4"
-    return kind, compute, np.zeros(1, sums), np.ones(1, sums)
+    runtime = cupy.cuda.runtime
+    kinds = {
+        "d": runtime.CUDA_R_64F,
+        "f": runtime.CUDA_R_32F,
+        "e": runtime.CUDA_R_16F,
+        "E": runtime.CUDA_R_16BF,
+    }
+    return kinds[char]
+
+
+@cache
+def _sums(char: str) -> tuple[Any, Any, Any]:
+    """How cuBLAS calls the dtype of sums, and their numbers 0 and 1."""
+    import cupy
+
+    cublas = cupy.cuda.cublas
+    compute = cublas.CUBLAS_COMPUTE_64F if char == "d" else cublas.CUBLAS_COMPUTE_32F
+    dtype = "f8" if char == "d" else "f4"
+    return compute, np.zeros(1, dtype), np.ones(1, dtype)
 
 
 def multiply(a: Array, b: Array, out: Array, add: bool = False) -> None:
     """out[i] = a[i] @ b[i], or that added to it: (B, m, k), (B, k, n), (B, m, n) of one dtype;
-    of numbers of 16 bits the sums are float32. Rows or columns are dense, rows in `out`, and a step
-    of 0 between matrices takes one for all.
+    of numbers of 16 bits the sums are float32, and `out` may be. Rows or columns are dense, rows in
+    `out`, and a step of 0 between matrices takes one for all.
     """
     import cupy
 
     # cuBLAS counts columns first: it is asked for the transposed product.
     turned_a, step_a = _layout(a)
     turned_b, step_b = _layout(b)
-    kind, compute, zero, one = _kinds(out.dtype.char)
-    size = out.dtype.itemsize
+    kind, (compute, zero, one) = _kind(a.dtype.char), _sums(a.dtype.char)
+    size = a.dtype.itemsize
     cublas = cupy.cuda.cublas
     cublas.gemmStridedBatchedEx(
         cupy.cuda.device.get_cublas_handle(),
@@ -67,9 +79,9 @@ def multiply(a: Array, b: Array, out: Array, add: bool = False) -> None:
         a.strides[0] // size,
         (one if add else zero).ctypes.data,
         out.data.ptr,
-        kind,
+        _kind(out.dtype.char),
         _layout(out)[1],
-        out.strides[0] // size,
+        out.strides[0] // out.dtype.itemsize,
         len(out),
         compute,
         cublas.CUBLAS_GEMM_DEFAULT,

@@ -10,7 +10,7 @@ import tensorgrad as tg
 from tensorgrad.kernels.cuda import convolution
 from tensorgrad.op import OPS
 from tensorgrad.ops.windows import fold_windows
-from tests.cuda_ladder.checking import FULL, check
+from tests.cuda_ladder.checking import check
 from tests.kernel_samples import close, sample
 from tests.optimizer_samples import same
 
@@ -92,7 +92,7 @@ def compare_transposed(backend: Any, dtype: Any, case: Any) -> None:
         close(got.get(), exact, 40)
 
 
-@check("convolution.cu", FULL)
+@check("convolution.cu")
 def convolution_by_matrices(backend: Any, dtype: Any, small: bool) -> None:
     for number, case in enumerate(SMALL if small else BY_MATRICES):
         compare(backend, dtype, case, number == 2, not small)
@@ -100,7 +100,7 @@ def convolution_by_matrices(backend: Any, dtype: Any, small: bool) -> None:
             compare_transposed(backend, dtype, case)
 
 
-@check("convolution.cu", FULL)
+@check("convolution.cu")
 def some_samples_at_a_time(backend: Any, dtype: Any, small: bool) -> None:
     before = convolution.SCRATCH
     convolution.SCRATCH = 200
@@ -112,7 +112,7 @@ def some_samples_at_a_time(backend: Any, dtype: Any, small: bool) -> None:
         convolution.SCRATCH = before
 
 
-@check("direct.cu", FULL)
+@check("direct.cu")
 def convolution_of_one_channel_a_group(backend: Any, dtype: Any, small: bool) -> None:
     for number, case in enumerate(SMALL_DIRECT if small else DIRECT):
         compare(backend, dtype, case, number == 2, not small)
@@ -120,7 +120,7 @@ def convolution_of_one_channel_a_group(backend: Any, dtype: Any, small: bool) ->
             compare_transposed(backend, dtype, case)
 
 
-@check("convolution.cu", FULL)
+@check("convolution.cu")
 def windows_folded_as_they_lie(backend: Any, dtype: Any, small: bool) -> None:
     size, kernel, stride, dilation = (7, 9), (2, 3), (2, 1), (3, 2)
     x = sample((2, 3, 2, 5, 2, 3), dtype)  # (*lead, *positions, *kernel)

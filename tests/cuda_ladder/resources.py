@@ -7,6 +7,7 @@ thread on each architecture, the most shared memory of a block.
 from __future__ import annotations
 
 import io
+import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tensorgrad.kernels.cuda.loader import OPTIONS
+from tests.cuda_ladder.execution import made
 from tests.cuda_ladder.instances import kernels, texts
 
 ARCHITECTURES = (75, 80, 86, 89, 90, 100, 120)
@@ -34,12 +36,22 @@ def compiler() -> Any:
     return compiler
 
 
-def compiled(text: str, names: list[str], method: str, *options: str) -> tuple[bytes, Any, str]:
-    """What NVRTC makes of a text, its own name of each instance, and its log."""
-    log = io.StringIO()
-    program = compiler()._NVRTCProgram(text, "k.cu", name_expressions=names, method=method)
-    binary, mangled = program.compile((*OPTIONS, "-ftz=true", *options), log)
-    return binary, mangled, log.getvalue()
+def compiled(text: str, names: list[str], method: str, *options: str) -> tuple[str, Any, str]:
+    """What NVRTC makes of a text if that is text (PTX), its own name of each instance, and its log;
+    kept from one process to the next.
+    """
+    version = str(compiler().nvrtc.getVersion())
+
+    def compile(target: Path) -> None:
+        log = io.StringIO()
+        program = compiler()._NVRTCProgram(text, "k.cu", name_expressions=names, method=method)
+        binary, mangled = program.compile((*OPTIONS, "-ftz=true", *options), log)
+        words = binary.decode() if isinstance(binary, bytes) else str(binary)
+        target.write_text(json.dumps([words if method == "ptx" else "", mangled, log.getvalue()]))
+
+    path = made([version, text, *names, method, *OPTIONS, *options], ".json", compile)
+    words, mangled, log = json.loads(path.read_text())
+    return words, mangled, log
 
 
 def uses(text: str, architecture: int) -> dict[str, Use]:

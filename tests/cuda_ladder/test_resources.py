@@ -57,8 +57,7 @@ def test_a_kernel_that_spills_is_seen() -> None:
 def wide_accesses(text: str) -> dict[str, tuple[int, int]]:
     """How many loads and stores of 16 bytes each kernel has."""
     names = kernels(text)
-    binary, mangled, _ = resources.compiled(text, names, "ptx", "-arch=compute_80")
-    words = binary.decode() if isinstance(binary, bytes) else str(binary)
+    words, mangled, _ = resources.compiled(text, names, "ptx", "-arch=compute_80")
     found = {}
     for name in names:
         body = words.split(f".entry {mangled[name]}(")[1].split(".entry ")[0]

@@ -31,12 +31,14 @@ def gemmStridedBatchedEx(
     handle, transa, transb, m, n, k, alpha, A, Atype, lda, strideA, B, Btype, ldb, strideB,
     beta, C, Ctype, ldc, strideC, batchCount, computeType, algo,
 ):  # fmt: skip
-    kinds = {(kind, computeType) for kind in (Atype, Btype, Ctype)}
     dense = lda >= (k if transa else m) and ldb >= (n if transb else k) and ldc >= m
-    if handle != HANDLE or not kinds <= DTYPES.keys() or not dense or min(m, n, k) < 1:
+    given = DTYPES.get((Atype, computeType)) if Atype == Btype else None
+    made = DTYPES.get((Ctype, computeType))
+    if given is None or made is None or made[0] not in given:  # given's own dtype, or its sums'
+        raise RuntimeError("CUBLAS_STATUS_NOT_SUPPORTED")
+    if handle != HANDLE or not dense or min(m, n, k) < 1:
         raise RuntimeError("CUBLAS_STATUS_INVALID_VALUE")
-    (kind,) = kinds
-    dtype, wide = DTYPES[kind]
+    dtype, wide = given
     execution.launches["gemm"] += 1
     factors = []
     for address, turned, rows, columns, step, batch in (
@@ -45,7 +47,7 @@ def gemmStridedBatchedEx(
     ):
         steps = (batch, step, 1) if turned else (batch, 1, step)
         factors.append(at(address, (batchCount, rows, columns), steps, dtype).astype(wide))
-    out = at(C, (batchCount, m, n), (strideC, 1, ldc), dtype)
+    out = at(C, (batchCount, m, n), (strideC, 1, ldc), made[0])
     scale, kept = [at(address, (), (), wide) for address in (alpha, beta)]
     with np.errstate(all="ignore"):
         product = scale * (factors[0] @ factors[1])
