@@ -111,10 +111,10 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
     """
     options = program.options_of(
         __doc__,
-        epochs=20,
+        epochs=15,
         latent={"type": int, "default": 64, "help": "numbers of z"},
         channels={"type": int, "default": 32, "help": "of the nets where images are largest"},
-        rate={"type": float, "default": 5e-4, "help": "of learning"},
+        rate={"type": float, "default": 2e-4, "help": "of learning"},
     ).parse_args(arguments)
     if options.quick:
         options.epochs, options.latent, options.channels, options.rate = 15, 32, 16, 2e-3
@@ -141,13 +141,9 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
         distance = frechet_distance(found, real)
         return {"inception score": inception_score(digits), "Frechet distance": distance}
 
-    nets = nn.ModuleDict(
-        {
-            "draws": generator(side, options.latent, options.channels),
-            "tells": discriminator(side, options.channels),
-        }
-    )
-    draws, tells = nets["draws"], nets["tells"]
+    draws = generator(side, options.latent, options.channels)
+    tells = discriminator(side, options.channels)
+    nets = nn.ModuleList([draws, tells])
     for parameter in nets.parameters():
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=0.02)
@@ -162,7 +158,7 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
         telling.step()
         return softplus(-tells(drawn)).mean()
 
-    def drawn(count: int) -> Any:
+    def sampled(count: int) -> Any:
         return tg.cat([draws(z) for z in tg.randn(count, options.latent).split(500)])
 
     count = len(held_out)
@@ -170,10 +166,10 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
         program.of_part(options, "nets"), nets, drawing,
         tg.data.DataLoader(tg.data.TensorDataset(images), 64, shuffle=True, drop_last=True),
         loss_of, size_of=lambda batch: len(batch[0]), unit="images",
-        after_epoch=lambda epoch: judged(drawn(min(count, 2000))), telling=telling,
+        after_epoch=lambda epoch: judged(sampled(min(count, 2000))), telling=telling,
     )  # fmt: skip
     with tg.no_grad():
-        pictures = drawn(count)
+        pictures = sampled(count)
     sets = {"noise": tg.rand(held_out.shape), "drawn": pictures, "learnt from": images[:count]}
     figures = {name: judged(some) for name, some in sets.items()}
     figures["held out"] = judged(held_out)

@@ -226,9 +226,9 @@ def main(
                 places = [work.intensity for work in group]
                 heights = [work.rate / 1e9 for work in group]
                 axes.plot(places, heights, mark, color=color, label=f"{name}: {what}")
-                for work, *place in zip(group, places, heights, strict=True):
-                    move = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 7}
-                    axes.annotate(work.name, place, **move)
+                for count, (work, *place) in enumerate(zip(group, places, heights)):
+                    move = {"xytext": (4, -10 if count % 2 else 4), "textcoords": "offset points"}
+                    axes.annotate(work.name, place, fontsize=7, **move)
             products = [rate / 1e9 for rate in limits.products.values()]
             rates.semilogx(list(limits.products), products, "o-", base=2, label=name)
             speeds = [speed / 1e9 for speed in limits.additions.values()]
