@@ -158,7 +158,7 @@ def test_shapes_tell_calls_apart():
         for size in (2, 2, 5):
             tg.exp(tg.ones(size))
             tg.ones(size, 2) @ tg.ones(2, 1)
-    sums = prof.key_averages(group_by_input_shapes=True)
+    sums = prof.key_averages(group_by_input_shape=True)
     found = {(e.key, str(e.input_shapes)): e.count for e in sums}
     assert found["exp", "[[2]]"] == 2
     assert found["exp", "[[5]]"] == 1

@@ -42,6 +42,7 @@ LEARNS = {
     "neural_ode": 0.5,
     "normalizing_flow": 0.5,
     "physics_informed": 0.5,
+    "profiled_training": 0.5,
     "quickstart": 0.8,
     "reinforce": 0.6,
     "resnet": 0.9,

@@ -51,6 +51,11 @@ class profile:
     def function_events(self) -> EventList:
         return self._profile.events()
 
+    def key_averages(
+        self, group_by_input_shape: bool = False, group_by_stack_n: int = 0
+    ) -> EventList:
+        return self._profile.key_averages(group_by_input_shape, group_by_stack_n)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.function_events, name)
 

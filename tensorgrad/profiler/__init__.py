@@ -8,7 +8,8 @@
 https://docs.pytorch.org/docs/stable/profiler.html. An event is called as the op is, without the
 prefix of PyTorch's C++ library ("linear", not "aten::linear"); the gradient rules of an op run in
 an event called as its node ("LinearBackward0"), within "backward". While no profile is taken an op
-executes not one instruction more.
+executes not one instruction more. Operations and modules are not counted: there is no `with_flops`
+and no `with_modules`.
 """
 
 from tensorgrad.profiler.events import EventList, FunctionEvent, FunctionEventAvg

@@ -202,10 +202,10 @@ class profile:
         return self._events
 
     def key_averages(
-        self, group_by_input_shapes: bool = False, group_by_stack_n: int = 0
+        self, group_by_input_shape: bool = False, group_by_stack_n: int = 0
     ) -> EventList:
         """Their sums by name; see `EventList.key_averages`."""
-        return self.events().key_averages(group_by_input_shapes, group_by_stack_n)
+        return self.events().key_averages(group_by_input_shape, group_by_stack_n)
 
     def export_chrome_trace(self, path: Any) -> None:
         """Write them for Perfetto; see `EventList.export_chrome_trace`."""
