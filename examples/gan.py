@@ -118,6 +118,9 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, float]]:
     ).parse_args(arguments)
     if options.quick:
         options.epochs, options.latent, options.channels, options.rate = 15, 32, 16, 2e-3
+    if options.latent < 1 or options.channels < 1:
+        got = f"got {options.latent} and {options.channels}"
+        raise SystemExit(f"gan: expected a --latent and --channels of at least 1, {got}")
     program.begin(options)
     images, labels, held_out, wanted = program.digit_images(options)
     side = images.shape[-1]
