@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import shutil
 import threading
 import time
@@ -18,7 +19,7 @@ else:
     if not (CHROMIUM and DRIVER):
         pytest.skip("no chromium and chromedriver in PATH", allow_module_level=True)
 
-WAIT = 60  # seconds, on a busy machine
+WAIT = 120  # seconds, on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,24 @@ def test_a_step_goes_phase_by_phase(page):
     page.until(lambda: page.text("example") == "example 2 of 20")
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam"])
+def test_an_update_is_explained(page, optimizer):
+    page.choose("#optimizer", optimizer)
+    page.choose("#rate", "6")
+    for phase in ("forward", "backward", "update"):
+        page.click(phase)
+    page.until(lambda: page.text("steps") == "1")
+    page.click("node-1-2")
+    page.js("document.querySelector('#formula [data-edge=\"0 2 1\"]').click()")
+    (session,) = page.server.sessions._sessions.values()
+    was, now = session.before[0][0][2, 1].item(), session.net.layers[0].weight[2, 1].item()
+    steps = "w \N{LEFTWARDS ARROW} w \N{MINUS SIGN} "
+    said = next(line for line in page.find("formula").text.split("\n") if steps in line)
+    written = [f"{value:.3f}".replace("-", "\N{MINUS SIGN}") for value in (was, now)]
+    assert f"= {written[0]} \N{MINUS SIGN} " in said
+    assert said.endswith(f"= {written[1]}")
+
+
 def test_the_net_and_the_data_change(page):
     assert page.sizes() == [2, 8, 8, 1, 1]
     page.click("neurons-fewer-1")
@@ -178,6 +197,9 @@ def test_all_kinds_are_drawn_in_every_phase(page):
             page.until(lambda phase=phase: page.find(phase).get_attribute("class") != "next")
             for edges in ("weight", "signal", "gradient", "follow"):
                 page.choose("#edges", edges)
+            for column in range(5 if data == "digits" else 4):
+                page.js("document.getElementById(arguments[0]).focus()", f"node-{column}-0")
+                assert not re.search("undefined|NaN|null", page.text("moment"))
     page.js("document.getElementById('tables').open = true")
     page.until(lambda: page.js("return document.querySelectorAll('#tables caption').length") == 3)
     for column in range(5):

@@ -1,14 +1,29 @@
 // Colours, maps, the surface and the curve: what is drawn on a canvas, and how numbers are written.
 
-export const SIDE = 40, REACH = 1.2;
+export const SIDE = 40,
+  REACH = 1.2;
 
 let colours = {};
 export function readColours() {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["high", "low", "paper", "ink", "soft", "line", "good", "bad", "train", "test", "card"]) {
+  for (const name of [
+    "high",
+    "low",
+    "paper",
+    "ink",
+    "soft",
+    "line",
+    "good",
+    "bad",
+    "train",
+    "test",
+    "card",
+  ]) {
     colours[name] = style.getPropertyValue(`--${name}`).trim();
   }
-  colours.channels = Object.fromEntries(["high", "low", "paper"].map((name) => [name, channels(colours[name])]));
+  colours.channels = Object.fromEntries(
+    ["high", "low", "paper"].map((name) => [name, channels(colours[name])]),
+  );
 }
 export const colour = (name) => colours[name];
 
@@ -58,7 +73,19 @@ export function fit(canvas) {
   return [context, width, height];
 }
 
-const EXPONENT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+const EXPONENT = {
+  "-": "⁻",
+  0: "⁰",
+  1: "¹",
+  2: "²",
+  3: "³",
+  4: "⁴",
+  5: "⁵",
+  6: "⁶",
+  7: "⁷",
+  8: "⁸",
+  9: "⁹",
+};
 
 export function write(value) {
   if (value === null || value === undefined) return "not a number";
@@ -76,7 +103,9 @@ export function write(value) {
 // Where there is little room.
 export function writeShort(value) {
   if (value === 0 || Math.abs(value) >= 0.005) return value.toFixed(2).replace("-", "−");
-  return write(value).replace(/\.\d+(?=·)/, "").replace(/(\.00\d)\d*/, "$1");
+  return write(value)
+    .replace(/\.\d+(?=·)/, "")
+    .replace(/(\.00\d)\d*/, "$1");
 }
 
 const scratch = document.createElement("canvas");
@@ -85,7 +114,10 @@ export function drawPlane(canvas, frame, data, withTest) {
   const [context, width] = fit(canvas);
   const margin = 20;
   const size = width - margin - 2;
-  const at = (x, y) => [margin + ((x + REACH) / (2 * REACH)) * size, 1 + ((REACH - y) / (2 * REACH)) * size];
+  const at = (x, y) => [
+    margin + ((x + REACH) / (2 * REACH)) * size,
+    1 + ((REACH - y) / (2 * REACH)) * size,
+  ];
   scratch.width = scratch.height = SIDE;
   scratch.getContext("2d").putImageData(image(unpack(frame.surface), SIDE, 0.62), 0, 0);
   context.imageSmoothingEnabled = true;
@@ -151,7 +183,8 @@ function ring(context, [x, y], radius) {
 // Images of the test set with what the net reads; the wrong ones are framed.
 export function drawDigits(canvas, frame, data) {
   const [context, width, height] = fit(canvas);
-  const columns = 6, rows = Math.ceil(data.images.length / columns);
+  const columns = 6,
+    rows = Math.ceil(data.images.length / columns);
   const [wide, high] = [width / columns, height / rows];
   const size = Math.min(wide - 10, high - 13);
   scratch.width = scratch.height = 8;
@@ -177,7 +210,8 @@ export function drawDigits(canvas, frame, data) {
 
 export function grey(values, largest = 1) {
   const found = new ImageData(8, 8);
-  const ink = channels(colours.ink), paper = colours.channels.paper;
+  const ink = channels(colours.ink),
+    paper = colours.channels.paper;
   values.forEach((value, at) => {
     const share = Math.max(0, Math.min(1, value / largest));
     for (let channel = 0; channel < 3; channel++) {
@@ -203,10 +237,16 @@ export function drawCurve(canvas, frame) {
   const [context, width, height] = fit(canvas);
   const now = [frame.epoch + frame.part, frame.quality.train, frame.quality.test];
   const known = [...frame.curve, now].filter((point) => point.every((value) => value !== null));
-  const left = 34, bottom = 30, top = 6, right = 6;
+  const left = 34,
+    bottom = 30,
+    top = 6,
+    right = 6;
   const last = Math.max(1, ...known.map((point) => point[0]));
   const most = 1.05 * Math.max(1e-9, ...known.flatMap((point) => point.slice(1)));
-  const at = (epoch, loss) => [left + (epoch / last) * (width - left - right), top + (1 - loss / most) * (height - top - bottom)];
+  const at = (epoch, loss) => [
+    left + (epoch / last) * (width - left - right),
+    top + (1 - loss / most) * (height - top - bottom),
+  ];
   context.font = "11px system-ui, sans-serif";
   context.fillStyle = colours.soft;
   context.strokeStyle = colours.line;
@@ -227,7 +267,10 @@ export function drawCurve(canvas, frame) {
     context.fillText(String(epoch), at(epoch, 0)[0], height - bottom + 14);
   }
   context.fillText("epochs", (left + width - right) / 2, height - 3);
-  for (const [column, name] of [[2, "test"], [1, "train"]]) {
+  for (const [column, name] of [
+    [2, "test"],
+    [1, "train"],
+  ]) {
     context.strokeStyle = colours[name];
     context.lineWidth = 2;
     context.lineJoin = "round";

@@ -37,7 +37,10 @@ export class Graph {
     this.fillNodes();
     const { phase, playing, moment } = frame;
     const gradients = frame.layers[0].gradient !== null;
-    const following = playing && frame.settings.speed > 1 ? "weight" : { forward: "signal", backward: "gradient" }[phase] ?? "weight";
+    const following =
+      playing && frame.settings.speed > 1
+        ? "weight"
+        : ({ forward: "signal", backward: "gradient" }[phase] ?? "weight");
     this.shown = mode === "follow" ? following : mode;
     if (this.shown === "gradient" && !gradients) this.shown = "weight";
     if (this.shown === "signal" && !moment) this.shown = "weight";
@@ -60,22 +63,31 @@ export class Graph {
     this.place(sizes, width);
     this.edges = [];
     this.nodes.slice(1, -1).forEach((column, layer) => {
-      for (const to of column) for (const from of this.nodes[layer]) this.edges.push({ from, to, layer, unit: to.unit, input: from.unit });
+      for (const to of column)
+        for (const from of this.nodes[layer])
+          this.edges.push({ from, to, layer, unit: to.unit, input: from.unit });
     });
-    for (const from of this.nodes.at(-2)) this.edges.push({ from, to: this.nodes.at(-1)[0], loss: true });
-    if (focused) (document.getElementById(focused) ?? document.getElementById("layers-less")).focus();
+    for (const from of this.nodes.at(-2))
+      this.edges.push({ from, to: this.nodes.at(-1)[0], loss: true });
+    if (focused)
+      (document.getElementById(focused) ?? document.getElementById("layers-less")).focus();
   }
 
   place(sizes, width) {
     const most = Math.max(...sizes);
     const columns = sizes.length + 1; // the last one is the loss
-    const labels = sizes.map((_, at) => (at === 0 ? "inputs" : at === sizes.length - 1 ? "output" : `hidden ${at}`)).concat("loss");
+    const labels = sizes
+      .map((_, at) => (at === 0 ? "inputs" : at === sizes.length - 1 ? "output" : `hidden ${at}`))
+      .concat("loss");
     let height, size, spot;
     if (this.upright) {
       size = Math.min(36, Math.floor(width / most) - 5);
       const pitch = size + 62;
       height = columns * pitch - 8;
-      spot = (column, unit, count) => [(width / count) * (unit + 0.5), pitch * column + 30 + size / 2];
+      spot = (column, unit, count) => [
+        (width / count) * (unit + 0.5),
+        pitch * column + 30 + size / 2,
+      ];
       labels.forEach((text, at) => this.label(text, at, sizes, 0, pitch * at, "left"));
     } else {
       const head = 58;
@@ -86,12 +98,23 @@ export class Graph {
       const step = (width - 2 * edge) / (columns - 1);
       const middle = head + (height - head) / 2;
       const spread = (count) => Math.min((height - head) / count, pitch * 1.35);
-      spot = (column, unit, count) => [edge + step * column, middle + spread(count) * (unit - (count - 1) / 2) - 5];
+      spot = (column, unit, count) => [
+        edge + step * column,
+        middle + spread(count) * (unit - (count - 1) / 2) - 5,
+      ];
       labels.forEach((text, at) => this.label(text, at, sizes, edge + step * at, 0, "below"));
     }
     this.root.style.height = `${height}px`;
     this.nodes = [...sizes, 1].map((count, column) =>
-      Array.from({ length: count }, (_, unit) => this.node(column, unit, spot(column, unit, count), this.digits && column === 0 ? Math.min(72, size * 2) : size)));
+      Array.from({ length: count }, (_, unit) =>
+        this.node(
+          column,
+          unit,
+          spot(column, unit, count),
+          this.digits && column === 0 ? Math.min(72, size * 2) : size,
+        ),
+      ),
+    );
   }
 
   label(text, at, sizes, x, y, side) {
@@ -101,10 +124,18 @@ export class Graph {
     label.style.top = `${y}px`;
     label.append(Object.assign(document.createElement("span"), { textContent: text }));
     if (at > 0 && at < sizes.length - 1) {
-      const group = Object.assign(document.createElement("span"), { role: "group", ariaLabel: `Neurons of ${text}` });
-      for (const [sign, by, word] of [["−", -1, "fewer"], ["+", 1, "more"]]) {
+      const group = Object.assign(document.createElement("span"), {
+        role: "group",
+        ariaLabel: `Neurons of ${text}`,
+      });
+      for (const [sign, by, word] of [
+        ["−", -1, "fewer"],
+        ["+", 1, "more"],
+      ]) {
         const button = Object.assign(document.createElement("button"), {
-          id: `neurons-${word}-${at}`, textContent: sign, ariaLabel: `One neuron ${word} in ${text}`,
+          id: `neurons-${word}-${at}`,
+          textContent: sign,
+          ariaLabel: `One neuron ${word} in ${text}`,
           disabled: sizes[at] + by < 1 || sizes[at] + by > 8,
         });
         button.addEventListener("click", () => this.told.neurons(at - 1, sizes[at] + by));
@@ -121,7 +152,12 @@ export class Graph {
     const selection = loss ? { kind: "loss" } : { kind: "node", layer: column - 1, unit };
     button.className = `node${loss ? " loss" : ""}${this.digits ? "" : " smooth"}`;
     button.id = `node-${column}-${unit}`;
-    Object.assign(button.style, { left: `${x}px`, top: `${y}px`, width: `${size}px`, height: `${size}px` });
+    Object.assign(button.style, {
+      left: `${x}px`,
+      top: `${y}px`,
+      width: `${size}px`,
+      height: `${size}px`,
+    });
     const canvas = document.createElement("canvas");
     if (loss) button.textContent = "L";
     else button.append(canvas);
@@ -129,10 +165,13 @@ export class Graph {
     button.addEventListener("click", () => this.told.choose(selection));
     button.addEventListener("pointerenter", () => this.told.preview(selection));
     button.addEventListener("keydown", (event) => this.walk(event, column, unit));
-    const value = Object.assign(document.createElement("span"), { className: "value", ariaHidden: "true" });
+    const value = Object.assign(document.createElement("span"), {
+      className: "value",
+      ariaHidden: "true",
+    });
     Object.assign(value.style, { left: `${x}px`, top: `${y + size / 2 + 1}px` });
     this.root.append(button, value);
-    return { button, canvas, value, column, unit, x, y, size };
+    return { button, canvas, value, selection, column, unit, x, y, size };
   }
 
   // Arrow keys go from neuron to neuron.
@@ -149,37 +188,57 @@ export class Graph {
   // ---- what the neurons show
 
   fillNodes() {
-    const { frame, digits } = this;
-    const { phase, moment, layers } = frame;
-    const stepping = moment && !(frame.playing && frame.settings.speed > 1);
+    const { frame } = this;
+    const stepping = frame.moment && !(frame.playing && frame.settings.speed > 1);
     for (const node of this.nodes.flat()) {
-      const { column, unit, button, canvas, value } = node;
-      const pass = moment?.passes[column - 1];
-      const last = column === layers.length;
-      const backward = phase === "backward";
-      let shown = null;
-      let name = "";
-      if (column > layers.length) {
-        shown = moment && moment.loss;
-        name = "Loss";
-      } else if (column === 0) {
-        shown = !digits && moment ? moment.passes[0].x[unit] : null;
-        name = digits ? "Input: the image of 8 times 8 pixels" : `Input x${unit + 1}`;
-        if (digits) paintDigit(canvas, moment ? moment.passes[0].x : new Float32Array(64));
-        else paint(canvas, ramp(unit), 8);
-      } else {
-        shown = moment && (backward ? pass.z_gradient[unit] : last ? moment.output[unit] : pass.a[unit]);
-        name = last ? (digits ? `Output for the digit ${unit}` : "Output") : `Hidden ${column}, neuron ${unit + 1}`;
-        this.paintNeuron(canvas, column, unit, last);
-      }
-      const visible = stepping && phase !== "start" && shown !== null && shown !== undefined;
-      const label = last && digits && !(backward && this.upright) ? `${unit}: ` : "";
-      value.textContent = visible ? label + (last && digits && !backward ? shown.toFixed(2) : this.upright ? writeShort(shown) : write(shown)) : last && digits ? String(unit) : column === 0 && !digits ? ["x₁", "x₂"][unit] : "";
-      button.style.borderColor = visible && column > 0 && column <= layers.length ? mix(shown) : "";
-      button.ariaLabel = visible ? `${name}, ${backward && column > 0 && column <= layers.length ? "gradient" : "value"} ${write(shown)}` : name;
-      const same = this.chosen?.kind === "loss" ? column > layers.length : this.chosen?.kind === "node" && this.chosen.layer === column - 1 && this.chosen.unit === unit;
-      button.classList.toggle("chosen", Boolean(same));
+      const { button, column, selection } = node;
+      const inner = column > 0 && column <= frame.layers.length;
+      const backward = inner && frame.phase === "backward";
+      const shown = (stepping ? this.numberOf(node, backward) : null) ?? null;
+      const name = this.nameOf(node);
+      this.paintNode(node);
+      node.value.textContent = this.caption(node, shown, backward);
+      button.style.borderColor = shown !== null && inner ? mix(shown) : "";
+      button.ariaLabel =
+        shown === null ? name : `${name}, ${backward ? "gradient" : "value"} ${write(shown)}`;
+      const chosen = ["kind", "layer", "unit"].every(
+        (key) => this.chosen?.[key] === selection[key],
+      );
+      button.classList.toggle("chosen", chosen);
     }
+  }
+
+  numberOf({ column, unit }, backward) {
+    const { moment, layers } = this.frame;
+    if (column > layers.length) return moment.loss;
+    if (column === 0) return this.digits ? null : moment.passes[0].x[unit];
+    const pass = moment.passes[column - 1];
+    if (backward) return pass.z_gradient[unit];
+    return column === layers.length ? moment.output[unit] : pass.a[unit];
+  }
+
+  nameOf({ column, unit }) {
+    const last = this.frame.layers.length;
+    if (column > last) return "Loss";
+    if (column === 0) return this.digits ? "Input: an image of 8 × 8 pixels" : `Input x${unit + 1}`;
+    if (column < last) return `Hidden ${column}, neuron ${unit + 1}`;
+    return this.digits ? `Output for the digit ${unit}` : "Output";
+  }
+
+  // Below a neuron: its number, and which digit it stands for.
+  caption({ column, unit }, shown, backward) {
+    const digit = this.digits && column === this.frame.layers.length;
+    if (shown === null) return digit ? unit : column || this.digits ? "" : ["x₁", "x₂"][unit];
+    if (digit && !backward) return `${unit}: ${shown.toFixed(2)}`;
+    return this.upright ? writeShort(shown) : write(shown);
+  }
+
+  paintNode({ canvas, column, unit }) {
+    const { moment, layers } = this.frame;
+    if (column > layers.length) return;
+    if (column > 0) this.paintNeuron(canvas, column, unit, column === layers.length);
+    else if (this.digits) paintDigit(canvas, moment?.passes[0].x ?? new Float32Array(64));
+    else paint(canvas, ramp(unit), 8);
   }
 
   paintNeuron(canvas, column, unit, last) {
@@ -190,12 +249,17 @@ export class Graph {
     } else if (column === 1 && !last) {
       const weights = frame.layers[0].weight[unit];
       const most = Math.max(1e-9, ...weights.map(Math.abs));
-      paint(canvas, weights.map((weight) => weight / most), 8);
+      paint(
+        canvas,
+        weights.map((weight) => weight / most),
+        8,
+      );
     } else {
       const means = unpack(frame.maps[column - 1][unit]); // one for each digit, as a column of bars
       const picture = new Float32Array(100);
       means.forEach((mean, digit) => {
-        for (let row = 0; row < Math.round(Math.abs(mean) * 10); row++) picture[(9 - row) * 10 + digit] = Math.sign(mean);
+        for (let row = 0; row < Math.round(Math.abs(mean) * 10); row++)
+          picture[(9 - row) * 10 + digit] = Math.sign(mean);
       });
       paint(canvas, picture, 10);
     }
@@ -214,7 +278,8 @@ export class Graph {
   }
 
   valueOf(edge, layers, moment) {
-    if (edge.loss) return this.shown === "gradient" ? moment.passes.at(-1).z_gradient[edge.from.unit] : 1;
+    if (edge.loss)
+      return this.shown === "gradient" ? moment.passes.at(-1).z_gradient[edge.from.unit] : 1;
     const { layer, unit, input } = edge;
     if (this.digits && layer === 0) {
       const row = layers[0][this.shown === "gradient" ? "gradient" : "weight"][unit];
@@ -243,22 +308,34 @@ export class Graph {
     const chosen = this.chosen;
     for (const edge of this.edges) {
       const [x, y, ...curve] = this.path(edge);
-      const shade = edge.loss && this.shown !== "gradient" ? colour("soft") : colour(edge.value >= 0 ? "high" : "low");
-      const mine = chosen?.kind === "edge" ? chosen.layer === edge.layer && chosen.unit === edge.unit && chosen.input === edge.input
-        : chosen?.kind === "node" && ((edge.layer === chosen.layer && edge.unit === chosen.unit) || (edge.from.column === chosen.layer + 1 && edge.from.unit === chosen.unit));
+      const shade =
+        edge.loss && this.shown !== "gradient"
+          ? colour("soft")
+          : colour(edge.value >= 0 ? "high" : "low");
+      const mine =
+        chosen?.kind === "edge"
+          ? chosen.layer === edge.layer && chosen.unit === edge.unit && chosen.input === edge.input
+          : chosen?.kind === "node" &&
+            ((edge.layer === chosen.layer && edge.unit === chosen.unit) ||
+              (edge.from.column === chosen.layer + 1 && edge.from.unit === chosen.unit));
       context.beginPath();
       context.moveTo(x, y);
       context.bezierCurveTo(...curve);
       context.setLineDash([]);
       context.strokeStyle = shade;
-      context.globalAlpha = mine ? 1 : chosen && chosen.kind !== "loss" ? 0.12 + 0.35 * edge.share : 0.18 + 0.62 * edge.share;
+      context.globalAlpha = mine
+        ? 1
+        : chosen && chosen.kind !== "loss"
+          ? 0.12 + 0.35 * edge.share
+          : 0.18 + 0.62 * edge.share;
       context.lineWidth = 0.6 + 5 * edge.share + (mine && chosen.kind === "edge" ? 2 : 0);
       context.stroke();
       if (this.flow && edge.share > 0.1) {
         context.setLineDash([2, 16]);
         context.lineDashOffset = (-this.flow * time) / 40;
         context.lineCap = "round";
-        context.strokeStyle = this.flow < 0 && this.shown === "gradient" ? colour("ink") : colour("paper");
+        context.strokeStyle =
+          this.flow < 0 && this.shown === "gradient" ? colour("ink") : colour("paper");
         context.globalAlpha = this.flow < 0 ? 0.6 : 0.95;
         context.lineWidth = 0.8 + 2.6 * edge.share;
         context.stroke();
@@ -300,13 +377,19 @@ export class Graph {
 
 // The map of an input itself.
 function ramp(unit) {
-  return Float32Array.from({ length: 64 }, (_, at) => (unit === 0 ? (at % 8) / 3.5 - 1 : 1 - Math.floor(at / 8) / 3.5));
+  return Float32Array.from({ length: 64 }, (_, at) =>
+    unit === 0 ? (at % 8) / 3.5 - 1 : 1 - Math.floor(at / 8) / 3.5,
+  );
 }
 
 function coarse(values) {
-  return Float32Array.from({ length: 400 }, (_, at) => values[Math.floor(at / 20) * 80 + (at % 20) * 2]);
+  return Float32Array.from(
+    { length: 400 },
+    (_, at) => values[Math.floor(at / 20) * 80 + (at % 20) * 2],
+  );
 }
 
 function mix(value) {
-  return `color-mix(in srgb, ${colour(value >= 0 ? "high" : "low")} ${Math.round(30 + 70 * Math.min(1, Math.abs(value)))}%, ${colour("line")})`;
+  const share = Math.round(30 + 70 * Math.min(1, Math.abs(value)));
+  return `color-mix(in srgb, ${colour(value >= 0 ? "high" : "low")} ${share}%, ${colour("line")})`;
 }

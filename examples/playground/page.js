@@ -1,6 +1,14 @@
 // The page: its session on the server, its controls, and when what is drawn.
 
-import { drawCurve, drawDigits, drawPlane, paint, paintDigit, readColours, write } from "/drawing.js";
+import {
+  drawCurve,
+  drawDigits,
+  drawPlane,
+  paint,
+  paintDigit,
+  readColours,
+  write,
+} from "/drawing.js";
 import { describe, tables } from "/formulas.js";
 import { Graph } from "/graph.js";
 
@@ -21,18 +29,26 @@ let told = 0; // when the status was last said
 
 // ---- the server
 
-class Gone extends Error {}
+class Refused extends Error {}
+class Gone extends Refused {}
 
 async function ask(path, body) {
   let answer;
   try {
-    answer = await fetch(path, body && { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } });
+    answer = await fetch(
+      path,
+      body && {
+        method: "POST",
+        body: JSON.stringify(body),
+        headers: { "Content-Type": "application/json" },
+      },
+    );
   } catch {
-    throw new Error("The server does not answer. Start it again, then reload this page.");
+    throw new Refused("The server does not answer. Start it again, then reload this page.");
   }
   const found = await answer.json();
   if (answer.status === 404 && session) throw new Gone(found.error);
-  if (!answer.ok) throw new Error(found.error);
+  if (!answer.ok) throw new Refused(found.error);
   return found;
 }
 
@@ -43,20 +59,26 @@ async function open(settings) {
   take(found);
 }
 
-// One request after the other, so that frames come in order. A session that was dropped is made anew.
+// One request after the other, so that frames come in order. A session that was dropped is made
+// anew.
 function inTurn(request) {
   queue = queue.then(async () => {
     try {
       await request();
     } catch (error) {
-      if (error instanceof Gone) await open(frame.settings).then(() => say("The session had been closed for idleness; this is a new one."), fail);
+      if (error instanceof Gone)
+        await open(frame.settings).then(
+          () => say("The session had been closed for idleness; this is a new one."),
+          fail,
+        );
       else fail(error);
     }
   });
   return queue;
 }
 
-const command = (name, more = {}) => inTurn(async () => take(await ask(`/api/${name}`, { session, known, ...more })));
+const command = (name, more = {}) =>
+  inTurn(async () => take(await ask(`/api/${name}`, { session, known, ...more })));
 
 function change(settings) {
   const waiting = Object.keys(wanted).length > 0;
@@ -87,7 +109,9 @@ function turn(time) {
   if (frame?.playing && session && !asking && time - last >= PERIOD) {
     asking = true;
     last = time;
-    inTurn(async () => take(await ask(`/api/frame?session=${session}&known=${known}`))).finally(() => (asking = false));
+    inTurn(async () => take(await ask(`/api/frame?session=${session}&known=${known}`))).finally(
+      () => (asking = false),
+    );
   }
   requestAnimationFrame(turn);
 }
@@ -101,6 +125,7 @@ function say(text, error = false) {
 }
 
 function fail(error) {
+  if (!(error instanceof Refused)) console.error(error); // a fault of the page itself
   if (frame) frame.playing = false;
   if (frame) show();
   say(error.message, true);
@@ -112,18 +137,24 @@ function show() {
   $("steps").textContent = frame.steps;
   $("train-loss").textContent = quality.train === null ? "–" : write(quality.train);
   $("test-loss").textContent = quality.test === null ? "–" : write(quality.test);
-  $("right").textContent = quality.test_right === null ? "–" : `${(100 * quality.test_right).toFixed(1)} %`;
+  $("right").textContent =
+    quality.test_right === null ? "–" : `${(100 * quality.test_right).toFixed(1)} %`;
   $("play").textContent = playing ? "Pause" : "Play";
-  const next = { start: "forward", update: "forward", forward: "backward", backward: "update" }[phase];
+  const next = { start: "forward", update: "forward", forward: "backward", backward: "update" }[
+    phase
+  ];
   for (const name of ["forward", "backward", "update"]) {
     // Not `disabled`: whoever steps by keyboard would lose the focus.
     $(name).setAttribute("aria-disabled", String(playing || name !== next));
     $(name).classList.toggle("next", !playing && name === next);
   }
-  $("layers-count").textContent = `${settings.hidden.length} hidden ${settings.hidden.length === 1 ? "layer" : "layers"}`;
+  $("layers-count").textContent =
+    `${settings.hidden.length} hidden ${settings.hidden.length === 1 ? "layer" : "layers"}`;
   $("layers-less").disabled = settings.hidden.length === 0;
   $("layers-more").disabled = settings.hidden.length === 5;
-  $("example").textContent = moment ? `example ${moment.example + 1} of ${moment.rows.length}` : "no example yet";
+  $("example").textContent = moment
+    ? `example ${moment.example + 1} of ${moment.rows.length}`
+    : "no example yet";
   $("example-less").disabled = $("example-more").disabled = !moment || playing;
   $("new-seed").disabled = false;
   showSettings(settings);
@@ -135,13 +166,20 @@ function show() {
 
 function announce(next) {
   const { phase, playing, quality, moment, steps } = frame;
+  const losses = `training loss ${write(quality.train)}, test loss ${write(quality.test)}`;
   if (frame.diverged) {
-    say("The loss is no longer a number: the steps were too large. Take a smaller learning rate, then Reset.", true);
+    const advice = "Take a smaller learning rate, then Reset.";
+    say(`The loss is no longer a number: the steps were too large. ${advice}`, true);
   } else if (playing) {
-    if (performance.now() - told > 4000 || $("status").textContent.startsWith("Paused")) say(`Training: step ${steps}, training loss ${write(quality.train)}, test loss ${write(quality.test)}.`);
+    if (performance.now() - told > 4000 || $("status").textContent.startsWith("Paused"))
+      say(`Training: step ${steps}, ${losses}.`);
   } else {
-    const done = { start: "Ready.", forward: `Step ${steps + 1}, forward: loss of the batch ${moment && write(moment.loss)}.`,
-      backward: `Step ${steps + 1}, backward: every weight has its gradient.`, update: `Paused after step ${steps}: training loss ${write(quality.train)}, test loss ${write(quality.test)}.` }[phase];
+    const done = {
+      start: "Ready.",
+      forward: `Step ${steps + 1}, forward: loss of the batch ${moment && write(moment.loss)}.`,
+      backward: `Step ${steps + 1}, backward: every weight has its gradient.`,
+      update: `Paused after step ${steps}: ${losses}.`,
+    }[phase];
     say(`${done} Next: ${next}.`);
   }
 }
@@ -149,8 +187,15 @@ function announce(next) {
 function showGraph() {
   graph.chosen = valid(preview) ?? valid(chosen);
   graph.show(frame, $("edges").value);
-  $("edges-key").textContent = { weight: "width: weight w", signal: "width: signal w·x of this example", gradient: "width: gradient ∂L/∂w" }[graph.shown];
-  $("nodes-key").textContent = frame.kind === "classes" ? "first layer: weights of the pixels; then: mean activation for each digit 0–9" : "neuron: its activation over the plane";
+  $("edges-key").textContent = {
+    weight: "width: weight w",
+    signal: "width: signal w·x of this example",
+    gradient: "width: gradient ∂L/∂w",
+  }[graph.shown];
+  $("nodes-key").textContent =
+    frame.kind === "classes"
+      ? "first layer: weights of the pixels; then: mean activation for each digit 0–9"
+      : "neuron: its activation over the plane";
   showFormula();
 }
 
@@ -159,7 +204,8 @@ function valid(selection) {
   if (!selection || selection.kind === "loss") return selection;
   const layer = frame.layers[selection.layer];
   if (selection.kind === "node" && selection.layer < 0) return selection;
-  const exists = layer && selection.unit < layer.bias.length && !(selection.input >= layer.weight[0].length);
+  const exists =
+    layer && selection.unit < layer.bias.length && !(selection.input >= layer.weight[0].length);
   return exists ? selection : null;
 }
 
@@ -172,7 +218,14 @@ function showFormula() {
   const scaled = (row) => row.map((value) => value / Math.max(1e-9, ...row.map(Math.abs)));
   for (const canvas of box.querySelectorAll("canvas")) {
     if ("digit" in canvas.dataset) paintDigit(canvas, frame.moment.passes[0].x);
-    else paint(canvas, scaled(frame.layers[0]["weights" in canvas.dataset ? "weight" : "gradient"][selection.unit]), 8);
+    else
+      paint(
+        canvas,
+        scaled(
+          frame.layers[0]["weights" in canvas.dataset ? "weight" : "gradient"][selection.unit],
+        ),
+        8,
+      );
   }
 }
 
@@ -190,13 +243,19 @@ function showResults() {
   if (digits) drawDigits($("surface"), frame, data);
   else drawPlane($("surface"), frame, data, $("test-points").checked);
   drawCurve($("curve"), frame);
-  $("surface").ariaLabel = quality.test_right === null ? `The net's answer over the plane; test loss ${write(quality.test)}`
-    : `${digits ? "What the net reads of some test images" : "The net's answer over the plane"}; ${(100 * quality.test_right).toFixed(1)} % of the test set is right`;
-  $("curve").ariaLabel = `Loss over ${frame.epoch} epochs: training ${write(quality.train)}, test ${write(quality.test)}`;
+  const losses = `training ${write(quality.train)}, test ${write(quality.test)}`;
+  const shown = digits
+    ? "What the net reads of some test images"
+    : "The net's answer over the plane";
+  $("surface").ariaLabel = `${shown}; accuracy on the test set: ${$("right").textContent}`;
+  $("curve").ariaLabel = `Loss over ${frame.epoch} epochs: ${losses}`;
   if ($("surface-key").dataset.kind === frame.kind) return;
   $("surface-key").dataset.kind = frame.kind;
-  $("surface-key").innerHTML = digits ? '<span>read, how sure</span><span><i class="square"></i>read wrong</span>'
-    : `<span>${frame.kind === "binary" ? "p(class 1): 0" : "−1"} <i class="ramp"></i>1</span><span><i class="hollow"></i>in this batch</span>`;
+  const least = frame.kind === "binary" ? "p(class 1): 0" : "−1";
+  $("surface-key").innerHTML = digits
+    ? '<span>read, how sure</span><span><i class="square"></i>read wrong</span>'
+    : `<span>${least} <i class="ramp"></i>1</span>
+       <span><i class="hollow"></i>in this batch</span>`;
 }
 
 function showSettings(settings) {
@@ -241,14 +300,26 @@ const graph = new Graph($("graph"), {
 $("play").addEventListener("click", play);
 $("reset").addEventListener("click", () => command("reset"));
 for (const name of ["forward", "backward", "update"]) {
-  $(name).addEventListener("click", () => $(name).getAttribute("aria-disabled") === "true" || command(name));
+  $(name).addEventListener(
+    "click",
+    () => $(name).getAttribute("aria-disabled") === "true" || command(name),
+  );
 }
 $("layers-less").addEventListener("click", () => change({ hidden: hidden().slice(0, -1) }));
-$("layers-more").addEventListener("click", () => hidden().length < 5 && change({ hidden: [...hidden(), hidden().at(-1) ?? 4] }));
-$("example-less").addEventListener("click", () => command("look", { example: frame.moment.example + frame.moment.rows.length - 1 }));
-$("example-more").addEventListener("click", () => command("look", { example: frame.moment.example + 1 }));
-for (const radio of document.querySelectorAll("[name=data]")) radio.addEventListener("change", () => change({ data: radio.value }));
-for (const id of ["activation", "optimizer"]) $(id).addEventListener("change", () => change({ [id]: $(id).value }));
+$("layers-more").addEventListener(
+  "click",
+  () => hidden().length < 5 && change({ hidden: [...hidden(), hidden().at(-1) ?? 4] }),
+);
+$("example-less").addEventListener("click", () =>
+  command("look", { example: frame.moment.example + frame.moment.rows.length - 1 }),
+);
+$("example-more").addEventListener("click", () =>
+  command("look", { example: frame.moment.example + 1 }),
+);
+for (const radio of document.querySelectorAll("[name=data]"))
+  radio.addEventListener("change", () => change({ data: radio.value }));
+for (const id of ["activation", "optimizer"])
+  $(id).addEventListener("change", () => change({ [id]: $(id).value }));
 $("speed").addEventListener("change", () => change({ speed: Number($("speed").value) }));
 for (const slider of sliders) {
   const values = slider.dataset.values.split(" ").map(Number);
@@ -267,23 +338,44 @@ $("formula").addEventListener("click", (event) => {
   const { edge, node } = event.target.closest("button")?.dataset ?? {};
   if (!edge && !node) return;
   const [layer, unit, input] = (edge ?? node).split(" ").map(Number);
-  [chosen, preview] = [edge ? { kind: "edge", layer, unit, input } : { kind: "node", layer, unit }, null];
+  [chosen, preview] = [
+    edge ? { kind: "edge", layer, unit, input } : { kind: "node", layer, unit },
+    null,
+  ];
   showGraph();
   $("formula").focus(); // what had it is gone
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === " " && !event.repeat && (event.target === document.body || event.target.id === "net")) {
+  if (
+    event.key === " " &&
+    !event.repeat &&
+    (event.target === document.body || event.target.id === "net")
+  ) {
     event.preventDefault();
     play();
   }
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => (readColours(), frame && show()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener(
+  "change",
+  () => (readColours(), frame && show()),
+);
 addEventListener("resize", () => frame && showResults());
 addEventListener("pagehide", () => {
-  if (session) navigator.sendBeacon("/api/close", new Blob([JSON.stringify({ session })], { type: "application/json" }));
+  if (session)
+    navigator.sendBeacon(
+      "/api/close",
+      new Blob([JSON.stringify({ session })], { type: "application/json" }),
+    );
 });
 addEventListener("pageshow", (event) => event.persisted && inTurn(() => open(frame.settings)));
-setInterval(() => session && frame && !frame.playing && inTurn(async () => take(await ask(`/api/frame?session=${session}&known=${known}`))), 60000);
+setInterval(
+  () =>
+    session &&
+    frame &&
+    !frame.playing &&
+    inTurn(async () => take(await ask(`/api/frame?session=${session}&known=${known}`))),
+  60000,
+);
 
 readColours();
 inTurn(() => open({}));

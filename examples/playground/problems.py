@@ -44,8 +44,8 @@ class Problem:
         if self.kind == "regression":
             return None
         if self.kind == "classes":
-            return (output.argmax(1) == target).float().mean().item()
-        return ((output[:, 0] > 0) == (target > 0.5)).float().mean().item()
+            return float((output.argmax(1) == target).float().mean())
+        return float(((output[:, 0] > 0) == (target > 0.5)).float().mean())
 
 
 def _spirals(count: int) -> Points:

@@ -37,6 +37,8 @@ class Pass:
 class Net(nn.Module):
     """Linear layers, with an activation and dropout behind each but the last."""
 
+    layers: Any
+
     def __init__(self, sizes: list[int], activation: str, dropout: float) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
@@ -62,6 +64,10 @@ class Net(nn.Module):
 
 class Session:
     """A net that learns. `phase` says what was done last: start, forward, backward or update."""
+
+    random: tg.Tensor  # the state of its generator
+    order: tg.Tensor  # of the training set in this epoch
+    place: int  # in that order, where the next batch begins
 
     def __init__(self, settings: Settings, backend: str) -> None:
         self.settings, self.backend = settings, backend

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,10 +35,10 @@ class Refused(Exception):
 
 
 def _number(name: str, value: object, least: float, most: float) -> float:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    if not known or not least <= value <= most or not math.isfinite(value):  # type: ignore[operator]
-        raise Refused(400, f"{name} to be a number from {least} to {most}", repr(value)[:60])
-    return float(value)  # type: ignore[arg-type]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and least <= value <= most:  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    raise Refused(400, f"{name} to be a number from {least} to {most}", repr(value)[:60])
 
 
 def _whole(name: str, value: object, least: int, most: int) -> int:
