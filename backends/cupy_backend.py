@@ -45,6 +45,8 @@ class CupyBackend(
     name = "cupy"
     device_type = "cuda"
     default_device = Device("cuda", 0)
+    # Whose kernels compute numbers of 16 bits in float32; for other ops they are converted before.
+    widens = frozenset(("attention", "gelu", "gelu_tanh", "log_softmax", "silu", "softmax"))
 
     def __init__(self) -> None:
         cupy = usable_cupy()

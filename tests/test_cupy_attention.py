@@ -54,6 +54,26 @@ def test_a_mask_for_each_key(cuda: Any) -> None:
     agree([(2, 3, 4, 6), (2, 3, 5, 6), (2, 3, 5, 6)], ONE | BACK, attn_mask=mask)
 
 
+@pytest.mark.parametrize("dtype", [tg.float16, tg.bfloat16], ids=["float16", "bfloat16"])
+def test_autocast_reads_numbers_of_16_bits(dtype: Any, cuda: Any) -> None:
+    """And keeps the softmax in float32, rounding its results once."""
+    leaves = [tg.randn(2, 5, 8, requires_grad=True) for _ in range(3)]
+    before = execution.launches.copy()
+    with tg.amp.autocast("cuda", dtype=dtype):
+        q, k, v = [leaf.to(dtype) for leaf in leaves]
+        out = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+    out.float().square().sum().backward()
+    launched = execution.launches - before
+    assert {name: launched[name] for name in ONE | BACK} == ONE | BACK
+    assert out.dtype == dtype
+    exact = [leaf.detach().to(dtype).double().requires_grad_() for leaf in leaves]
+    wide = functional.scaled_dot_product_attention(*exact, is_causal=True)
+    wide.square().sum().backward()
+    for got, want in zip([out, *(x.grad for x in leaves)], [wide, *(x.grad for x in exact)]):
+        bound = 2 * tg.finfo(dtype).eps * max(1.0, want.abs().max().item())
+        assert ((got.double() - want).abs() <= bound).all()
+
+
 UNSERVED = {
     "too many numbers": [(1, 3, 130), (1, 3, 130), (1, 3, 4)],
     "shapes that broadcast": [(2, 3, 4), (1, 5, 4), (1, 5, 4)],

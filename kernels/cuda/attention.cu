@@ -45,7 +45,7 @@ struct Seen {
         return inside && mask.kind == NO_MASK && !(sizes.causal && key + width - 1 > query);
     }
 
-    template <typename F>
+    template <typename T, typename F>
     __device__ __forceinline__ F score(F scaled, int query, int key) const {
         if (query >= sizes.queries || key >= sizes.keys) return nothing<F>();
         if (sizes.causal && key > query) return nothing<F>();
@@ -54,7 +54,7 @@ struct Seen {
             return reinterpret_cast<const bool*>(mask.address)[at] ? scaled : nothing<F>();
         }
         if (mask.kind == NO_MASK) return scaled;
-        return scaled + reinterpret_cast<const F*>(mask.address)[at];
+        return scaled + F(reinterpret_cast<const T*>(mask.address)[at]);
     }
 
     __device__ __forceinline__ bool may_hide() const {
@@ -70,7 +70,7 @@ struct Seen {
 // A tile's products become scores; its rows are queries or, ACROSS, keys. What must be looked at
 // one by one goes through shared memory, where a thread finds its own again: in registers all
 // would be looked at together, and there are too few.
-template <bool ACROSS, typename F>
+template <bool ACROSS, typename T, typename F>
 __device__ __forceinline__ void to_scores(
         Scores<F>& scores, F* lines, const Seen& seen, F scale, int row, int column) {
 #pragma unroll
@@ -88,7 +88,7 @@ __device__ __forceinline__ void to_scores(
         const int own_query = ACROSS ? own_column + j : own_row + i;
         const int own_key = ACROSS ? own_row + i : own_column + j;
         F& score = stored(lines, i, j);
-        score = seen.score(score, own_query, own_key);
+        score = seen.score<T>(score, own_query, own_key);
     }
 #pragma unroll
     for (int i = 0; i < SIDE<F>; ++i) {
@@ -98,10 +98,11 @@ __device__ __forceinline__ void to_scores(
 }
 
 // state: of each query the largest score and the inverse of the sum; zeros if it sees no key.
-template <typename F>
+template <typename T>
 __global__ void __launch_bounds__(THREADS, 2) attention(
         Heads query, Heads key, Heads value, Heads out, Mask mask,
-        Sizes sizes, F scale, F* __restrict__ state) {
+        Sizes sizes, Wide<T> scale, Wide<T>* __restrict__ state) {
+    using F = Wide<T>;
     using Side = Part<F, SIDE<F>>;
     __shared__ Side memory[TILE<F> * 16];
     __shared__ Side exchanged[TILE<F> * 16];
@@ -110,9 +111,9 @@ __global__ void __launch_bounds__(THREADS, 2) attention(
     const int tiles = int((sizes.queries + TILE<F> - 1) / TILE<F>);
     const int number = blockIdx.x / tiles, heads = int(sizes.heads);
     const int batch = number / heads, head = number % heads, own = head / (heads / int(sizes.own));
-    const Rows<F> queries(query, batch, head);
-    const Rows<F> keys(key, batch, own);
-    const Rows<F> values(value, batch, own);
+    const Rows<T> queries(query, batch, head);
+    const Rows<T> keys(key, batch, own);
+    const Rows<T> values(value, batch, own);
     const Seen seen(mask, sizes, batch, head);
     const int first = (tiles - 1 - int(blockIdx.x % tiles)) * TILE<F>;
     const int row = first + tile_row<F>();
@@ -126,7 +127,7 @@ __global__ void __launch_bounds__(THREADS, 2) attention(
     for (int start = 0; start < end; start += TILE<F>) {
         Scores<F> scores;
         multiply_heads(scores, square, queries, first, keys, start);
-        to_scores<false>(scores, lines, seen, scale, first, start);
+        to_scores<false, T>(scores, lines, seen, scale, first, start);
 #pragma unroll
         for (int i = 0; i < SIDE<F>; ++i) {
             F peak = peaks[i];
@@ -159,7 +160,7 @@ __global__ void __launch_bounds__(THREADS, 2) attention(
         }
         results.scale_row(i, inverse);
     }
-    results.write(Rows<F>(out, batch, head), first);
+    results.write(Rows<T>(out, batch, head), first);
 }
 
 // What the backward pass knows of one query.
@@ -184,9 +185,9 @@ __device__ __forceinline__ Kept<F> kept_of(
 
 // Of a thread's queries the products of the output and its gradient. Threads that read them have
 // met in `multiply_heads` before.
-template <typename F>
+template <typename T, typename F = Wide<T>>
 __device__ __forceinline__ void keep_slopes(
-        const Rows<F>& gradients, const Rows<F>& outputs, int row, F* slopes) {
+        const Rows<T>& gradients, const Rows<T>& outputs, int row, F* slopes) {
 #pragma unroll 1
     for (int query = row; query < row + SIDE<F>; ++query) {
         F sum = 0;
@@ -201,11 +202,12 @@ __device__ __forceinline__ void keep_slopes(
 }
 
 // slopes: what `keep_slopes` finds, also for the other kernel.
-template <typename F>
+template <typename T>
 __global__ void __launch_bounds__(THREADS, 2) attention_query_vjp(
         Heads g, Heads query, Heads key, Heads value, Heads out,
-        Heads g_query, Mask mask, Sizes sizes, F scale, const F* __restrict__ state,
-        F* slopes) {
+        Heads g_query, Mask mask, Sizes sizes, Wide<T> scale,
+        const Wide<T>* __restrict__ state, Wide<T>* slopes) {
+    using F = Wide<T>;
     using Side = Part<F, SIDE<F>>;
     __shared__ Side memory[TILE<F> * 16];
     __shared__ Side exchanged[TILE<F> * 16];
@@ -214,11 +216,11 @@ __global__ void __launch_bounds__(THREADS, 2) attention_query_vjp(
     const int tiles = int((sizes.queries + TILE<F> - 1) / TILE<F>);
     const int number = blockIdx.x / tiles, heads = int(sizes.heads);
     const int batch = number / heads, head = number % heads, own = head / (heads / int(sizes.own));
-    const Rows<F> gradients(g, batch, head);
-    const Rows<F> outputs(out, batch, head);
-    const Rows<F> queries(query, batch, head);
-    const Rows<F> keys(key, batch, own);
-    const Rows<F> values(value, batch, own);
+    const Rows<T> gradients(g, batch, head);
+    const Rows<T> outputs(out, batch, head);
+    const Rows<T> queries(query, batch, head);
+    const Rows<T> keys(key, batch, own);
+    const Rows<T> values(value, batch, own);
     const Seen seen(mask, sizes, batch, head);
     const int first = (tiles - 1 - int(blockIdx.x % tiles)) * TILE<F>;
     const int row = first + tile_row<F>();
@@ -230,7 +232,7 @@ __global__ void __launch_bounds__(THREADS, 2) attention_query_vjp(
     for (int start = 0; start < end; start += TILE<F>) {
         Scores<F> scores;
         multiply_heads(scores, square, queries, first, keys, start);
-        to_scores<false>(scores, lines, seen, scale, first, start);
+        to_scores<false, T>(scores, lines, seen, scale, first, start);
 #pragma unroll
         for (int i = 0; i < SIDE<F>; ++i) {
             const auto kept = kept_of(state, slopes, sizes, number, row + i);
@@ -251,16 +253,17 @@ __global__ void __launch_bounds__(THREADS, 2) attention_query_vjp(
         results.add_products(lines, square, keys, start);
     }
     results.scale(scale);
-    results.write(Rows<F>(g_query, batch, head), first);
+    results.write(Rows<T>(g_query, batch, head), first);
 }
 
 // Its blocks have keys, shared by the heads of a group, and TILE of the numbers of their results:
 // more would not stay in registers. Its columns are queries.
-template <typename F>
+template <typename T>
 __global__ void __launch_bounds__(THREADS, 2) attention_key_vjp(
         Heads g, Heads query, Heads key, Heads value, Heads g_key,
-        Heads g_value, Mask mask, Sizes sizes, F scale, const F* __restrict__ state,
-        const F* __restrict__ slopes) {
+        Heads g_value, Mask mask, Sizes sizes, Wide<T> scale,
+        const Wide<T>* __restrict__ state, const Wide<T>* __restrict__ slopes) {
+    using F = Wide<T>;
     using Side = Part<F, SIDE<F>>;
     __shared__ Side memory[TILE<F> * 16];
     __shared__ Side exchanged[TILE<F> * 16];
@@ -270,8 +273,8 @@ __global__ void __launch_bounds__(THREADS, 2) attention_key_vjp(
     const int number = blockIdx.x / tiles, heads = int(sizes.heads);
     const int batch = number / int(sizes.own), own = number % int(sizes.own);
     const int group = heads / int(sizes.own);
-    const Rows<F> keys(key, batch, own);
-    const Rows<F> values(value, batch, own);
+    const Rows<T> keys(key, batch, own);
+    const Rows<T> values(value, batch, own);
     const int first = int(blockIdx.x % tiles) * TILE<F>;
     Results<F, 1> of_keys, of_values;
     const int from = blockIdx.y * TILE<F>;
@@ -280,15 +283,15 @@ __global__ void __launch_bounds__(THREADS, 2) attention_key_vjp(
 #pragma unroll 1
     for (int member = 0; member < group; ++member) {
         const int head = own * group + member;
-        const Rows<F> gradients(g, batch, head);
-        const Rows<F> queries(query, batch, head);
+        const Rows<T> gradients(g, batch, head);
+        const Rows<T> queries(query, batch, head);
         const Seen seen(mask, sizes, batch, head);
 #pragma unroll 1
         for (int start = sizes.causal ? first : 0; start < queries.count(); start += TILE<F>) {
             const int place = batch * heads + head;
             Scores<F> scores;
             multiply_heads(scores, square, keys, first, queries, start);
-            to_scores<true>(scores, lines, seen, scale, first, start);
+            to_scores<true, T>(scores, lines, seen, scale, first, start);
 #pragma unroll
             for (int j = 0; j < SIDE<F>; ++j) {
                 const int column = start + tile_column<F>() + j;
@@ -313,6 +316,6 @@ __global__ void __launch_bounds__(THREADS, 2) attention_key_vjp(
         }
     }
     of_keys.scale(scale);
-    of_keys.write(Rows<F>(g_key, batch, own), first, from);
-    of_values.write(Rows<F>(g_value, batch, own), first, from);
+    of_keys.write(Rows<T>(g_key, batch, own), first, from);
+    of_values.write(Rows<T>(g_value, batch, own), first, from);
 }

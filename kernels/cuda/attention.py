@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.kernels.cuda.loader import kernel, served, structure
+from tensorgrad.kernels.cuda.loader import kernel, served, structure, wide
 
 Array = Any
 
@@ -85,8 +85,9 @@ class Tiles:
         self.mask = mask_of(mask, self.q, self.keys)
         sizes = self.heads, self.own, self.queries, self.keys, causal
         self.sizes = structure(sizes, "i8")
-        self.scale = self.q.dtype.type(scale)
-        self.tile = 16 * 16 // self.q.dtype.itemsize  # rows of a block
+        self.kept = wide(self.q.dtype)  # of what is added up, and kept for the gradient
+        self.scale = self.kept.type(scale)
+        self.tile = 16 * 16 // self.kept.itemsize  # rows of a block
         self.chunks = -(-max(size, value_size) // self.tile)
         self.served = self.chunks <= 2 and self.mask is not NotImplemented
 
@@ -99,7 +100,7 @@ class Tiles:
 def fits(query: Array, key: Array, value: Array, mask: Array | None, grouped: bool) -> bool:
     """Whether the shapes, which have passed the op's checks, are those of plain heads."""
     shapes = query.shape, key.shape, value.shape
-    if not served([query, key, value]) or query.dtype.itemsize == 2 or 0 in sum(shapes, ()):
+    if not served([query, key, value]) or 0 in sum(shapes, ()):
         return False
     if min(map(len, shapes)) < 2 or (mask is not None and query.ndim > 4):
         return False
@@ -130,7 +131,7 @@ def attention(
     if not tiles.served:
         return NotImplemented
     out = like(tiles.q, tiles.v.shape[3])
-    state = cupy.empty((tiles.batch * tiles.heads * tiles.queries, 2), out.dtype)
+    state = cupy.empty((tiles.batch * tiles.heads * tiles.queries, 2), tiles.kept)
     arrays = tiles.q, tiles.k, tiles.v, out
     given = *map(places, arrays), tiles.mask, tiles.sizes, tiles.scale, state
     tiles("attention", tiles.queries, tiles.heads, *given)

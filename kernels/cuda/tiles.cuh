@@ -2,6 +2,7 @@
 //
 // Arithmetic: a thread of a block has SIDE x SIDE scores and as many rows of results in registers,
 // so that two accesses of 16 bytes to shared memory feed SIDE * SIDE products and sums (`fma`).
+// Numbers of 16 bits are widened when they are read, and rounded when results are written.
 // Shared memory: two squares of TILE x TILE numbers. What is read across rows lies in lines,
 // swizzled: neither those who write a column nor those who read a line meet in a bank.
 // Loops that bring numbers in are not unrolled: kernels that use this would spill registers.
@@ -22,14 +23,15 @@ struct Heads {
 };
 
 // The rows of one head. It holds on to the kernel's parameters, which take no registers.
-template <typename F>
+template <typename T>
 struct Rows {
+    using F = Wide<T>;
     const Heads& heads;
-    F* first;
+    T* first;
 
     __device__ __forceinline__ Rows(const Heads& heads, int batch, int head)
         : heads(heads),
-          first(reinterpret_cast<F*>(heads.address) + batch * heads.batch + head * heads.head) {}
+          first(reinterpret_cast<T*>(heads.address) + batch * heads.batch + head * heads.head) {}
 
     __device__ __forceinline__ int count() const { return int(heads.count); }
     __device__ __forceinline__ int size() const { return int(heads.size); }
@@ -39,9 +41,12 @@ struct Rows {
     __device__ __forceinline__ Part<F, WIDTH> read(int row, int column) const {
         Part<F, WIDTH> part{};
         if (row >= count()) return part;
-        const F* place = first + row * heads.row + column;
+        const T* place = first + row * heads.row + column;
         if (heads.aligned && column + WIDTH <= size()) {
-            return *reinterpret_cast<const Part<F, WIDTH>*>(place);
+            const auto found = *reinterpret_cast<const Part<T, WIDTH>*>(place);
+#pragma unroll
+            for (int i = 0; i < WIDTH; ++i) part.of[i] = found.of[i];
+            return part;
         }
 #pragma unroll
         for (int i = 0; i < WIDTH; ++i) {
@@ -54,14 +59,17 @@ struct Rows {
     __device__ __forceinline__ void write(
             int row, int column, const Part<F, WIDTH>& part) const {
         if (row >= count()) return;
-        F* place = first + row * heads.row + column;
+        T* place = first + row * heads.row + column;
         if (heads.aligned && column + WIDTH <= size()) {
-            *reinterpret_cast<Part<F, WIDTH>*>(place) = part;
+            Part<T, WIDTH> rounded;
+#pragma unroll
+            for (int i = 0; i < WIDTH; ++i) rounded.of[i] = T(part.of[i]);
+            *reinterpret_cast<Part<T, WIDTH>*>(place) = rounded;
             return;
         }
 #pragma unroll
         for (int i = 0; i < WIDTH; ++i) {
-            if (column + i < size()) place[i] = part.of[i];
+            if (column + i < size()) place[i] = T(part.of[i]);
         }
     }
 };
@@ -96,9 +104,9 @@ template <typename F>
 using Scores = F[SIDE<F>][SIDE<F>];
 
 // Numbers from `depth` on of TILE rows, number d of all rows in line d.
-template <typename F, int DEPTH>
+template <int DEPTH, typename T, typename F = Wide<T>>
 __device__ __forceinline__ void load_lines(
-        F* lines, const Rows<F>& rows, int first, int depth) {
+        F* lines, const Rows<T>& rows, int first, int depth) {
     constexpr int ACROSS = DEPTH / SIDE<F>;
 #pragma unroll 1
     for (int k = threadIdx.x; k < TILE<F> * ACROSS; k += THREADS) {
@@ -110,10 +118,10 @@ __device__ __forceinline__ void load_lines(
 }
 
 // The scalar products of TILE rows of one kind and TILE of another.
-template <typename F>
+template <typename T, typename F = Wide<T>>
 __device__ __forceinline__ void multiply_heads(
-        Scores<F>& sums, F* square, const Rows<F>& rows, int first,
-        const Rows<F>& others, int first_other) {
+        Scores<F>& sums, F* square, const Rows<T>& rows, int first,
+        const Rows<T>& others, int first_other) {
     constexpr int DEPTH = TILE<F> / 2;
 #pragma unroll
     for (int i = 0; i < SIDE<F>; ++i) {
@@ -124,8 +132,8 @@ __device__ __forceinline__ void multiply_heads(
 #pragma unroll 1
     for (int depth = 0; depth < rows.size(); depth += DEPTH) {
         __syncthreads();
-        load_lines<F, DEPTH>(square, rows, first, depth);
-        load_lines<F, DEPTH>(across, others, first_other, depth);
+        load_lines<DEPTH>(square, rows, first, depth);
+        load_lines<DEPTH>(across, others, first_other, depth);
         __syncthreads();
         using Side = Part<F, SIDE<F>>;
 #pragma unroll 4
@@ -194,8 +202,9 @@ struct Results {
     }
 
     // Adds the products of what lines hold, transposed, and TILE rows from `first` on.
+    template <typename T>
     __device__ __forceinline__ void add_products(
-            const F* lines, F* square, const Rows<F>& rows, int first, int from = 0) {
+            const F* lines, F* square, const Rows<T>& rows, int first, int from = 0) {
         using Side = Part<F, SIDE<F>>;
         constexpr int ACROSS = TILE<F> / SIDE<F>;
 #pragma unroll
@@ -226,8 +235,9 @@ struct Results {
         }
     }
 
+    template <typename T>
     __device__ __forceinline__ void write(
-            const Rows<F>& rows, int first, int from = 0) const {
+            const Rows<T>& rows, int first, int from = 0) const {
 #pragma unroll
         for (int chunk = 0; chunk < CHUNKS; ++chunk) {
             const int column = from + chunk * TILE<F> + tile_column<F>();

@@ -6,11 +6,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from tensorgrad import dtypes
+from tensorgrad import dtypes, modes
 from tensorgrad.backend import Device
 from tensorgrad.formats import Layout
 from tensorgrad.fused import Parameters, Result
-from tensorgrad.graph import TensorCore
+from tensorgrad.graph import TensorCore, unwrap
 from tensorgrad.op import TensorFunction, primitive
 
 __all__ = []
@@ -24,15 +24,22 @@ cast: TensorFunction = primitive(
 )
 
 
+def widens(name: str, input: Any) -> bool:
+    """Whether the backend's kernel of this op computes 16-bit floats in float32 by itself."""
+    backend: Any = modes.current().backends[unwrap(input).__class__]
+    return name in getattr(backend, "widens", ())
+
+
 def widened(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """A reduction whose 16-bit floats are computed as float32: their squares and sums overflow."""
+    """An op whose 16-bit floats are computed as float32: their squares and sums overflow."""
 
     call: Callable[..., Any] = function
+    name = getattr(function, "__name__", "")
 
     @functools.wraps(function)
     def in_float32(input: Any, *args: Any, **kwargs: Any) -> Any:
         dtype = input.dtype
-        if dtype.itemsize != 2 or not dtypes.is_floating_point(dtype):
+        if dtype.itemsize != 2 or not dtypes.is_floating_point(dtype) or widens(name, input):
             return call(input, *args, **kwargs)
         wide = cast(input, dtypes.float32)
         return cast(call(wide, *args, **kwargs), kwargs.get("dtype") or dtype)
@@ -44,11 +51,13 @@ def all_widened(function: Callable[Parameters, Result]) -> Callable[Parameters, 
     """`widened` where several arguments are floating tensors: they must be of one 16-bit dtype."""
 
     call: Callable[..., Any] = function
+    name = getattr(function, "__name__", "")
 
     @functools.wraps(function)
     def in_float32(*args: Any, **kwargs: Any) -> Any:
-        kinds = {x._array.dtype for x in (*args, *kwargs.values()) if _floats(x)}
-        if len(kinds) != 1 or (dtype := kinds.pop()).itemsize != 2:
+        floats = [x for x in (*args, *kwargs.values()) if _floats(x)]
+        kinds = {x._array.dtype for x in floats}
+        if len(kinds) != 1 or (dtype := kinds.pop()).itemsize != 2 or widens(name, floats[0]):
             return call(*args, **kwargs)
         return cast(
             call(

@@ -10,7 +10,7 @@ from tensorgrad.errors import DTypeError
 from tensorgrad.fused import fused
 from tensorgrad.ops.arithmetic import minus
 from tensorgrad.ops.choice import where
-from tensorgrad.ops.conversion import cast, widened
+from tensorgrad.ops.conversion import cast, widened, widens
 from tensorgrad.ops.logic import isfinite
 from tensorgrad.ops.pointwise import exp, log
 from tensorgrad.ops.reduction import Dim, largest, reduced_dims, restore, total
@@ -94,7 +94,8 @@ def _converted(op: Any, name: str, input: Any, dim: int, dtype: DType | None, ou
     dtype = input.dtype if dtype is None else dtypes.as_dtype(name, dtype)
     if not dtypes.is_differentiable(dtype):
         raise DTypeError(f"{name}: expected a floating point dtype, got {dtype}")
-    computed = dtypes.float32 if dtype.itemsize == 2 else dtype
+    narrow = dtype.itemsize == 2 and not (input.dtype == dtype and widens(name, input))
+    computed = dtypes.float32 if narrow else dtype
     if input.dtype != computed:
         input = cast(input, computed)
     result = op(input, dim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import tensorgrad as tg
 from tensorgrad.graph import wrap
 from tensorgrad.op import OPS
 from tests.cuda_ladder import execution
-from tests.cuda_ladder.checking import FULL, check, shifted
+from tests.cuda_ladder.checking import check, shifted
 from tests.kernel_samples import close, sample
 
 # (batch, heads, heads of keys, queries, keys, numbers of a key, of a value): a tile has 64 rows of
@@ -70,27 +71,29 @@ def agree(
         close(got, want, 60)
 
 
-@check("attention.cu", FULL)
+@check("attention.cu")
 def attention_in_tiles(backend: Any, dtype: Any, small: bool) -> None:
     for size in SMALL if small else SIZES:
-        for mask in masks(size):
+        # One dtype sees all kinds of masks.
+        some = masks(size) if small or dtype == np.float32 else islice(masks(size), 2)
+        for mask in some:
             agree(size, dtype, mask)
         agree(size, dtype, None, causal=True)
 
 
-@check("attention.cu", FULL)
+@check("attention.cu")
 def causal_tiles_that_nothing_sees(backend: Any, dtype: Any, small: bool) -> None:
     for queries, keys in () if small else ((3, 70), (70, 3), (66, 66)):
         agree((1, 1, 1, queries, keys, 4, 4), dtype, None, causal=True)
 
 
-@check("attention.cu", FULL)
+@check("attention.cu")
 def wide_heads_that_lie_apart(backend: Any, dtype: Any, small: bool) -> None:
     def apart(array: np.ndarray) -> Any:
         """Heads of a row side by side, beginning at no multiple of 16 bytes."""
         return wrap(shifted(backend, array.transpose(0, 2, 1, 3))).transpose(1, 2)
 
     for width, value in () if small else ((128, 100), (64, 3), (3, 64)):
-        if dtype == np.float32 or width < 128:
+        if dtype.itemsize < 8 or width < 128:
             agree((1, 2, 2, 3, 5, width, value), dtype, None)
             agree((1, 2, 2, 3, 5, width, value), dtype, None, place=apart)
