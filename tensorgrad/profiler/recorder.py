@@ -3,7 +3,8 @@
 Ops are reached by a detour of their functions and gradient rules by the walk, both only while a
 recorder is on. One is on at a time, and it notes what its own thread does.
 
-Measured: an op of 10 numbers, 0.4 us by itself, takes 3 us more while it is noted.
+Measured: a product of 10 numbers takes 0.73 us before and after a profile, 2.8 in one and 5.8 where
+memory is counted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tensorgrad.profiler.events import FunctionEvent
 from tensorgrad.profiler.holdings import Holdings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-READERS = ("item", "numpy", "to", "tolist")  # methods that wait for a device, or copy
+METHODS = ("__setitem__", "item", "numpy", "to", "tolist")  # that write, wait for a device or copy
 
 now = time.perf_counter_ns
 active: Recorder | None = None
@@ -202,8 +203,8 @@ def functions_to_show() -> Iterator[tuple[Any, str | Callable[..., str]]]:
             for name in getattr(module, "__all__", ()):
                 yield getattr(module, name), name
     for name in dir(graph.Tensor):
-        if name in READERS or (name.endswith("_") and not name.startswith("_")):
-            yield getattr(graph.Tensor, name), name
+        if name in METHODS or (name.endswith("_") and not name.startswith("_")):
+            yield getattr(graph.Tensor, name), name.strip("_") if name in METHODS else name
 
 
 def noted(call: Callable[..., Any], name: str | Callable[..., str]) -> Callable[..., Any]:
