@@ -280,6 +280,16 @@ def test_a_long_curve_keeps_its_ends(monkeypatch):
     assert epochs == [0, 4, 8, 12, 16, 20]
 
 
+def test_epochs_are_counted_in_parts():
+    session = Session(Settings(data="clouds", batch=100), "numpy")
+    counted = []
+    for _ in range(4):
+        session.step()
+        frame = frame_of(session, 1)
+        counted.append(frame["epoch"] + frame["part"])
+    assert counted == [0.4, 0.8, 1, 1.4]
+
+
 def test_many_may_ask_while_it_trains():
     session = Session(Settings(speed=5000), "numpy")
     session.play()

@@ -1,7 +1,7 @@
 """What a page draws of a session at this moment, as JSON: numbers with four digits, maps as bytes.
 
 A map is base64 of signed bytes: -127 to 127 stand for minus to plus the largest absolute value of
-that map, and in `surface` for -1 to 1.
+that map, where it is of answers for -1 to 1.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def frame_of(session: Session, known: int | None) -> dict[str, Any]:
             "diverged": session.diverged,
             "steps": session.steps,
             "epoch": session.epoch,
-            "part": _short(session.place / len(session.order)),
+            "part": _short(session.place % len(session.order) / len(session.order)),
             "settings": {**vars(settings), "hidden": list(settings.hidden)},
             "kind": session.problem.kind,
             "quality": {name: _short(value) for name, value in quality.items()},
@@ -162,10 +162,11 @@ def _digit_maps(session: Session) -> dict[str, Any]:
     answer = _answer(session, passes[-1].z).numpy(force=True)
     of_digit = np.eye(10, dtype=np.float32)[targets.numpy(force=True)].T
     of_digit = of_digit / of_digit.sum(1, keepdims=True)
-    means = [of_digit @ one.a.numpy(force=True) for one in passes[:-1]] + [of_digit @ answer]
+    means = [of_digit @ one.a.numpy(force=True) for one in passes[:-1]]
+    maps = [[_own_scale(unit) for unit in layer.T] for layer in means]
     shown = answer[:SHOWN_DIGITS]
     return {
-        "maps": [[_own_scale(unit) for unit in layer.T] for layer in means],
+        "maps": [*maps, [as_bytes(unit, 1) for unit in (of_digit @ answer).T]],
         "read": shown.argmax(1).tolist(),
         "sure": [_short(value) for value in shown.max(1).tolist()],
     }

@@ -229,7 +229,7 @@ export class Graph {
   caption({ column, unit }, shown, backward) {
     const digit = this.digits && column === this.frame.layers.length;
     if (shown === null) return digit ? unit : column || this.digits ? "" : ["x₁", "x₂"][unit];
-    if (digit && !backward) return `${unit}: ${shown.toFixed(2)}`;
+    if (digit && !backward) return `${unit}${this.upright ? "\n" : ": "}${shown.toFixed(2)}`;
     return this.upright ? writeShort(shown) : write(shown);
   }
 
