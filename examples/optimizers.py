@@ -45,6 +45,14 @@ def rmsprop(**settings: Any) -> Any:
     return functools.partial(optim.RMSprop, alpha=0.9, **settings)
 
 
+# With g the gradient and r the rate:
+#   SGD       w -= r g
+#   momentum  b = 0.9 b + g, w -= r b
+#   Nesterov  b = 0.9 b + g, w -= r (g + 0.9 b)
+#   Adagrad   s = s + g^2, w -= r g / (sqrt(s) + eps)
+#   RMSprop   v = 0.9 v + 0.1 g^2, w -= r g / (sqrt(v) + eps), or r g / sqrt(v + eps)
+#   Adam      m = 0.9 m + 0.1 g, v = 0.999 v + 0.001 g^2, and at step t
+#             w -= r m / (1 - 0.9^t) / (sqrt(v / (1 - 0.999^t)) + eps)
 RULES = {
     "SGD": Rule(optim.SGD, (0.1, 0.3, 1.0, 3.0), 0.07),
     "momentum": Rule(momentum(), (0.03, 0.1, 0.3, 1.0), 0.02),
