@@ -162,9 +162,9 @@ def main(arguments: list[str] | None = None) -> dict[str, dict[str, list[float]]
         task={"nargs": "+", "choices": [*TASKS], "default": [*TASKS], "help": "which"},
         model={"nargs": "+", "choices": MODELS, "default": [*MODELS], "help": "which"},
         lags={"nargs": "+", "type": int, "default": [10, 20, 50, 100, 200, 500], "help": "steps"},
-        size={"type": int, "default": 64, "help": "numbers of a state"},
-        steps={"type": int, "default": 100, "help": "of an epoch"},
-        batch={"type": int, "default": 32, "help": "rows of a step"},
+        size={"type": program.whole_number, "default": 64, "help": "numbers of a state"},
+        steps={"type": program.whole_number, "default": 100, "help": "of an epoch"},
+        batch={"type": program.whole_number, "default": 32, "help": "rows of a step"},
         rate={"type": float, "default": 3e-3, "help": "of learning"},
     ).parse_args(arguments)
     if options.quick:

@@ -150,10 +150,10 @@ def altered(waveforms: Any, rate: int) -> Any:
 
 
 def spectrogram(waveforms: Any, rate: int) -> Any:
-    """(N, 1, bands, frames): logarithms of the power in mel bands up to 4 kHz, in frames 12.5 ms
-    apart, of each recording with mean 0 and variance 1.
+    """(N, 1, bands, frames): logarithms of the power in mel bands up to 4 kHz, in frames of 20 ms
+    that begin 12.5 ms apart, of each recording with mean 0 and variance 1.
     """
-    width = rate // 40
+    width = rate // 50
     power = tg.audio.log_mel_spectrogram(
         waveforms, rate, FLOOR, n_fft=1 << (width - 1).bit_length(), win_length=width,
         hop_length=rate // 80, f_min=LOWEST, f_max=HIGHEST, n_mels=BANDS,
@@ -163,9 +163,11 @@ def spectrogram(waveforms: Any, rate: int) -> Any:
 
 
 def masked(spectra: Any) -> Any:
-    """The spectrograms without a strip of bands and one of frames (SpecAugment)."""
+    """The spectrograms without a strip of bands and one of up to 11 frames, too short to hide a
+    digit (SpecAugment).
+    """
     spectra = tg.audio.mask_along_axis_iid(spectra, BANDS // 4, 0.0, -2)
-    return tg.audio.mask_along_axis_iid(spectra, spectra.shape[-1] // 6, 0.0, -1)
+    return tg.audio.mask_along_axis_iid(spectra, 12, 0.0, -1)
 
 
 def show(axes: Any, spectrum: Any, title: str) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import program
 import recordings
 import tensorgrad as tg
+from conv_nets import filtered
 from recordings import BANDS, DIGITS, Recordings
 from tensorgrad import nn
 
@@ -34,8 +35,7 @@ def net() -> nn.Sequential:
     channels = (1, 16, 32, 64)
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(channels):
-        convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        layers += [convolution, nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [filtered(inputs, outputs), nn.MaxPool2d(2)]
     height = BANDS // 8
     return nn.Sequential(
         *layers, nn.AdaptiveMaxPool2d((height, 1)), nn.Flatten(), nn.Dropout(0.3),
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> dict[str, float]:
         __doc__,
         epochs=25,
         held_out={"nargs": "+", "default": ["all"], "help": "speakers to be tested, or all"},
-        batch={"type": int, "default": 64, "help": "recordings of a step"},
+        batch={"type": program.whole_number, "default": 64, "help": "recordings of a step"},
         rate={"type": float, "default": 6e-3, "help": "of learning, at its height"},
     ).parse_args(arguments)
     if options.quick:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad import dtypes
 from tensorgrad.errors import ShapeError
 from tensorgrad.ops.choice import clamp, masked_fill, minimum, where
-from tensorgrad.ops.complex_parts import view_as_real
+from tensorgrad.ops.complex_parts import imag, real
 from tensorgrad.ops.conversion import cast
 from tensorgrad.ops.creation import arange, tensor
 from tensorgrad.ops.indexing import gather
 from tensorgrad.ops.linear import linear
-from tensorgrad.ops.pointwise import floor, log, sqrt
+from tensorgrad.ops.pointwise import floor, log, sqrt, square
 from tensorgrad.ops.reduction import sum
 from tensorgrad.ops.sampling import rand
 from tensorgrad.ops.shape import reshape, transpose, unsqueeze
@@ -124,8 +124,8 @@ def mel_spectrogram(
     length = n_fft if win_length is None else win_length
     window = hann_window(length, dtype=waveform.dtype, device=waveform.device)
     hop = length // 2 if hop_length is None else hop_length
-    parts = view_as_real(stft(waveform, n_fft, hop, length, window, return_complex=True))
-    power = sum(parts * parts, -1)
+    spectra: Any = stft(waveform, n_fft, hop, length, window, return_complex=True)
+    power = square(real(spectra)) + square(imag(spectra))
     top = sample_rate / 2 if f_max is None else f_max
     filters: Any = melscale_fbanks(n_fft // 2 + 1, f_min, top, n_mels, sample_rate)
     filters = cast(filters, waveform.dtype).to(waveform.device)

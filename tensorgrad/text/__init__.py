@@ -5,8 +5,8 @@
 `LineSentences` reads texts larger than memory, `read_trees` sentences with labelled phrases, and
 `LengthSampler` makes batches of sentences. `KneserNey` is a language model of counts, and
 `sample_token` draws what any such model says next; `beam_search` finds what it finds likely, and
-`ctc_beam_search` what a reader of images or sounds does. Knows strings, NumPy and SciPy's sparse
-matrices; models of text are made of `nn`.
+`ctc_beam_search` what a reader of images or sounds does; `edit_distance` says how wrong that is.
+Knows strings, NumPy and SciPy's sparse matrices; models of text are made of `nn`.
 """
 
 from tensorgrad.datasets.vocabulary import Vocabulary, tokenize
@@ -14,6 +14,7 @@ from tensorgrad.text.alignment import Alignment, procrustes, translation_pairs
 from tensorgrad.text.batches import LengthSampler
 from tensorgrad.text.counts import cooccurrences, pca, ppmi, truncated_svd
 from tensorgrad.text.decoding import beam_search, ctc_beam_search, ctc_best_path
+from tensorgrad.text.editing import edit_distance
 from tensorgrad.text.evaluation import analogies, word_pairs
 from tensorgrad.text.fasttext import FastText
 from tensorgrad.text.glove import GloVe
@@ -48,6 +49,7 @@ __all__ = [
     "cooccurrences",
     "ctc_beam_search",
     "ctc_best_path",
+    "edit_distance",
     "pairs",
     "parse_tree",
     "pca",
