@@ -27,7 +27,7 @@ from tensorgrad.backends.cupy_tables import CupyTables
 from tensorgrad.backends.cupy_windows import CupyWindows
 from tensorgrad.backends.view_primitives import Shape
 from tensorgrad.errors import BackendError
-from tensorgrad.kernels.cuda import capture, faults, optimizers, random, softmax
+from tensorgrad.kernels.cuda import capture, faults, optimizers, random, softmax, words
 
 INSTALL = 'pip install "cupy-cuda13x[ctk]" (or "cupy-cuda12x[ctk]" for a driver older than 580)'
 
@@ -274,6 +274,30 @@ class CupyBackend(
 
     def total_norm(self, arrays: list[Array]) -> Any:
         return optimizers.total_norm(arrays)
+
+    # ---- word vectors: see `tensorgrad.text.word_steps`
+
+    def word_steps(
+        self,
+        tokens: Array,
+        bounds: Array,
+        inputs: Array,
+        outputs: Array,
+        keep: Array,
+        noise: Array | None,
+        paths: Array | None,
+        window: int,
+        negatives: int,
+        cbow: bool,
+        rates: tuple[float, float],
+        seed: int,
+        workers: int | None,
+        bags: tuple[Array, Array] | None,
+    ) -> Any:
+        return words.train(
+            tokens, bounds, inputs, outputs, keep, noise, paths, window, negatives, cbow, rates,
+            seed, workers, bags,
+        )  # fmt: skip
 
     # ---- rows
 

@@ -277,7 +277,7 @@ def bleu(model: Any, corpus: Corpus, sentences: int, beams: int) -> float:
 def main(arguments: list[str] | None = None) -> dict[str, float]:
     """Train, judge, show; BLEU of what was held out, and the last loss."""
     parser = program.options_of(
-        __doc__, 12,
+        __doc__, 6,
         pairs={"help": "a file in the folder of --data: two columns, or a .zip of one"},
         model={"choices": ["lstm", "attention", "transformer"], "default": "attention"},
         width={"type": int, "default": 256, "help": "of layers and embeddings"},

@@ -14,7 +14,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from tensorgrad import io, modes, settings
+from tensorgrad import io, settings
+from tensorgrad.backend import get_backend
 from tensorgrad.datasets.vocabulary import Vocabulary
 from tensorgrad.errors import SerializationError
 from tensorgrad.text import word_steps
@@ -227,14 +228,18 @@ class Word2Vec:
             share = (epoch + min(1, sentences / max(1, course["total"]))) / course["epochs"]
             rates.append(course["start"] + (course["end"] - course["start"]) * share)
         seed = self.seed * SPREAD + self._epochs_before + epoch
-        backend = modes.current().backends[np.ndarray]
-        steps = getattr(backend, "word_steps", word_steps.train)
-        steps(
+        backend = get_backend()
+        workers = self.workers
+        if workers is None and backend.device_type == "cpu":
+            workers = settings.get_num_threads()
+        given = (
             tokens, bounds, self._inputs, self._outputs, self._keep, self._noise, self._paths,
             self.window, self.negative, not self.sg, (rates[0], rates[1]),
-            (seed * SPREAD + number) % (1 << 62),
-            settings.get_num_threads() if self.workers is None else self.workers, self._bags,
+            (seed * SPREAD + number) % (1 << 62), workers, self._bags,
         )  # fmt: skip
+        steps = getattr(backend, "word_steps", None)
+        if steps is None or steps(*given) is NotImplemented:
+            word_steps.train(*given)
 
     def loss(self, sentences: Sentences) -> float:
         """The mean loss over the places of some sentences, none left out: by how much the model is

@@ -97,7 +97,7 @@ def train(
     cbow: bool,
     rates: tuple[float, float],
     seed: int,
-    workers: int,
+    workers: int | None,
     bags: Bags | None,
 ) -> None:
     """One pass over a text, in which rows of inputs (V, P) and outputs (rows, P) learn in place.

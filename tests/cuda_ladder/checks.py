@@ -37,6 +37,7 @@ from tests.cuda_ladder import (
     table_checks,
     taps_checks,
     winograd_checks,
+    word_checks,
 )
 from tests.cuda_ladder.checking import CHECKS
 
@@ -56,6 +57,7 @@ __all__ = [
     "table_checks",
     "taps_checks",
     "winograd_checks",
+    "word_checks",
 ]
 
 

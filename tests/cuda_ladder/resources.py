@@ -46,8 +46,9 @@ def compiled(text: str, names: list[str], method: str, *options: str) -> tuple[s
         log = io.StringIO()
         program = compiler()._NVRTCProgram(text, "k.cu", name_expressions=names, method=method)
         binary, mangled = program.compile((*OPTIONS, "-ftz=true", *options), log)
-        words = binary.decode() if isinstance(binary, bytes) else str(binary)
-        target.write_text(json.dumps([words if method == "ptx" else "", mangled, log.getvalue()]))
+        words = binary if method == "ptx" else ""
+        words = words.decode() if isinstance(words, bytes) else words
+        target.write_text(json.dumps([words, mangled, log.getvalue()]))
 
     path = made([version, text, *names, method, *OPTIONS, *options], ".json", compile)
     words, mangled, log = json.loads(path.read_text())
