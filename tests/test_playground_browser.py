@@ -148,6 +148,7 @@ def test_an_update_is_explained(page, optimizer):
     page.choose("#optimizer", optimizer)
     page.choose("#rate", "6")
     for phase in ("forward", "backward", "update"):
+        page.until(lambda phase=phase: page.find(phase).get_attribute("class") == "next")
         page.click(phase)
     page.until(lambda: page.text("steps") == "1")
     page.click("node-1-2")
@@ -213,7 +214,7 @@ def test_a_loss_that_is_no_number_is_said(page):
         page.choose(name, value)
     page.click("play")
     page.until(lambda: "no longer a number" in page.text("status"))
-    assert page.text("play") == "Play"
+    page.until(lambda: page.text("play") == "Play")
     page.choose("#rate", "4")
     page.click("reset")
     page.until(lambda: page.text("status").startswith("Ready"))

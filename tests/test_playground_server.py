@@ -223,8 +223,11 @@ def test_it_stops_when_it_is_told_to(kind):
         connection.request("POST", "/api/play", json.dumps({"session": frame["session"]}), JSON)
         assert connection.getresponse().status == 200
         program.send_signal(kind)  # while it trains, and a connection is open
-        out, err = program.communicate(timeout=30)
-        connection.close()
+        try:
+            out, err = program.communicate(timeout=60)
+        finally:
+            program.kill()
+            connection.close()
     assert (program.returncode, out, err) == (0, "playground: stopped\n", "")
 
 

@@ -44,7 +44,8 @@ def main(arguments: list[str] | None = None) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for kind in (signal.SIGINT, signal.SIGTERM):  # a shell may have started it deaf to the former
+        signal.signal(kind, stop)
     print(f"playground: {server.address} (Ctrl-C ends it)", flush=True)
     if not options.no_browser:
         webbrowser.open(server.address)
