@@ -277,27 +277,7 @@ class CupyBackend(
 
     # ---- word vectors: see `tensorgrad.text.word_steps`
 
-    def word_steps(
-        self,
-        tokens: Array,
-        bounds: Array,
-        inputs: Array,
-        outputs: Array,
-        keep: Array,
-        noise: Array | None,
-        paths: Array | None,
-        window: int,
-        negatives: int,
-        cbow: bool,
-        rates: tuple[float, float],
-        seed: int,
-        workers: int | None,
-        bags: tuple[Array, Array] | None,
-    ) -> Any:
-        return words.train(
-            tokens, bounds, inputs, outputs, keep, noise, paths, window, negatives, cbow, rates,
-            seed, workers, bags,
-        )  # fmt: skip
+    word_steps = staticmethod(words.train)
 
     # ---- rows
 
